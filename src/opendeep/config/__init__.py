@@ -1,0 +1,1 @@
+"""Settings layer: the only reader of the environment, and the versioned prompts."""

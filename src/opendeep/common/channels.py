@@ -1,0 +1,28 @@
+"""Names of the doorbell's channels, in one place.
+
+A bell says "look at your rows"; its message is a hint, never the truth. `call:{id}` carries messages between the two
+handlers of one live call, `user:{id}:events` what the pages of one user show in real time.
+"""
+
+from uuid import UUID
+
+TASKS_DUE = "bell:tasks_due"  # something may be due: the scheduler looks
+TASKS_QUEUED = "bell:tasks_queued"  # QUEUED_FOR_CALL rows: the call initiator looks
+CALLS_ENDED = "bell:calls_ended"  # PENDING_ANALYSIS rows: the analyser looks
+TASKS_FINISHED = "bell:tasks_finished"  # a task became terminal: the summariser looks
+LIFECYCLE = "bell:lifecycle"  # something unusual: the lifecycle manager looks
+
+
+def user_events(user_id: UUID) -> str:
+    """Events for the pages of one user."""
+    return f"user:{user_id}:events"
+
+
+def call_commands(call_id: UUID) -> str:
+    """Between `CallAttemptHandler`, `AudioSocketHandler` and whoever controls the live call."""
+    return f"call:{call_id}"
+
+
+def node_calls(node_id: str) -> str:
+    """From call attempts to the `AudioSocketServer` of the same voice node: a call to expect."""
+    return f"node:{node_id}:calls"

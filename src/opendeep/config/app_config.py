@@ -1,0 +1,177 @@
+"""All settings. The only module that reads the environment and `.env`; everything else receives an `AppConfig`.
+
+An unset address selects the embedded default (SQLite, in-process doorbell, simulated switch, offline AI). Wrong values
+stop the start with one line per mistake. `.env.example` documents every setting; a test keeps the two equal.
+"""
+
+import socket
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from opendeep.common.errors import ConfigurationError
+
+
+class Role(StrEnum):
+    """What this process does; the default is everything."""
+
+    WEB = "web"
+    SCHEDULER = "scheduler"
+    VOICE = "voice"
+    ANALYSIS = "analysis"
+    LIFECYCLE = "lifecycle"
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _blank_is_unset(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"“{name}” is not a time zone; write for example Europe/Berlin") from error
+    return name
+
+
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Roles = Annotated[tuple[Role, ...], NoDecode, BeforeValidator(_split)]
+OptionalText = Annotated[str | None, BeforeValidator(_blank_is_unset)]
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_blank_is_unset)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+ZoneName = Annotated[str, AfterValidator(_zone)]
+
+
+class AppConfig(BaseSettings):
+    """Settings by their environment names (upper case). Durations are in the unit that the name ends with."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    # -- the owner's settings
+    app_test_mode: bool = False
+    app_test_mode_redirect_number: str = "7000"
+    max_concurrent_calls: Annotated[int, Field(ge=1, le=1000)] = 10
+    google_api_key: OptionalSecret = None
+    openai_api_key: OptionalSecret = None
+
+    # -- this process
+    opendeep_roles: Roles = tuple(Role)
+    node_id: str = Field(default_factory=socket.gethostname, max_length=100)
+    data_dir: Path = Path("var")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 60.0
+
+    # -- web
+    web_host: str = "127.0.0.1"
+    web_port: Port = 8080
+    secret_key: OptionalSecret = None
+    default_user_name: Annotated[str, Field(min_length=1, max_length=80)] = "Guest"
+    default_timezone: ZoneName = "America/New_York"
+    default_region: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "US"
+
+    # -- database and doorbell
+    database_url: OptionalText = None
+    redis_url: OptionalText = None
+
+    # -- telephony
+    asterisk_ami_host: OptionalText = None
+    asterisk_ami_port: Port = 5038
+    asterisk_ami_username: str = "opendeep"
+    asterisk_ami_secret: OptionalSecret = None
+    asterisk_channel_template: str = "PJSIP/{number}@trunk"
+    asterisk_extension_template: str = "PJSIP/{number}"
+    internal_extensions: CommaList = ("7000",)
+    caller_id: OptionalText = None
+    originate_timeout_ms: Annotated[int, Field(ge=1_000, le=180_000)] = 45_000
+    audiosocket_host: str = "127.0.0.1"
+    audiosocket_port: Port = 9092
+    audiosocket_public_host: OptionalText = None
+
+    # -- who may be called
+    allowed_countries: CommaList = ("US", "CA", "GB", "IE", "DE", "AT", "CH", "FR", "NL", "BE", "AU", "NZ")
+    global_dnd_threshold: Annotated[int, Field(ge=1)] = 3
+
+    # -- AI
+    openai_base_url: OptionalText = None
+    openai_realtime_url: OptionalText = None
+    openai_realtime_model: str = "gpt-realtime-2.1"
+    openai_realtime_voice: str = "marin"
+    openai_transcription_model: str = "gpt-transcribe"
+    openai_text_model: str = "gpt-6.1-terra"
+    google_base_url: OptionalText = None
+    google_places_base_url: OptionalText = None
+    gemini_model: str = "gemini-3.8-flash"
+    provider_timeout_ms: Annotated[int, Field(ge=1_000, le=300_000)] = 30_000
+
+    # -- the live call
+    feedback_timeout_s: Annotated[float, Field(ge=1, le=600)] = 45.0
+    max_feedback_per_call: Annotated[int, Field(ge=0, le=20)] = 5
+    record_calls: bool = True
+
+    # -- clocks of the workers (they also wake by the doorbell)
+    scheduler_poll_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    analysis_poll_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    lifecycle_poll_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    lease_s: Annotated[float, Field(ge=5, le=600)] = 30.0
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.asterisk_ami_host and self.asterisk_ami_secret is None:
+            raise ValueError("ASTERISK_AMI_SECRET must be set when ASTERISK_AMI_HOST is")
+        for name in ("asterisk_channel_template", "asterisk_extension_template"):
+            if "{number}" not in getattr(self, name):
+                raise ValueError(f"{name.upper()} must contain {{number}}, for example PJSIP/{{number}}@trunk")
+        if self.database_url and not self.database_url.startswith(("postgresql+asyncpg://", "sqlite+aiosqlite://")):
+            raise ValueError("DATABASE_URL must start with postgresql+asyncpg:// or sqlite+aiosqlite://")
+        if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("REDIS_URL must start with redis://, rediss:// or unix://")
+        if len(self.opendeep_roles) == 0:
+            raise ValueError("OPENDEEP_ROLES must name at least one of: " + ", ".join(Role))
+        return self
+
+    @property
+    def simulated_telephony(self) -> bool:
+        """No Asterisk is configured: the switch of `simulation/` stands in."""
+        return self.asterisk_ami_host is None
+
+    @property
+    def offline_ai(self) -> bool:
+        """Neither a key nor a server of one's own: `offline/` stands in for the voice and text models."""
+        return self.openai_api_key is None and self.openai_base_url is None
+
+    @property
+    def sample_directory(self) -> bool:
+        """No Google key: business lookup and search answer from the sample directory in `offline/`."""
+        return self.google_api_key is None
+
+    @property
+    def effective_database_url(self) -> str:
+        return self.database_url or f"sqlite+aiosqlite:///{(self.data_dir / 'opendeep.db').absolute()}"
+
+    @property
+    def concurrent_calls(self) -> int:
+        """`MAX_CONCURRENT_CALLS`, forced to 1 in test mode."""
+        return 1 if self.app_test_mode else self.max_concurrent_calls
+
+
+def load_config(**overrides: object) -> AppConfig:
+    """Read the settings. Raises `ConfigurationError` with one line per mistake."""
+    try:
+        return AppConfig(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = []
+        for mistake in error.errors():
+            name = ".".join(str(part) for part in mistake["loc"]).upper()
+            lines.append(f"{name}: {mistake['msg']}" if name else str(mistake["msg"]).removeprefix("Value error, "))
+        raise ConfigurationError("\n".join(lines)) from None
