@@ -1,0 +1,165 @@
+"""`DatabaseManager`: the engine, transactions, schema upgrades. SQL itself lives in the stores.
+
+One unit of work, one transaction, committed at the edge; the bells ring only after the commit. SQLite and PostgreSQL
+behave alike: on SQLite every writing transaction is BEGIN IMMEDIATE and writers queue in this process.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import structlog
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+from opendeep.common.clock import Clock, SystemClock
+from opendeep.common.data_models import Call, CallCreate, CallStatus
+from opendeep.common.errors import DatabaseUnavailable
+from opendeep.common.redis_client import Doorbell
+from opendeep.database.store import UnitOfWork
+from opendeep.database.store_calls import CallsStore, EventsStore, TranscriptsStore
+from opendeep.database.store_consent import DndStore, FeedbackStore, LifecycleStore
+from opendeep.database.store_people import ChatsStore, PlansStore, UsersStore
+from opendeep.database.store_tasks import CampaignsStore, TasksStore
+
+log = structlog.get_logger(__name__)
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+SQLITE_BUSY_TIMEOUT_MS = 5_000
+POOL_SIZE = 10
+POOL_TIMEOUT_S = 10.0
+
+
+class Transaction(UnitOfWork):
+    """A unit of work with its stores."""
+
+    def __init__(self, session: AsyncSession, clock: Clock) -> None:
+        super().__init__(session, clock.now())
+        self.users = UsersStore(self)
+        self.chats = ChatsStore(self)
+        self.plans = PlansStore(self)
+        self.campaigns = CampaignsStore(self)
+        self.tasks = TasksStore(self)
+        self.calls = CallsStore(self)
+        self.transcripts = TranscriptsStore(self)
+        self.events = EventsStore(self)
+        self.dnd = DndStore(self)
+        self.feedback = FeedbackStore(self)
+        self.lifecycle = LifecycleStore(self)
+
+
+class DatabaseManager:
+    """Owns the connection pool. `bell` is rung after commits."""
+
+    def __init__(self, url: str, bell: Doorbell, clock: Clock | None = None) -> None:
+        self._url = make_url(url)
+        self._bell = bell
+        self._clock = clock or SystemClock()
+        self._sqlite = self._url.get_backend_name() == "sqlite"
+        self._writer = asyncio.Lock()
+        options: dict[str, Any] = {} if self._sqlite else {"pool_size": POOL_SIZE, "pool_pre_ping": True}
+        self._engine = create_async_engine(self._url, pool_timeout=POOL_TIMEOUT_S, **options)
+        if self._sqlite:
+            event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+        self._reader = self._engine.execution_options(sqlite_begin="BEGIN")
+
+    async def upgrade(self) -> None:
+        """Bring the schema to the newest migration; creates an empty SQLite file where there is none."""
+        if self._sqlite and self._url.database:
+            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+        with _translated():
+            async with self._engine.connect() as connection:
+                await connection.run_sync(_upgrade)
+                await connection.commit()
+
+    async def ping(self) -> None:
+        """Raise `DatabaseUnavailable` unless the database answers."""
+        with _translated():
+            async with self._reader.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A writing unit of work: commits at the end, rolls back on any error, then rings its bells.
+
+        Raises `DatabaseUnavailable` when the database is away or stays locked.
+        """
+        async with self._writer if self._sqlite else contextlib.nullcontext():
+            with _translated():
+                async with AsyncSession(self._engine, expire_on_commit=False) as session:
+                    work = Transaction(session, self._clock)
+                    async with session.begin():
+                        yield work
+        for channel, data in work.rings:
+            await self._bell.ring(channel, data)
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """A reading unit of work: never blocks writers, never commits anything."""
+        with _translated():
+            async with AsyncSession(self._reader, expire_on_commit=False) as session:
+                yield Transaction(session, self._clock)
+
+    async def create_call_attempt(self, call: CallCreate, lease_s: float) -> Call:
+        """Commit one attempt's row before anything is dialled; see `CallsStore.create_call_attempt`."""
+        async with self.transaction() as work:
+            return await work.calls.create_call_attempt(call, lease_s)
+
+    async def update_call_status(self, call_id: UUID, status: CallStatus, **facts: Any) -> Call:
+        """See `CallsStore.update_call_status`."""
+        async with self.transaction() as work:
+            return await work.calls.update_call_status(call_id, status, **facts)
+
+    async def get_call_by_id(self, call_id: UUID, user_id: UUID | None = None) -> Call:
+        """See `CallsStore.get_call_by_id`."""
+        async with self.read() as work:
+            return await work.calls.get_call_by_id(call_id, user_id)
+
+
+@contextlib.contextmanager
+def _translated() -> Any:
+    """Turn connection faults, locks and pool exhaustion into `DatabaseUnavailable`; leave everything else alone."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (DBAPIError, PoolTimeout, ConnectionError, TimeoutError) as error:
+        raise DatabaseUnavailable(f"The database cannot be used right now: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    origin = getattr(error, "orig", None) or error
+    return (str(origin).splitlines() or [type(origin).__name__])[0]
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # we emit BEGIN ourselves, see `_begin_sqlite`
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE"))
+
+
+def _upgrade(connection: Connection) -> None:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

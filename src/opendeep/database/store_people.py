@@ -1,0 +1,157 @@
+"""Users, chats and plans: rows that exist before a campaign does."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from opendeep.common.data_models import Json, PlanStatus, User
+from opendeep.common.errors import NotFound
+from opendeep.common.ids import new_id
+from opendeep.database.models import CampaignPlanRow, ChatMessageRow, ChatRow, UserRow
+from opendeep.database.rows import user_value
+from opendeep.database.scope import across_tenants, for_user
+from opendeep.database.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    role: str
+    content: str
+    payload: Json
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    id: UUID
+    chat_id: UUID
+    status: PlanStatus
+    plan: Json
+
+
+class UsersStore(Store):
+    async def get_or_create(self, name: str, profile: Mapping[str, Any] | None = None) -> User:
+        """The tenant of that name, made now if there is none."""
+        statement = across_tenants(select(UserRow).where(UserRow.name == name), "names a tenant by its unique name")
+        row = (await self._session.scalars(statement)).one_or_none()
+        if row is None:
+            row = UserRow(id=new_id(), name=name, profile=dict(profile or {}), created_at=self._work.now)
+            self._session.add(row)
+            await self._session.flush()
+        return user_value(row)
+
+    async def get(self, user_id: UUID) -> User:
+        row = await self._session.get(UserRow, user_id)
+        if row is None:
+            raise NotFound("There is no such user. Open the start page and choose a name.")
+        return user_value(row)
+
+    async def update_profile(self, user_id: UUID, changes: Mapping[str, Any]) -> User:
+        row = await self._session.get(UserRow, user_id)
+        if row is None:
+            raise NotFound("There is no such user.")
+        row.profile = {**row.profile, **changes}
+        return user_value(row)
+
+    async def all_ids(self) -> list[UUID]:
+        statement = across_tenants(select(UserRow.id), "the lifecycle manager visits every tenant in turn")
+        return list((await self._session.scalars(statement)).all())
+
+
+class ChatsStore(Store):
+    async def create(self, user_id: UUID) -> UUID:
+        row = ChatRow(id=new_id(), user_id=user_id, created_at=self._work.now)
+        self._session.add(row)
+        await self._session.flush()
+        return row.id
+
+    async def require(self, user_id: UUID, chat_id: UUID) -> None:
+        """Raise `NotFound` unless the chat is this user's."""
+        statement = for_user(select(ChatRow.id).where(ChatRow.id == chat_id), ChatRow, user_id)
+        if (await self._session.scalars(statement)).one_or_none() is None:
+            raise NotFound("There is no such chat. Start a new one.")
+
+    async def add_message(
+        self, user_id: UUID, chat_id: UUID, role: str, content: str, payload: Mapping[str, Any] | None = None
+    ) -> None:
+        count = for_user(
+            select(func.count()).select_from(ChatMessageRow).where(ChatMessageRow.chat_id == chat_id),
+            ChatMessageRow,
+            user_id,
+        )
+        self._session.add(
+            ChatMessageRow(
+                id=new_id(),
+                user_id=user_id,
+                chat_id=chat_id,
+                position=(await self._session.scalar(count) or 0) + 1,
+                role=role,
+                content=content,
+                payload=dict(payload or {}),
+                created_at=self._work.now,
+            )
+        )
+        await self._session.flush()
+
+    async def messages(self, user_id: UUID, chat_id: UUID) -> list[ChatMessage]:
+        statement = for_user(
+            select(ChatMessageRow).where(ChatMessageRow.chat_id == chat_id).order_by(ChatMessageRow.position),
+            ChatMessageRow,
+            user_id,
+        )
+        rows = (await self._session.scalars(statement)).all()
+        return [ChatMessage(r.role, r.content, r.payload, r.created_at) for r in rows]
+
+
+class PlansStore(Store):
+    async def save(self, user_id: UUID, chat_id: UUID, plan: Mapping[str, Any]) -> UUID:
+        """Keep a new version of the chat's plan; earlier ones stay as they were shown."""
+        row = CampaignPlanRow(
+            id=new_id(),
+            user_id=user_id,
+            chat_id=chat_id,
+            status=PlanStatus.DRAFT,
+            plan=dict(plan),
+            created_at=self._work.now,
+        )
+        self._session.add(row)
+        await self._session.flush()
+        return row.id
+
+    async def get(self, user_id: UUID, plan_id: UUID) -> StoredPlan:
+        """Raises `NotFound` for another tenant's plan as for none."""
+        return self._value(await self._row(user_id, plan_id))
+
+    async def latest(self, user_id: UUID, chat_id: UUID) -> StoredPlan | None:
+        statement = for_user(
+            select(CampaignPlanRow)
+            .where(CampaignPlanRow.chat_id == chat_id)
+            .order_by(CampaignPlanRow.id.desc())
+            .limit(1),
+            CampaignPlanRow,
+            user_id,
+        )
+        row = (await self._session.scalars(statement)).one_or_none()
+        return self._value(row) if row else None
+
+    async def lock_for_confirmation(self, user_id: UUID, plan_id: UUID) -> StoredPlan:
+        """The plan, held until the transaction ends, so that two confirmations come one after the other."""
+        row = await self._row(user_id, plan_id, lock=True)
+        before = self._value(row)
+        row.status = PlanStatus.CONFIRMED
+        return before
+
+    async def _row(self, user_id: UUID, plan_id: UUID, *, lock: bool = False) -> CampaignPlanRow:
+        statement = for_user(select(CampaignPlanRow).where(CampaignPlanRow.id == plan_id), CampaignPlanRow, user_id)
+        row = (await self._session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
+        if row is None:
+            raise NotFound("There is no such plan. Ask for it again in the chat.")
+        return row
+
+    @staticmethod
+    def _value(row: CampaignPlanRow) -> StoredPlan:
+        return StoredPlan(row.id, row.chat_id, PlanStatus(row.status), row.plan)

@@ -1,0 +1,338 @@
+"""Campaigns and tasks. The only place where a task's status changes, by the table in `common.task_states`.
+
+Claiming is `FOR UPDATE SKIP LOCKED` on PostgreSQL; on SQLite the transaction itself is exclusive (BEGIN IMMEDIATE).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Select, exists, func, insert, select
+
+from opendeep.common import channels
+from opendeep.common.data_models import Campaign, CampaignStatus, Disposition, Task, TaskBase, TaskStatus
+from opendeep.common.errors import Conflict, NotFound
+from opendeep.common.ids import new_id
+from opendeep.common.task_states import TERMINAL, check_transition
+from opendeep.common.views import campaign_view, task_view
+from opendeep.database.models import CampaignRow, TaskRow
+from opendeep.database.rows import campaign_value, task_value
+from opendeep.database.scope import across_tenants, for_user
+from opendeep.database.store import Store
+
+log = structlog.get_logger(__name__)
+
+_BELLS = {
+    TaskStatus.SCHEDULED: channels.TASKS_DUE,
+    TaskStatus.QUEUED_FOR_CALL: channels.TASKS_QUEUED,
+    TaskStatus.PENDING_ANALYSIS: channels.CALLS_ENDED,
+    TaskStatus.COMPLETED: channels.TASKS_FINISHED,
+    TaskStatus.FAILED: channels.TASKS_FINISHED,
+    TaskStatus.CANCELLED: channels.TASKS_FINISHED,
+}
+INSERT_BATCH = 1_000
+
+
+class CampaignsStore(Store):
+    async def create(self, user_id: UUID, plan_id: UUID, title: str, objective: str) -> Campaign:
+        row = CampaignRow(
+            id=new_id(),
+            user_id=user_id,
+            plan_id=plan_id,
+            title=title,
+            objective=objective,
+            status=CampaignStatus.ACTIVE,
+            report=None,
+            created_at=self._work.now,
+            finished_at=None,
+        )
+        self._session.add(row)
+        await self._session.flush()
+        campaign = campaign_value(row)
+        self._work.tell_user(user_id, "campaign", campaign=campaign_view(campaign))
+        return campaign
+
+    async def by_plan(self, user_id: UUID, plan_id: UUID) -> Campaign | None:
+        statement = for_user(select(CampaignRow).where(CampaignRow.plan_id == plan_id), CampaignRow, user_id)
+        row = (await self._session.scalars(statement)).one_or_none()
+        return campaign_value(row) if row else None
+
+    async def get(self, user_id: UUID, campaign_id: UUID) -> Campaign:
+        return campaign_value(await self._row(user_id, campaign_id))
+
+    async def recent(self, user_id: UUID, limit: int = 100) -> list[Campaign]:
+        """Newest first."""
+        statement = for_user(
+            select(CampaignRow).order_by(CampaignRow.created_at.desc()).limit(limit), CampaignRow, user_id
+        )
+        return [campaign_value(row) for row in (await self._session.scalars(statement)).all()]
+
+    async def set_status(self, user_id: UUID, campaign_id: UUID, status: CampaignStatus) -> Campaign:
+        """Pause, resume or cancel. Raises `Conflict` when the campaign has ended."""
+        row = await self._row(user_id, campaign_id, lock=True)
+        if row.status in (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED):
+            raise Conflict(f"The campaign has ended ({row.status}).")
+        return self._changed(row, status)
+
+    async def finished_without_report(self, limit: int = 10) -> list[Campaign]:
+        """Active campaigns whose tasks are all terminal, locked for the summariser that writes their report."""
+        open_task = exists().where(TaskRow.campaign_id == CampaignRow.id, TaskRow.status.not_in(TERMINAL))
+        statement = across_tenants(
+            select(CampaignRow)
+            .where(CampaignRow.status == CampaignStatus.ACTIVE, ~open_task)
+            .order_by(CampaignRow.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True),
+            "one summariser serves all tenants",
+        )
+        return [campaign_value(row) for row in (await self._session.scalars(statement)).all()]
+
+    async def save_report(
+        self, user_id: UUID, campaign_id: UUID, report: Mapping[str, Any], *, final: bool
+    ) -> Campaign:
+        """Keep the report; a final one completes the campaign."""
+        row = await self._row(user_id, campaign_id, lock=True)
+        row.report = dict(report)
+        return self._changed(row, CampaignStatus.COMPLETED if final else CampaignStatus(row.status))
+
+    async def progress(self, user_id: UUID, campaign_id: UUID) -> dict[str, int]:
+        """Number of tasks per status."""
+        statement = for_user(
+            select(TaskRow.status, func.count()).where(TaskRow.campaign_id == campaign_id).group_by(TaskRow.status),
+            TaskRow,
+            user_id,
+        )
+        return {status: count for status, count in (await self._session.execute(statement)).all()}
+
+    def _changed(self, row: CampaignRow, status: CampaignStatus) -> Campaign:
+        if row.status != status:
+            log.info("campaign.status", campaign_id=str(row.id), old=row.status, new=status.value)
+        row.status = status
+        if status in (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED):
+            row.finished_at = self._work.now
+        campaign = campaign_value(row)
+        self._work.tell_user(row.user_id, "campaign", campaign=campaign_view(campaign))
+        return campaign
+
+    async def _row(self, user_id: UUID, campaign_id: UUID, *, lock: bool = False) -> CampaignRow:
+        statement = for_user(select(CampaignRow).where(CampaignRow.id == campaign_id), CampaignRow, user_id)
+        row = (await self._session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
+        if row is None:
+            raise NotFound("There is no such campaign.")
+        return row
+
+
+class TasksStore(Store):
+    async def add_many(self, user_id: UUID, campaign_id: UUID, tasks: Sequence[TaskBase]) -> int:
+        """Insert the tasks of a new campaign, SCHEDULED; returns how many."""
+        now = self._work.now
+        for first in range(0, len(tasks), INSERT_BATCH):
+            batch = [
+                {
+                    "id": new_id(),
+                    "user_id": user_id,
+                    "campaign_id": campaign_id,
+                    "position": first + offset + 1,
+                    "contact_name": task.contact_name,
+                    "contact_kind": task.contact_kind,
+                    "phone_number": task.phone_number,
+                    "timezone": task.timezone,
+                    "objective": task.objective,
+                    "brief": dict(task.brief),
+                    "status": TaskStatus.SCHEDULED,
+                    "status_reason": "Waiting for its turn.",
+                    "priority": task.priority,
+                    "attempts": 0,
+                    "max_attempts": task.max_attempts,
+                    "next_attempt_at": max(task.not_before or now, now),
+                    "lease_owner": None,
+                    "lease_expires_at": None,
+                    "disposition": None,
+                    "summary": None,
+                    "result": {},
+                    "version": 1,
+                    "created_at": now,
+                    "updated_at": now,
+                    "finished_at": None,
+                }
+                for offset, task in enumerate(tasks[first : first + INSERT_BATCH])
+            ]
+            await self._session.execute(insert(TaskRow), batch)
+        self._work.ring(channels.TASKS_DUE)
+        return len(tasks)
+
+    async def get(self, user_id: UUID, task_id: UUID) -> Task:
+        statement = for_user(select(TaskRow).where(TaskRow.id == task_id), TaskRow, user_id)
+        row = (await self._session.scalars(statement)).one_or_none()
+        if row is None:
+            raise NotFound("There is no such task.")
+        return task_value(row)
+
+    async def of_campaign(self, user_id: UUID, campaign_id: UUID, limit: int = 1000, offset: int = 0) -> list[Task]:
+        statement = for_user(
+            select(TaskRow).where(TaskRow.campaign_id == campaign_id).order_by(TaskRow.position), TaskRow, user_id
+        )
+        return [task_value(r) for r in (await self._session.scalars(statement.limit(limit).offset(offset))).all()]
+
+    async def of_user(self, user_id: UUID, statuses: Sequence[TaskStatus], limit: int = 500) -> list[Task]:
+        """A tenant's tasks in these states, longest unchanged first."""
+        statement = for_user(
+            select(TaskRow).where(TaskRow.status.in_(statuses)).order_by(TaskRow.updated_at).limit(limit),
+            TaskRow,
+            user_id,
+        )
+        return [task_value(row) for row in (await self._session.scalars(statement)).all()]
+
+    async def claim_due(self, owner: str, limit: int, lease_s: float) -> list[Task]:
+        """Lease up to `limit` due tasks of active campaigns, highest priority and longest due first.
+
+        They stay SCHEDULED under the lease: the caller decides within it and then makes the transition.
+        """
+        due = (TaskRow.status == TaskStatus.SCHEDULED) & (TaskRow.next_attempt_at <= self._work.now)
+        statement = (
+            select(TaskRow)
+            .where(due, self._lease_is_free(), self._campaign_is_active())
+            .order_by(TaskRow.priority.desc(), TaskRow.next_attempt_at)
+        )
+        return await self._lease(statement, owner, limit, lease_s, "one scheduler serves all tenants")
+
+    async def claim(self, status: TaskStatus, owner: str, limit: int, lease_s: float) -> list[Task]:
+        """Lease up to `limit` tasks in `status` whose lease is free and whose `next_attempt_at`, if any, has come."""
+        ready = TaskRow.next_attempt_at.is_(None) | (TaskRow.next_attempt_at <= self._work.now)
+        statement = (
+            select(TaskRow).where(TaskRow.status == status, ready, self._lease_is_free()).order_by(TaskRow.updated_at)
+        )
+        return await self._lease(statement, owner, limit, lease_s, "the stages' workers serve all tenants")
+
+    async def next_due_at(self) -> datetime | None:
+        """When the earliest waiting task of an active campaign becomes due."""
+        statement = across_tenants(
+            select(func.min(TaskRow.next_attempt_at)).where(
+                TaskRow.status == TaskStatus.SCHEDULED, self._campaign_is_active()
+            ),
+            "the scheduler sleeps until the next task of any tenant",
+        )
+        return await self._session.scalar(statement)
+
+    async def transition(
+        self,
+        task_id: UUID,
+        new: TaskStatus,
+        reason: str,
+        *,
+        expected: TaskStatus | None = None,
+        next_attempt_at: datetime | None = None,
+        disposition: Disposition | None = None,
+        summary: str | None = None,
+        result: Mapping[str, Any] | None = None,
+        counts_attempt: bool = False,
+    ) -> Task:
+        """Change a task's status by the table; the lease ends. The only way a status changes.
+
+        Raises `InvalidTransition` for a step that the table does not have, `Conflict` when `expected` does not hold.
+        """
+        row = await self._locked(task_id)
+        old = TaskStatus(row.status)
+        if expected is not None and old != expected:
+            raise Conflict(f"The task is {old} by now, not {expected}.")
+        check_transition(old, new)
+        row.status = new
+        row.status_reason = reason
+        row.next_attempt_at = next_attempt_at
+        if new == TaskStatus.SCHEDULED and next_attempt_at is None:
+            row.next_attempt_at = self._work.now
+        row.lease_owner = None
+        row.lease_expires_at = None
+        row.attempts += int(counts_attempt)
+        row.disposition = disposition or row.disposition
+        row.summary = summary if summary is not None else row.summary
+        if result is not None:
+            row.result = dict(result)
+        row.finished_at = self._work.now if new in TERMINAL else None
+        return self._changed(row, old)
+
+    async def postpone(self, task_id: UUID, until: datetime, reason: str) -> Task:
+        """Keep the status, look again at `until`; the lease ends. For backoff and closed calling windows."""
+        row = await self._locked(task_id)
+        row.next_attempt_at = until
+        row.status_reason = reason
+        row.lease_owner = None
+        row.lease_expires_at = None
+        return self._changed(row, TaskStatus(row.status))
+
+    async def change(self, user_id: UUID, task_id: UUID, expected_version: int, **fields: Any) -> Task:
+        """Guarded change of priority, brief, next_attempt_at, max_attempts; raises `Conflict` if it has moved on."""
+        allowed = {"priority", "brief", "next_attempt_at", "max_attempts"}
+        if not set(fields) <= allowed:
+            raise ValueError(f"only {sorted(allowed)} may be changed, not {sorted(set(fields) - allowed)}")
+        statement = for_user(select(TaskRow).where(TaskRow.id == task_id), TaskRow, user_id).with_for_update()
+        row = (await self._session.scalars(statement)).one_or_none()
+        if row is None:
+            raise NotFound("There is no such task.")
+        if row.version != expected_version:
+            raise Conflict("The task has changed in the meantime.")
+        for name, value in fields.items():
+            setattr(row, name, value)
+        return self._changed(row, TaskStatus(row.status))
+
+    async def release_expired(self) -> list[Task]:
+        """QUEUED_FOR_CALL tasks whose node vanished before it made a call row go back to SCHEDULED."""
+        statement = across_tenants(
+            select(TaskRow)
+            .where(TaskRow.status == TaskStatus.QUEUED_FOR_CALL, TaskRow.lease_expires_at < self._work.now)
+            .with_for_update(skip_locked=True),
+            "leases of vanished nodes are released for all tenants",
+        )
+        rows = (await self._session.scalars(statement)).all()
+        return [
+            await self.transition(row.id, TaskStatus.SCHEDULED, "The node that was to call has gone; queued again.")
+            for row in rows
+        ]
+
+    # -- private
+
+    def _lease_is_free(self) -> Any:
+        return TaskRow.lease_expires_at.is_(None) | (TaskRow.lease_expires_at < self._work.now)
+
+    @staticmethod
+    def _campaign_is_active() -> Any:
+        return exists().where(CampaignRow.id == TaskRow.campaign_id, CampaignRow.status == CampaignStatus.ACTIVE)
+
+    async def _lease(self, statement: Select[Any], owner: str, limit: int, lease_s: float, why: str) -> list[Task]:
+        claimed = across_tenants(statement.limit(limit).with_for_update(skip_locked=True), why)
+        rows = (await self._session.scalars(claimed)).all()
+        for row in rows:
+            row.lease_owner = owner
+            row.lease_expires_at = self._work.now + timedelta(seconds=lease_s)
+        await self._session.flush()
+        return [task_value(row) for row in rows]
+
+    async def _locked(self, task_id: UUID) -> TaskRow:
+        statement = across_tenants(
+            select(TaskRow).where(TaskRow.id == task_id).with_for_update(), "by the id of a task the caller holds"
+        )
+        row = (await self._session.scalars(statement)).one_or_none()
+        if row is None:
+            raise NotFound("There is no such task.")
+        return row
+
+    def _changed(self, row: TaskRow, old: TaskStatus) -> Task:
+        row.version += 1
+        row.updated_at = self._work.now
+        task = task_value(row)
+        if old != task.status:
+            log.info(
+                "task.status",
+                user_id=str(row.user_id),
+                campaign_id=str(row.campaign_id),
+                task_id=str(row.id),
+                old=old.value,
+                new=task.status.value,
+                reason=task.status_reason,
+            )
+            if bell := _BELLS.get(task.status):
+                self._work.ring(bell)
+        self._work.tell_user(row.user_id, "task", task=task_view(task))
+        return task
