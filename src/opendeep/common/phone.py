@@ -30,13 +30,14 @@ MAX_NUMBER_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
-    """A parsed number. `time_zones` is empty where libphonenumber does not know."""
+    """A parsed number. `time_zones` is empty where libphonenumber does not know; an `emergency` number is never called."""
 
     e164: str
     country: str | None
     kind: str
     valid: bool
     time_zones: tuple[str, ...]
+    emergency: bool = False
 
 
 def parse_number(text: str, region: str | None = None, extensions: Collection[str] = ()) -> PhoneNumber:
@@ -63,12 +64,15 @@ def parse_number(text: str, region: str | None = None, extensions: Collection[st
     if not phonenumbers.is_possible_number(parsed):
         raise InvalidPhoneNumber(f"“{cleaned}” has the wrong number of digits for its country.")
     zones = tuple(z for z in timezone.time_zones_for_number(parsed) if z != _UNKNOWN_ZONE)
+    country = phonenumbers.region_code_for_number(parsed)
+    national = phonenumbers.national_significant_number(parsed)
     return PhoneNumber(
         e164=phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164),
-        country=phonenumbers.region_code_for_number(parsed),
+        country=country,
         kind=_TYPES.get(phonenumbers.number_type(parsed), "unknown"),
         valid=phonenumbers.is_valid_number(parsed),
         time_zones=zones,
+        emergency=country is not None and phonenumbers.is_emergency_number(national, country),
     )
 
 

@@ -1,0 +1,1 @@
+"""The stages around a task: assistant, orchestrator, scheduler, questions to the user, lifecycle."""

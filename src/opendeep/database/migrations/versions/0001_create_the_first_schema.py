@@ -112,17 +112,28 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "disposition IN ('ACHIEVED', 'DECLINED', 'CALLBACK_REQUESTED', 'OPTED_OUT', 'WRONG_NUMBER', 'VOICEMAIL_LEFT', 'VOICEMAIL', 'INCONCLUSIVE', 'NO_ANSWER', 'BUSY', 'REJECTED', 'UNREACHABLE', 'FAILED')",
+            "disposition IN ('ACHIEVED', 'DECLINED', 'CALLBACK_REQUESTED', 'OPTED_OUT', "
+            "'WRONG_NUMBER', 'VOICEMAIL_LEFT', 'VOICEMAIL', 'INCONCLUSIVE', 'NO_ANSWER', 'BUSY', "
+            "'REJECTED', 'UNREACHABLE', 'FAILED')",
             name=op.f("ck_tasks_disposition"),
         ),
         sa.CheckConstraint(
-            "status IN ('SCHEDULED', 'QUEUED_FOR_CALL', 'CALL_IN_PROGRESS', 'PENDING_ANALYSIS', 'NEEDS_USER', 'ON_HOLD', 'COMPLETED', 'FAILED', 'CANCELLED')",
+            "status IN ('SCHEDULED', 'QUEUED_FOR_CALL', 'CALL_IN_PROGRESS', 'PENDING_ANALYSIS', "
+            "'NEEDS_USER', 'ON_HOLD', 'COMPLETED', 'FAILED', 'CANCELLED')",
             name=op.f("ck_tasks_status"),
         ),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_tasks_campaign_id")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_tasks_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
         sa.UniqueConstraint("campaign_id", "position", name=op.f("uq_tasks_campaign_id_position")),
+    )
+    op.create_index(
+        "ix_tasks_due",
+        "tasks",
+        [sa.text("priority DESC"), "next_attempt_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'SCHEDULED'"),
+        postgresql_where=sa.text("status = 'SCHEDULED'"),
     )
     op.create_index(
         "ix_tasks_leased",
@@ -158,7 +169,8 @@ def upgrade() -> None:
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "status IN ('INITIATED', 'DIALING', 'RINGING', 'IN_PROGRESS', 'COMPLETED', 'BUSY', 'NO_ANSWER', 'REJECTED', 'UNALLOCATED', 'CONGESTION', 'FAILED', 'CANCELLED', 'LOST')",
+            "status IN ('INITIATED', 'DIALING', 'RINGING', 'IN_PROGRESS', 'COMPLETED', 'BUSY', "
+            "'NO_ANSWER', 'REJECTED', 'UNALLOCATED', 'CONGESTION', 'FAILED', 'CANCELLED', 'LOST')",
             name=op.f("ck_calls_status"),
         ),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_calls_campaign_id")),
@@ -350,6 +362,7 @@ def downgrade() -> None:
 
     op.drop_table("calls")
     op.drop_index("ix_tasks_user_id_status", table_name="tasks")
+    op.drop_index("ix_tasks_due", table_name="tasks")
     op.drop_index("ix_tasks_leased", table_name="tasks")
 
     op.drop_table("tasks")

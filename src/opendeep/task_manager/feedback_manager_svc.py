@@ -1,0 +1,80 @@
+"""`FeedbackManagerService`: the user's side of the human in the loop.
+
+Answers to live questions go into their call; decisions asked between calls move their task on. Asking live questions is
+the voice side's business, asking for decisions that of the analyser and the lifecycle manager.
+"""
+
+from uuid import UUID
+
+import structlog
+
+from opendeep.common import channels
+from opendeep.common.data_models import FeedbackKind, FeedbackRequest, FeedbackStatus, Task, TaskStatus
+from opendeep.common.decisions import STOP
+from opendeep.common.errors import UserMistake
+from opendeep.common.redis_client import Doorbell
+from opendeep.common.workers import run_rounds
+from opendeep.database.db_manager import DatabaseManager, Transaction
+
+log = structlog.get_logger(__name__)
+
+MAX_ANSWER_LENGTH = 2_000
+EXPIRY_ROUND_S = 5.0
+
+
+class FeedbackManagerService:
+    """Answers, expiries, and what an answer does to its task."""
+
+    def __init__(self, db: DatabaseManager, bell: Doorbell) -> None:
+        self._db = db
+        self._bell = bell
+
+    async def run(self) -> None:
+        """The worker that expires questions whose call did not (its process may be gone)."""
+        await run_rounds("feedback", self._bell, (), EXPIRY_ROUND_S, self.expire_overdue)
+
+    async def answer(self, user_id: UUID, feedback_id: UUID, text: str) -> FeedbackRequest:
+        """Take the user's answer; exactly one answer, expiry or cancellation wins.
+
+        Raises `NotFound` for a question that is not this user's, `Conflict` when it is closed, `UserMistake` for an
+        empty or too long text.
+        """
+        text = text.strip()
+        if not text or len(text) > MAX_ANSWER_LENGTH:
+            raise UserMistake(f"Please write an answer of 1 to {MAX_ANSWER_LENGTH} characters.")
+        async with self._db.transaction() as work:
+            feedback = await work.feedback.answer(user_id, feedback_id, text)
+            await work.events.add(
+                user_id,
+                "feedback.answered",
+                f"You answered “{feedback.question}”: {text}",
+                campaign_id=feedback.campaign_id,
+                task_id=feedback.task_id,
+                call_id=feedback.call_id,
+            )
+            if feedback.kind is FeedbackKind.DECISION:
+                await self._move_on(work, await work.tasks.get(user_id, feedback.task_id), text)
+        log.info("feedback.answered", user_id=str(user_id), task_id=str(feedback.task_id), kind=feedback.kind.value)
+        return feedback
+
+    async def expire_overdue(self) -> None:
+        """Close live questions past their deadline."""
+        async with self._db.read() as reading:
+            overdue = await reading.feedback.overdue()
+        if not overdue:
+            return
+        async with self._db.transaction() as work:
+            for feedback in overdue:
+                await work.feedback.close(feedback.id, FeedbackStatus.EXPIRED)
+
+    async def _move_on(self, work: Transaction, task: Task, text: str) -> None:
+        """A decision was taken: stop the task, or call again with the answer (later calls see all answers)."""
+        if task.status is not TaskStatus.NEEDS_USER:
+            return  # the task went on by itself; the answer stays with it
+        if text.casefold() == STOP.casefold():
+            await work.tasks.transition(task.id, TaskStatus.CANCELLED, "You decided to stop here.")
+            return
+        if task.attempts >= task.max_attempts:
+            task = await work.tasks.change(task.user_id, task.id, task.version, max_attempts=task.attempts + 1)
+        await work.tasks.transition(task.id, TaskStatus.SCHEDULED, "You answered; calling again.")
+        work.ring(channels.TASKS_DUE)

@@ -1,0 +1,127 @@
+"""`TaskSchedulerService`: due tasks pass the gate and are handed over, only as many as this node has free lines.
+
+A persistent worker: it claims under a lease, decides by the pure compliance gate, and changes status. It never dials.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from opendeep.common import channels
+from opendeep.common.campaign_plan import TaskBrief
+from opendeep.common.clock import Clock
+from opendeep.common.data_models import Task, TaskStatus
+from opendeep.common.errors import InvalidPhoneNumber
+from opendeep.common.phone import parse_number
+from opendeep.common.redis_client import Doorbell
+from opendeep.common.workers import run_rounds
+from opendeep.database.db_manager import DatabaseManager, Transaction
+from opendeep.task_manager.compliance_gate import GateFacts, Reason, Verdict, check
+
+log = structlog.get_logger(__name__)
+
+MAX_CLAIM = 100
+
+
+class Dialer(Protocol):
+    """The other side of the wall: `CallInitiatorService`."""
+
+    def free_lines(self) -> int:
+        """How many more calls this node may start now; 0 while the switch is away."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerSettings:
+    node_id: str
+    poll_s: float
+    lease_s: float
+    region: str
+    extensions: tuple[str, ...]
+    allowed_countries: tuple[str, ...]
+    home_zone: str
+
+
+class TaskSchedulerService:
+    """One per node that has lines."""
+
+    def __init__(
+        self, db: DatabaseManager, bell: Doorbell, clock: Clock, dialer: Dialer, settings: SchedulerSettings
+    ) -> None:
+        self._db = db
+        self._bell = bell
+        self._clock = clock
+        self._dialer = dialer
+        self._settings = settings
+        self._draining = False
+
+    async def run(self) -> None:
+        """The worker: woken by the bell of due tasks and by its own clock."""
+        await run_rounds("scheduler", self._bell, (channels.TASKS_DUE,), self._settings.poll_s, self.round)
+
+    def stop_claiming(self) -> None:
+        """From now on hand nothing over: the node drains."""
+        self._draining = True
+
+    async def round(self) -> float | None:
+        """Hand over what is due and fits. Returns the seconds until the next task is due, None if none waits."""
+        if self._draining:
+            return None
+        async with self._db.transaction() as work:
+            await work.tasks.release_expired()
+        while (free := min(self._dialer.free_lines(), MAX_CLAIM)) > 0:
+            async with self._db.transaction() as work:
+                tasks = await work.tasks.claim_due(f"scheduler:{self._settings.node_id}", free, self._settings.lease_s)
+                queued = 0
+                for task in tasks:
+                    queued += await self._decide(work, task)
+            # Lines are taken by the initiator, which claims the queue when its bell rings; a round that queued
+            # something ends here, so that the free lines are counted anew after that.
+            if queued or len(tasks) < free:
+                break
+        async with self._db.read() as work:
+            due = await work.tasks.next_due_at()
+        return None if due is None else (due - self._clock.now()).total_seconds()
+
+    async def _decide(self, work: Transaction, task: Task) -> int:
+        """Queue, postpone or refuse one task; 1 if it was queued."""
+        brief = TaskBrief.model_validate(task.brief)
+        try:
+            number = parse_number(task.phone_number, self._settings.region, self._settings.extensions)
+        except InvalidPhoneNumber as error:
+            await self._refuse(work, task, Verdict(Reason.INVALID_NUMBER, str(error)))
+            return 0
+        facts = GateFacts(
+            number=number,
+            explicit_zone=task.timezone,
+            window=brief.calling_window,
+            attempts=task.attempts,
+            max_attempts=task.max_attempts,
+            dnd=await work.dnd.match(task.user_id, task.campaign_id, task.phone_number),
+            allowed_countries=self._settings.allowed_countries,
+            home_zone=self._settings.home_zone,
+        )
+        verdict = check(facts, self._clock.now())
+        if verdict.go:
+            await work.tasks.transition(task.id, TaskStatus.QUEUED_FOR_CALL, "Waiting for a line.")
+            return 1
+        await self._refuse(work, task, verdict)
+        return 0
+
+    async def _refuse(self, work: Transaction, task: Task, verdict: Verdict) -> None:
+        await work.events.add(
+            task.user_id,
+            "call.refused",
+            verdict.sentence,
+            data={"reason": verdict.reason.value},
+            campaign_id=task.campaign_id,
+            task_id=task.id,
+        )
+        if verdict.not_before is not None:
+            await work.tasks.postpone(task.id, verdict.not_before, verdict.sentence)
+        elif verdict.reason is Reason.UNKNOWN_TIME_ZONE:
+            await work.tasks.transition(task.id, TaskStatus.NEEDS_USER, verdict.sentence)
+        else:
+            await work.tasks.transition(task.id, TaskStatus.FAILED, verdict.sentence)
+        log.info("scheduler.refused", task_id=str(task.id), user_id=str(task.user_id), reason=verdict.reason.value)
