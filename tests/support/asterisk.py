@@ -1,0 +1,316 @@
+"""The real Asterisk for tests: started on free ports with the configuration that the project ships, and SIPp callees.
+
+Owns processes, ports and temporary folders, and gives them all back. Knows nothing of the product.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).resolve().parents[2]
+SIPP_SCENARIOS = Path(__file__).parent / "sipp"
+START_DEADLINE_S = 30.0
+STOP_DEADLINE_S = 10.0
+CLI_DEADLINE_S = 10.0
+FETCH_DEADLINE_S = 540
+POLL_S = 0.02
+RTP_PORTS = 400  # two for each call
+START_ATTEMPTS = 3
+CALLEE_ENDPOINT = "test-callee"
+
+LOCAL_PJSIP = f"""\
+; Written by the tests: an endpoint for callees whose address stands in the dialplan.
+[{CALLEE_ENDPOINT}](opendeep-endpoint)
+rtp_timeout = 0
+"""
+
+
+class AsteriskUnavailableError(Exception):
+    """No Asterisk can be had on this machine; the message says why."""
+
+
+@dataclass(frozen=True)
+class AsteriskProgram:
+    """Where ``scripts/asterisk_root.sh`` found or put it."""
+
+    executable: str
+    modules: str
+    data: str
+    version: str
+
+
+@functools.cache
+def find_asterisk() -> AsteriskProgram:
+    """Find an Asterisk, or fetch one into the user's cache; raises AsteriskUnavailableError."""
+    script = ROOT / "scripts" / "asterisk_root.sh"
+    done = subprocess.run([script], capture_output=True, text=True, timeout=FETCH_DEADLINE_S, check=False)
+    if done.returncode != 0:
+        raise AsteriskUnavailableError(done.stderr.strip().rsplit("\n", 1)[-1])
+    fields = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    return AsteriskProgram(fields["asterisk"], fields["modules"], fields["data"], fields["version"])
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port of loopback that nobody used a moment ago."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def free_udp_range(count: int) -> int:
+    """The first of ``count`` neighbouring UDP ports outside the range from which the system gives ports itself."""
+    first = random.randrange(16_384, 32_000 - count, 2)
+    with contextlib.ExitStack() as stack:
+        for port in range(first, first + count):
+            probe = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                break
+        else:
+            return first
+    return free_udp_range(count)
+
+
+class RealAsterisk:
+    """One Asterisk process with the shipped configuration, in a folder of its own.
+
+    ``async with RealAsterisk() as asterisk`` gives a switch that is fully booted. Numbers are routed to callees with
+    ``route``; 7000 is the shipped softphone until it is routed elsewhere.
+    """
+
+    ami_host = "127.0.0.1"
+    ami_username = "opendeep"
+    ami_secret = "test-ami-secret"
+    phone_secret = "test-phone-secret"
+    channel_template = "Local/{number}@opendeep-out/n"
+
+    def __init__(self) -> None:
+        self.program = find_asterisk()
+        self.directory = Path(tempfile.mkdtemp(prefix="opendeep-asterisk-"))
+        self.ami_port = self.sip_port = self.rtp_first_port = 0
+        self._process: asyncio.subprocess.Process | None = None
+        self._routes: dict[str, str] = {}
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start_on_free_ports()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the process and remove its folder."""
+        await self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    # ------------------------------------------------------------ the process
+
+    async def start(self) -> None:
+        """Start on the ports chosen before and wait until it is fully booted."""
+        with (self.directory / "console").open("ab") as console:
+            self._process = await asyncio.create_subprocess_exec(
+                self.program.executable, "-f", "-n", "-C", str(self._etc / "asterisk.conf"),
+                stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, cwd=self.directory,
+            )  # fmt: skip
+        async with asyncio.timeout(START_DEADLINE_S):
+            while not await self._fully_booted():
+                if self._process.returncode is not None:
+                    raise AsteriskUnavailableError(f"Asterisk ended at once: {self.log()[-2_000:]}")
+                await asyncio.sleep(POLL_S)
+
+    async def stop(self) -> None:
+        """Let it hang up its calls and end; kill it when it takes too long. Without effect when it is not running."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), STOP_DEADLINE_S)
+        except TimeoutError:
+            await self.kill()
+
+    async def kill(self) -> None:
+        """End it as a power failure would: no BYE, no event, sockets just gone."""
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    async def restart(self) -> None:
+        """Stop if it runs, and start on the same ports."""
+        await self.stop()
+        await self.start()
+
+    @property
+    def pid(self) -> int:
+        """The process id (for measuring what it costs)."""
+        assert self._process is not None
+        return self._process.pid
+
+    # ------------------------------------------------------------ what a test does with it
+
+    async def cli(self, command: str) -> str:
+        """Run a console command and return what it printed."""
+        process = await asyncio.create_subprocess_exec(
+            self.program.executable, "-C", str(self._etc / "asterisk.conf"), "-rx", command,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            output, _ = await asyncio.wait_for(process.communicate(), CLI_DEADLINE_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise
+        return output.decode()
+
+    async def route(self, number: str, sip_port: int) -> None:
+        """Let ``number`` (7000, or E.164 with its plus sign) ring the callee on a SIP port of loopback."""
+        await self.route_dialplan(number, f"Dial(PJSIP/{CALLEE_ENDPOINT}/sip:{number}@127.0.0.1:{sip_port})")
+
+    async def route_dialplan(self, number: str, *applications: str) -> None:
+        """Let ``number`` run dialplan applications, for callees that need no SIP."""
+        steps = [*applications, "Hangup(${HANGUPCAUSE})"]
+        self._routes[number] = f"exten => {number},1,{steps[0]}\n" + "".join(f" same => n,{s}\n" for s in steps[1:])
+        await self._reload_routes()
+
+    async def unroute(self, number: str) -> None:
+        """Give ``number`` back to the shipped dialplan."""
+        if self._routes.pop(number, None) is not None:
+            await self._reload_routes()
+
+    def log(self) -> str:
+        """What Asterisk wrote to its log and console."""
+        files = [self.directory / "log" / "messages", self.directory / "console"]
+        return "".join(file.read_text(errors="replace") for file in files if file.exists())
+
+    # ------------------------------------------------------------ inside
+
+    @property
+    def _etc(self) -> Path:
+        return self.directory / "etc"
+
+    async def _start_on_free_ports(self) -> None:
+        for attempt in range(1, START_ATTEMPTS + 1):
+            self._choose_ports()
+            self._render()
+            await self._reload_routes()
+            try:
+                await self.start()
+                return
+            except (TimeoutError, AsteriskUnavailableError):
+                await self.stop()
+                if attempt == START_ATTEMPTS:
+                    raise
+
+    def _choose_ports(self) -> None:
+        self.ami_port, self.sip_port = free_port(), free_port(socket.SOCK_DGRAM)
+        self.rtp_first_port = free_udp_range(RTP_PORTS)
+
+    def _render(self) -> None:
+        for name in ("etc", "var/keys", "spool", "run", "log"):
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
+        values = {
+            "MODULES_DIR": self.program.modules, "DATA_DIR": self.program.data, "VAR_DIR": self.directory / "var",
+            "SPOOL_DIR": self.directory / "spool", "RUN_DIR": self.directory / "run", "LOG_DIR": self.directory / "log",
+            "AMI_PORT": self.ami_port, "AMI_USERNAME": self.ami_username, "AMI_SECRET": self.ami_secret,
+            "SIP_BIND": "127.0.0.1", "SIP_PORT": self.sip_port, "MEDIA_ADDRESS": "127.0.0.1", "BIND_RTP": "yes",
+            "RTP_FIRST_PORT": self.rtp_first_port, "RTP_LAST_PORT": self.rtp_first_port + RTP_PORTS - 1,
+            "PHONE_SECRET": self.phone_secret,
+        }  # fmt: skip
+        arguments = [argument for name, value in values.items() for argument in ("--set", f"{name}={value}")]
+        script = ROOT / "scripts" / "render_asterisk_conf.py"
+        subprocess.run([sys.executable, script, self._etc, *arguments], check=True, capture_output=True, text=True)
+        (self._etc / "pjsip.local.conf").write_text(LOCAL_PJSIP)
+
+    async def _reload_routes(self) -> None:
+        text = "[opendeep-out](+)\n" + "".join(self._routes.values())
+        (self._etc / "extensions.local.conf").write_text(text)
+        if self._process is not None and self._process.returncode is None:
+            await self.cli("dialplan reload")
+
+    async def _fully_booted(self) -> bool:
+        try:
+            reader, writer = await asyncio.open_connection(self.ami_host, self.ami_port)
+        except OSError:
+            return False
+        try:
+            login = f"Action: Login\r\nUsername: {self.ami_username}\r\nSecret: {self.ami_secret}\r\n\r\n"
+            writer.write(login.encode())
+            async with asyncio.timeout(START_DEADLINE_S):
+                await reader.readuntil(b"Event: FullyBooted")
+            return True
+        except (OSError, EOFError):
+            return False
+        finally:
+            writer.close()
+
+
+class SippCallee:
+    """SIPp as a callee on a port of its own. ``scenario`` names a file in ``tests/support/sipp``.
+
+    answer (rings 300 ms, answers, echoes sound, waits for our BYE) · early_media (183 first) · hang_up (after
+    ``talk_ms``) · reject (after ringing) · reject_at_once · ring (for ever). ``status`` belongs to the two rejects.
+    """
+
+    def __init__(self, scenario: str, *, status: str = "486 Busy Here", talk_ms: int = 500) -> None:
+        self.sip_port = 0
+        self._scenario, self._status, self._talk_ms = scenario, status, talk_ms
+        self._directory = Path(tempfile.mkdtemp(prefix="opendeep-sipp-"))
+        self._process: asyncio.subprocess.Process | None = None
+
+    @staticmethod
+    def available() -> bool:
+        """Whether SIPp is installed (Debian and Ubuntu: package sip-tester)."""
+        return shutil.which("sipp") is not None
+
+    async def __aenter__(self) -> Self:
+        text = (SIPP_SCENARIOS / f"{self._scenario}.xml").read_text().replace("@STATUS@", self._status)
+        file = self._directory / "scenario.xml"
+        file.write_text(text)
+        self.sip_port, media_port = free_port(socket.SOCK_DGRAM), free_udp_range(4)
+        with (self._directory / "output").open("wb") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                "sipp", "-sf", str(file), "-i", "127.0.0.1", "-p", str(self.sip_port), "-mi", "127.0.0.1",
+                "-mp", str(media_port), "-d", str(self._talk_ms), "-rtp_echo", "-nostdin", "-l", "1000", "-aa",
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=self._directory,
+            )  # fmt: skip
+        async with asyncio.timeout(START_DEADLINE_S):
+            while not self._listens():
+                if self._process.returncode is not None:
+                    raise RuntimeError(f"SIPp ended at once: {(self._directory / 'output').read_text()[-2_000:]}")
+                await asyncio.sleep(POLL_S)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", self.sip_port))
+            except OSError:
+                return True
+        return False
