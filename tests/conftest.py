@@ -1,0 +1,53 @@
+"""Fixtures for every test: real PostgreSQL and Redis, one server for the session and a clean slate for each test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.services import MISSING_PART, TemporaryPostgres, TemporaryRedis, fresh_database, require
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[TemporaryPostgres]:
+    """A PostgreSQL cluster that lives as long as the test run. Do not stop it; make your own ``TemporaryPostgres``."""
+    require("postgres", TemporaryPostgres.available(), "install the package postgresql")
+    with TemporaryPostgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: TemporaryPostgres) -> Iterator[str]:
+    """``postgresql+asyncpg://…`` of an empty database that belongs to this test alone."""
+    with fresh_database(postgres_server, f"test_{uuid.uuid4().hex}") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[TemporaryRedis]:
+    """A Redis that lives as long as the test run. Do not stop it; make your own ``TemporaryRedis`` for outages."""
+    require("redis", TemporaryRedis.available(), "install the package redis-server")
+    with TemporaryRedis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: TemporaryRedis) -> Iterator[str]:
+    """``redis://…`` of an empty Redis."""
+    redis_server.flush()
+    yield redis_server.url
+    redis_server.flush()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count the parts that were missing, so that nobody takes a skipped world for a tested one."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = [str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple)]
+    missing = sorted({reason.removeprefix("Skipped: ") for reason in reasons if MISSING_PART in reason})
+    count = sum(MISSING_PART in reason for reason in reasons)
+    if count:
+        terminalreporter.write_line(f"NOT TESTED: {count} tests were skipped because a part is missing", red=True)
+        for reason in missing:
+            terminalreporter.write_line(f"  {reason}", red=True)
