@@ -1,0 +1,172 @@
+"""What each manager action does and answers, in Asterisk's own words.
+
+Owns the table of actions after the login; sessions and sockets live in `ami_server`, calls in `exchange`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from opendeep.simulation.ami_wire import AmiRequest
+from opendeep.simulation.channels import Packet, core_show_channel
+from opendeep.simulation.exchange import Exchange
+from opendeep.simulation.originate import ActionRefusedError, parse_origination
+
+DEFAULT_KEY_MS = 100
+KEYS = frozenset("0123456789*#ABCDabcd")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to the client that asked: fields of a successful response, then events of a list.
+
+    `then` runs after the response was sent, so that its events follow it.
+    """
+
+    fields: Packet
+    events: tuple[Packet, ...] = ()
+    then: Callable[[], None] | None = None
+
+
+ActionHandler = Callable[[Exchange, AmiRequest], Answer]
+
+
+def perform(exchange: Exchange, request: AmiRequest) -> Answer:
+    """Carry out one action. Raises ActionRefusedError with the text for `Response: Error`."""
+    name = request.action.lower()
+    if not name:
+        raise ActionRefusedError("Missing action in request")
+    handler = ACTIONS.get(name)
+    if handler is None:
+        raise ActionRefusedError(f"Invalid/unknown command: {request.action}. Use Action: ListCommands to show.")
+    return handler(exchange, request)
+
+
+def _message(text: str, then: Callable[[], None] | None = None) -> Answer:
+    return Answer([("Message", text)], then=then)
+
+
+def _ping(exchange: Exchange, request: AmiRequest) -> Answer:
+    return Answer([("Ping", "Pong"), ("Timestamp", f"{time.time():.6f}")])
+
+
+def _originate(exchange: Exchange, request: AmiRequest) -> Answer:
+    asked = parse_origination(request)
+    if request.get("Async").lower() not in ("true", "yes", "1", "y", "t", "on"):
+        raise ActionRefusedError("Originate failed")  # only asynchronous calls are simulated
+    return _message("Originate successfully queued", lambda: exchange.originate(asked))
+
+
+def _hangup(exchange: Exchange, request: AmiRequest) -> Answer:
+    name = request.get("Channel")
+    if not name:
+        raise ActionRefusedError("No channel specified")
+    text = request.get("Cause")
+    cause = int(text) if text.isdigit() and int(text) <= 127 else 0
+    if name.startswith("/") and name.endswith("/") and len(name) > 2:
+        return _hangup_matching(exchange, name[1:-1], cause)
+    call, _ = exchange.find(name)
+
+    def end() -> None:
+        call.hang_up(cause)
+        exchange.forget_ended()
+
+    return _message("Channel Hungup", end)
+
+
+def _hangup_matching(exchange: Exchange, expression: str, cause: int) -> Answer:
+    try:
+        calls = exchange.find_matching(re.compile(expression))
+    except re.error as error:
+        raise ActionRefusedError(f"Regex compile failed on: {expression}") from error
+
+    def end() -> None:
+        for call in calls:
+            call.hang_up(cause)
+        exchange.forget_ended()
+
+    return _message("Channels hung up will follow", end)
+
+
+def _play_dtmf(exchange: Exchange, request: AmiRequest) -> Answer:
+    name, digit, duration = request.get("Channel"), request.get("Digit"), request.get("Duration")
+    if not name:
+        raise ActionRefusedError("Channel not specified")
+    if not digit:
+        raise ActionRefusedError("No digit specified")
+    if duration and not duration.isdigit():
+        raise ActionRefusedError("Could not convert Duration parameter")
+    call, _ = exchange.find(name)
+    if digit[0] not in KEYS:
+        return _message("DTMF successfully queued")
+    # Asterisk looks at the first character only.
+    return _message(
+        "DTMF successfully queued", lambda: call.play_digit(digit[0], int(duration) if duration else DEFAULT_KEY_MS)
+    )
+
+
+def _redirect(exchange: Exchange, request: AmiRequest) -> Answer:
+    name, context, exten = request.get("Channel"), request.get("Context"), request.get("Exten")
+    if not name:
+        raise ActionRefusedError("Channel not specified")
+    if not context or not exten or not request.get("Priority"):
+        raise ActionRefusedError("Redirect requires Context, Exten and Priority")
+    call, _ = exchange.find(name)
+    return _message("Redirect successful", lambda: call.redirect(context, exten))
+
+
+def _setvar(exchange: Exchange, request: AmiRequest) -> Answer:
+    name, variable, value = request.get("Channel"), request.get("Variable"), request.get("Value")
+    if not variable:
+        raise ActionRefusedError("No variable specified")
+    if not name:
+        return _message("Variable Set")  # a global variable; nothing reads it here
+    call, leg = exchange.find(name)
+    return _message("Variable Set", lambda: call.set_variable(leg, variable, value))
+
+
+def _getvar(exchange: Exchange, request: AmiRequest) -> Answer:
+    name, variable = request.get("Channel"), request.get("Variable")
+    if not variable:
+        raise ActionRefusedError("No variable specified")
+    value = exchange.find(name)[1].variables.get(variable, "") if name else ""
+    return Answer([("Variable", variable), ("Value", value)])
+
+
+def _core_show_channels(exchange: Exchange, request: AmiRequest) -> Answer:
+    listed = tuple(core_show_channel(leg, exchange.now_ms, request.action_id) for leg in exchange.channels())
+    end = _list_end("CoreShowChannelsComplete", request, len(listed))
+    return Answer([("EventList", "start"), ("Message", "Channels will follow")], (*listed, end))
+
+
+def _status(exchange: Exchange, request: AmiRequest) -> Answer:
+    name = request.get("Channel")
+    legs = [exchange.find(name)[1]] if name else list(exchange.channels())
+    identity: Packet = [("ActionID", request.action_id)] if request.action_id else []
+    listed: list[Packet] = [
+        [("Event", "Status"), ("Privilege", "Call"), *identity, *leg.headers(), ("Application", leg.application)]
+        for leg in legs
+    ]
+    end = [*_list_end("StatusComplete", request, len(listed)), ("Items", len(listed))]
+    return Answer([("EventList", "start"), ("Message", "Channel status will follow")], (*listed, end))
+
+
+def _list_end(event: str, request: AmiRequest, count: int) -> Packet:
+    identity: Packet = [("ActionID", request.action_id)] if request.action_id else []
+    return [("Event", event), *identity, ("EventList", "Complete"), ("ListItems", count)]
+
+
+ACTIONS: dict[str, ActionHandler] = {
+    "ping": _ping,
+    "originate": _originate,
+    "hangup": _hangup,
+    "playdtmf": _play_dtmf,
+    "redirect": _redirect,
+    "setvar": _setvar,
+    "getvar": _getvar,
+    "coreshowchannels": _core_show_channels,
+    "status": _status,
+}

@@ -1,0 +1,99 @@
+"""AudioSocket as Asterisk's end of it sees it: bytes in, frames out; frames to bytes.
+
+Owns the framing (kind, 16-bit big-endian length, payload) and the rule which frames end a call; sockets and time must
+not live here. Facts from `res_audiosocket.c` of Asterisk 22: the peer may send slin 8 kHz audio and a hang-up; any
+other kind, or audio without a payload, ends the application and with it the channel.
+"""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from dataclasses import dataclass
+from enum import IntEnum
+
+SAMPLE_RATE_HZ = 8000
+FRAME_MS = 20
+FRAME_SAMPLES = SAMPLE_RATE_HZ * FRAME_MS // 1000
+FRAME_BYTES = FRAME_SAMPLES * 2
+SILENCE_FRAME = bytes(FRAME_BYTES)
+HEADER = struct.Struct(">BH")
+
+
+class FrameKind(IntEnum):
+    """First byte of a frame (`res_audiosocket.h`)."""
+
+    HANGUP = 0x00
+    UUID = 0x01
+    DTMF = 0x03
+    SLIN_8KHZ = 0x10
+    ERROR = 0xFF
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAudio:
+    """Audio from the peer: s16le, 8 kHz, any length of at least one byte."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PeerEnd:
+    """The peer ends the call; `reason` is `hangup_frame` or names what it sent wrongly."""
+
+    reason: str
+
+
+class PeerReader:
+    """Cuts the peer's byte stream into audio and at most one end; bytes after the end are ignored."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._ended = False
+
+    def receive_data(self, data: bytes) -> list[PeerAudio | PeerEnd]:
+        """Take any number of bytes; the buffer holds at most one incomplete frame (65,538 bytes)."""
+        messages: list[PeerAudio | PeerEnd] = []
+        self._buffer += data
+        while not self._ended and (message := self._next_message()) is not None:
+            messages.append(message)
+            self._ended = isinstance(message, PeerEnd)
+        if self._ended:
+            self._buffer.clear()
+        return messages
+
+    def _next_message(self) -> PeerAudio | PeerEnd | None:
+        if len(self._buffer) < HEADER.size:
+            return None
+        kind, length = HEADER.unpack_from(self._buffer)
+        if kind == FrameKind.HANGUP:
+            return PeerEnd("hangup_frame")
+        if kind != FrameKind.SLIN_8KHZ:
+            return PeerEnd(f"unexpected_kind_0x{kind:02x}")
+        if length == 0:
+            return PeerEnd("empty_audio_frame")
+        if len(self._buffer) < HEADER.size + length:
+            return None
+        pcm = bytes(self._buffer[HEADER.size : HEADER.size + length])
+        del self._buffer[: HEADER.size + length]
+        return PeerAudio(pcm)
+
+
+AUDIO_HEADER = HEADER.pack(FrameKind.SLIN_8KHZ, FRAME_BYTES)
+
+
+def uuid_frame(call_id: uuid.UUID) -> bytes:
+    """Return the first frame of a connection."""
+    return HEADER.pack(FrameKind.UUID, 16) + call_id.bytes
+
+
+def audio_frame(pcm: bytes) -> bytes:
+    """Return 20 ms of slin (320 bytes) as a frame."""
+    if len(pcm) != FRAME_BYTES:
+        raise ValueError(f"a frame holds {FRAME_BYTES} bytes, not {len(pcm)}")
+    return AUDIO_HEADER + pcm
+
+
+def dtmf_frame(digit: str) -> bytes:
+    """Return one key (`0`-`9`, `*`, `#`, `A`-`D`) as a frame."""
+    return HEADER.pack(FrameKind.DTMF, 1) + digit.encode("ascii")
