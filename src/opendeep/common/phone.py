@@ -30,7 +30,7 @@ MAX_NUMBER_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
-    """A parsed number. `time_zones` is empty where libphonenumber does not know; an `emergency` number is never called."""
+    """A parsed number. `time_zones` is empty where they are not known; `emergency` numbers are never called."""
 
     e164: str
     country: str | None

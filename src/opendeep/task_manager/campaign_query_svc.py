@@ -8,6 +8,7 @@ from uuid import UUID
 from opendeep.common import channels
 from opendeep.common.data_models import Campaign, CampaignStatus, TaskStatus, User
 from opendeep.common.errors import NotFound, UserMistake
+from opendeep.common.task_states import TERMINAL
 from opendeep.common.views import call_view, campaign_view, event_view, feedback_view, task_view, turn_view
 from opendeep.database.db_manager import DatabaseManager
 
@@ -110,6 +111,8 @@ class CampaignQueryService:
                 for task in tasks:
                     if task.status in CANCELLABLE:
                         await work.tasks.transition(task.id, TaskStatus.CANCELLED, "You stopped the campaign.")
+                    elif task.status not in TERMINAL:  # in a call: it ends and is analysed, and is not called again
+                        await work.tasks.change(user_id, task.id, task.version, max_attempts=max(1, task.attempts))
         return campaign_view(campaign)
 
     async def recording_path(self, user_id: UUID, call_id: UUID) -> Path:

@@ -1,0 +1,39 @@
+# The commands of OpenDeep. Each does its own set-up and is fast the second time.
+.PHONY: demo run test bench lint docs constraints clean
+BIN := .venv/bin
+ONLY ?= all
+
+demo: ## Set up, start everything on embedded defaults, and watch a campaign of phone calls
+	@scripts/setup.sh demo
+	@$(BIN)/opendeep demo
+
+run: ## Serve the product (http://127.0.0.1:8080 unless WEB_PORT says otherwise)
+	@scripts/setup.sh run
+	@$(BIN)/python main.py
+
+test: ## Everything: lint, types, layers, docs, tests with real Asterisk, PostgreSQL, Redis and Chromium
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory lint docs
+	@$(BIN)/python -m pytest
+
+lint:
+	@echo "==> ruff, mypy --strict, import-linter"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+docs:
+	@echo "==> docs"
+	@$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+
+bench: ## One JSON object a line; ONLY=media for one group
+	@scripts/setup.sh test >&2
+	@$(BIN)/python -m benchmarks $(ONLY)
+
+constraints: ## Compile constraints.txt anew from pyproject.toml
+	@$(BIN)/pip-compile -q --all-extras --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+		--no-annotate --no-header --allow-unsafe -o constraints.txt pyproject.toml
+
+clean:
+	rm -rf build site .pytest_cache .mypy_cache .ruff_cache .hypothesis var
