@@ -191,20 +191,22 @@ class TasksStore(Store):
         They stay SCHEDULED under the lease: the caller decides within it and then makes the transition.
         """
         due = (TaskRow.status == TaskStatus.SCHEDULED) & (TaskRow.next_attempt_at <= self._work.now)
-        statement = (
+        statement = across_tenants(
             select(TaskRow)
             .where(due, self._lease_is_free(), self._campaign_is_active())
-            .order_by(TaskRow.priority.desc(), TaskRow.next_attempt_at)
+            .order_by(TaskRow.priority.desc(), TaskRow.next_attempt_at),
+            "one scheduler serves all tenants",
         )
-        return await self._lease(statement, owner, limit, lease_s, "one scheduler serves all tenants")
+        return await self._lease(statement, owner, limit, lease_s)
 
     async def claim(self, status: TaskStatus, owner: str, limit: int, lease_s: float) -> list[Task]:
         """Lease up to `limit` tasks in `status` whose lease is free and whose `next_attempt_at`, if any, has come."""
         ready = TaskRow.next_attempt_at.is_(None) | (TaskRow.next_attempt_at <= self._work.now)
-        statement = (
-            select(TaskRow).where(TaskRow.status == status, ready, self._lease_is_free()).order_by(TaskRow.updated_at)
+        statement = across_tenants(
+            select(TaskRow).where(TaskRow.status == status, ready, self._lease_is_free()).order_by(TaskRow.updated_at),
+            "the stages' workers serve all tenants",
         )
-        return await self._lease(statement, owner, limit, lease_s, "the stages' workers serve all tenants")
+        return await self._lease(statement, owner, limit, lease_s)
 
     async def next_due_at(self) -> datetime | None:
         """When the earliest waiting task of an active campaign becomes due."""
@@ -300,9 +302,8 @@ class TasksStore(Store):
     def _campaign_is_active() -> Any:
         return exists().where(CampaignRow.id == TaskRow.campaign_id, CampaignRow.status == CampaignStatus.ACTIVE)
 
-    async def _lease(self, statement: Select[Any], owner: str, limit: int, lease_s: float, why: str) -> list[Task]:
-        claimed = across_tenants(statement.limit(limit).with_for_update(skip_locked=True), why)
-        rows = (await self._session.scalars(claimed)).all()
+    async def _lease(self, statement: Select[Any], owner: str, limit: int, lease_s: float) -> list[Task]:
+        rows = (await self._session.scalars(statement.limit(limit).with_for_update(skip_locked=True))).all()
         for row in rows:
             row.lease_owner = owner
             row.lease_expires_at = self._work.now + timedelta(seconds=lease_s)

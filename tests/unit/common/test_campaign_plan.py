@@ -1,0 +1,72 @@
+"""The plan document: limits, defaults, and what stands between a plan and its confirmation."""
+
+import pytest
+from pydantic import ValidationError
+
+from opendeep.common.campaign_plan import CallingWindow, CampaignPlan, PlannedTask, Question, brief_for, plan_problems
+
+
+def plan(**changes: object) -> CampaignPlan:
+    base = {
+        "title": "Inspections",
+        "objective": "Book the inspection.",
+        "on_behalf_of": "Maria Keller",
+        "tasks": [{"contact_name": "Anna", "phone_number": "+1 202 555 0101"}],
+    }
+    return CampaignPlan.model_validate(base | changes)
+
+
+def test_a_good_plan_has_no_problems() -> None:
+    assert plan_problems(plan(), "US") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"objective": ""}, "what the calls should achieve"),
+        ({"on_behalf_of": " "}, "on whose behalf"),
+        ({"tasks": []}, "nobody to call"),
+        ({"tasks": [{"contact_name": "Anna", "phone_number": "soon"}]}, "Anna: “soon” is not a telephone number"),
+        ({"tasks": [{"contact_name": "", "phone_number": "+12025550101"}]}, "has no name"),
+        (
+            {
+                "tasks": [
+                    {"contact_name": "Anna", "phone_number": "+12025550101"},
+                    {"contact_name": "Ben", "phone_number": "(202) 555-0101"},
+                ]
+            },
+            "Ben and Anna have the same number",
+        ),
+        ({"calling_window": {"start": "20:00", "end": "09:00"}}, "window ends before it starts"),
+    ],
+)
+def test_each_problem_is_named(changes: dict[str, object], words: str) -> None:
+    assert any(words in problem for problem in plan_problems(plan(**changes), "US"))
+
+
+def test_a_task_falls_back_to_the_plan() -> None:
+    question = Question(key="ok", ask="Does Tuesday work?")
+    document = plan(questions=[question.model_dump()], may_say=["It is free."])
+    brief = brief_for(document, PlannedTask(contact_name="Anna", phone_number="7000", may_say=["Ring twice."]))
+    assert brief.questions == [question]
+    assert brief.may_say == ["It is free.", "Ring twice."]
+    assert brief.disclosure == "This is an AI assistant calling on behalf of Maria Keller."
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"contact_name": "A", "phone_number": "1", "timezone": "Mars/Base"},
+        {"contact_name": "A" * 300, "phone_number": "1"},
+        {"contact_name": "A", "phone_number": "1", "questions": [{"key": "Not a key", "ask": "?"}]},
+        {"contact_name": "A", "phone_number": "1", "contact_kind": "robot"},
+    ],
+)
+def test_documents_out_of_bounds_are_refused(task: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        plan(tasks=[task])
+
+
+def test_the_window_defaults_to_decent_hours() -> None:
+    window = CallingWindow()
+    assert (window.start.hour, window.end.hour, window.any_time) == (9, 20, False)
