@@ -1,0 +1,186 @@
+"""Speech to words: one pocketsphinx decoder with language models that fit the question. Runs in a worker process.
+
+Owns the decoder, its dictionary, the language models (cached by expectation and hints) and the keyword ear. Blocking;
+pocketsphinx holds the GIL, so never on the event loop's process.
+"""
+
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from opendeep.offline.speech import corpus, pcm
+from opendeep.offline.speech.language_model import END, NgramCounts, WittenBell
+from opendeep.offline.speech.lexicon import Lexicon
+from opendeep.offline.speech.types import SpeechEngineMissing
+from opendeep.offline.speech.words import spoken
+
+log = structlog.get_logger(__name__)
+
+MODEL_HZ = 16000
+PAD_S = 0.2
+"""Silence around every utterance: the decoder wants to see it begin and end."""
+DITHER_LSB = 8.0
+"""Noise added in 16-bit steps: digital silence has no logarithm."""
+CACHED_MODELS = 24
+"""Language models kept; the least recently used is dropped."""
+HINT_WEIGHT = 20
+KEYWORDS = {
+    "opt_out": (
+        "stop calling", "do not call", "don't call me", "do not call again", "call list", "remove my number",
+        "remove me from", "take me off", "off your list", "leave me alone", "never call", "unsubscribe", "opt out",
+        "not to call",
+    ),
+    "voicemail": (
+        "leave a message", "after the tone", "after the beep", "at the tone", "you have reached", "voicemail",
+        "mailbox", "record your message", "leave your name", "is not available", "as soon as possible",
+        "answering machine",
+    ),
+}  # fmt: skip
+KEYWORD_THRESHOLD = 1e-10
+KEYWORD_SEARCH = "keywords"
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What the decoder heard; `text` is "" when it heard nothing."""
+
+    text: str
+    confidence: float
+    spotted: tuple[str, ...]
+
+
+class UtteranceDecoder:
+    """Decodes whole utterances. Raises `SpeechEngineMissing` without pocketsphinx."""
+
+    def __init__(self) -> None:
+        try:
+            self._sphinx: Any = import_module("pocketsphinx")
+        except ImportError as error:
+            raise SpeechEngineMissing("speech recognition needs pocketsphinx: pip install pocketsphinx") from error
+        model = Path(self._sphinx.get_model_path()) / "en-us"
+        self._lexicon = Lexicon(model / "cmudict-en-us.dict")
+        self._topics = {topic: self._counts(corpus.sentences_of(topic)) for topic in corpus.TOPICS}
+        self._slots = self._counts(corpus.slot_sentences())
+        self._known = set(self._base_counts("any").vocabulary) | set(" ".join(sum(KEYWORDS.values(), ())).split())
+        self._searches: OrderedDict[tuple[str, tuple[str, ...]], str] = OrderedDict()
+        self._made = 0
+        self._unknown: set[str] = set()
+        with tempfile.TemporaryDirectory(prefix="speech-") as folder:
+            self._decoder = self._build(model, Path(folder))
+        self._search_for("any", ())
+
+    def decode(self, samples: bytes, sample_rate: int, expects: str, hints: tuple[str, ...]) -> Decoded:
+        """One utterance, s16le mono. `expects` falls back to `any` when it has no set of its own."""
+        sound = self._prepare(samples, sample_rate)
+        search = self._search_for(expects if expects in corpus.TOPICS_OF else "any", self._usable(hints))
+        text, confidence = self._run(search, sound)
+        return Decoded(text, confidence, self._spot(sound))
+
+    def prepare(self, expects: str, hints: tuple[str, ...]) -> None:
+        """Build the language model before the utterance comes."""
+        self._search_for(expects if expects in corpus.TOPICS_OF else "any", self._usable(hints))
+
+    def _prepare(self, samples: bytes, sample_rate: int) -> bytes:
+        sound = pcm.interpolate(pcm.from_s16(samples), sample_rate, MODEL_HZ)
+        return pcm.to_s16(pcm.padded_with_noise(sound, int(PAD_S * MODEL_HZ), DITHER_LSB / pcm.FULL_SCALE))
+
+    def _run(self, search: str, sound: bytes) -> tuple[str, float]:
+        decoder = self._decoder
+        decoder.activate_search(search)
+        decoder.start_utt()
+        decoder.process_raw(sound, no_search=False, full_utt=True)
+        decoder.end_utt()
+        hypothesis = decoder.hyp()
+        if hypothesis is None or not hypothesis.hypstr:
+            return "", 0.0
+        return hypothesis.hypstr, self._confidence()
+
+    def _confidence(self) -> float:
+        """Mean word posterior, words weighted by their length in frames."""
+        total = frames = 0.0
+        for segment in self._decoder.seg():
+            if segment.word.startswith(("<", "[")):
+                continue
+            length = segment.end_frame - segment.start_frame + 1
+            total += length * min(1.0, float(segment.prob))
+            frames += length
+        return total / frames if frames else 0.0
+
+    def _spot(self, sound: bytes) -> tuple[str, ...]:
+        heard, _ = self._run(KEYWORD_SEARCH, sound)
+        return tuple(name for name, phrases in KEYWORDS.items() if any(phrase in heard for phrase in phrases))
+
+    def _search_for(self, expects: str, hints: tuple[str, ...]) -> str:
+        key = (expects, hints)
+        if (name := self._searches.get(key)) is not None:
+            self._searches.move_to_end(key)
+            return name
+        counts = self._base_counts(expects)
+        counts.add(hints, HINT_WEIGHT)
+        self._made += 1
+        name = f"lm{self._made}"
+        self._learn_words(counts.vocabulary)
+        self._add_model(name, counts)
+        self._searches[key] = name
+        if len(self._searches) > CACHED_MODELS:
+            _, oldest = self._searches.popitem(last=False)
+            self._decoder.remove_search(oldest)
+        return name
+
+    def _add_model(self, name: str, counts: NgramCounts) -> None:
+        with tempfile.NamedTemporaryFile("w", prefix="speech-", suffix=".lm", encoding="utf-8") as file:
+            file.write(WittenBell(counts).arpa())
+            file.flush()
+            model = self._sphinx.NGramModel(self._decoder.config, self._decoder.logmath, file.name)
+        self._decoder.add_lm(name, model)
+
+    def _learn_words(self, words: Iterable[str]) -> None:
+        new = [word for word in words if word not in self._known and word != END]
+        self._known.update(new)
+        for entry, phones in self._lexicon.entries(new):
+            self._decoder.add_word(entry, phones, False)
+
+    def _usable(self, hints: tuple[str, ...]) -> tuple[str, ...]:
+        """Hints as spoken sentences; words without a pronunciation are left out and logged once."""
+        return tuple(filter(None, (self._pronounceable(spoken(hint)) for hint in hints)))
+
+    def _pronounceable(self, sentence: str) -> str:
+        words = sentence.split()
+        unknown = {word for word in words if word not in self._lexicon} - self._unknown
+        if unknown:
+            self._unknown |= unknown
+            log.info("speech.words_without_pronunciation", words=sorted(unknown))
+        return " ".join(word for word in words if word in self._lexicon)
+
+    def _base_counts(self, expects: str) -> NgramCounts:
+        counts = NgramCounts()
+        counts.add_counts(self._slots)
+        for topic, found in self._topics.items():
+            expected = topic in corpus.TOPICS_OF[expects]
+            counts.add_counts(found, corpus.EXPECTED_WEIGHT if expected else corpus.BASE_WEIGHT)
+        return counts
+
+    @staticmethod
+    def _counts(sentences: Iterable[str]) -> NgramCounts:
+        counts = NgramCounts()
+        counts.add(sentences)
+        return counts
+
+    def _build(self, model: Path, folder: Path) -> Any:
+        dictionary = folder / "words.dict"
+        entries = self._lexicon.entries(sorted(self._known - {END}))
+        dictionary.write_text("".join(f"{word} {phones}\n" for word, phones in entries), encoding="utf-8")
+        decoder = self._sphinx.Decoder(
+            hmm=str(model / "en-us"), dict=str(dictionary), lm=None, cmn="batch", loglevel="FATAL"
+        )
+        keywords = folder / "keywords.txt"
+        phrases = sum(KEYWORDS.values(), ())
+        keywords.write_text("".join(f"{phrase} /{KEYWORD_THRESHOLD}/\n" for phrase in phrases), encoding="utf-8")
+        decoder.add_kws(KEYWORD_SEARCH, str(keywords))
+        return decoder

@@ -1,0 +1,50 @@
+"""The speech engines of one process: synthesis, recognition and voice activity behind one lifetime.
+
+Owns when libraries are loaded and worker processes live. Nothing is loaded before the context is entered.
+"""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self
+
+from opendeep.offline.speech.recognizer import WorkerRecognizer
+from opendeep.offline.speech.synthesizer import LocalSynthesizer, discover_engines
+from opendeep.offline.speech.types import Recognizer, Synthesizer
+from opendeep.offline.speech.vad import VoiceActivity
+
+
+class SpeechEngines:
+    """Async context manager. Raises `SpeechEngineMissing`, `SpeechEngineFault`, `UnknownVoice` on entering."""
+
+    synthesizer: Synthesizer
+    recognizer: Recognizer
+
+    def __init__(self, *, workers: int = 1, voice: str | None = None) -> None:
+        """`workers` recogniser processes (each about one core while somebody speaks); `voice` the default voice."""
+        self._workers = workers
+        self._voice = voice
+        self._synthesizer: LocalSynthesizer | None = None
+        self._recognizer: WorkerRecognizer | None = None
+
+    async def __aenter__(self) -> Self:
+        engines = await asyncio.to_thread(discover_engines)
+        self.synthesizer = self._synthesizer = LocalSynthesizer(engines, voice=self._voice)
+        self.recognizer = self._recognizer = WorkerRecognizer(workers=self._workers)
+        try:
+            await self._recognizer.start()
+        except BaseException:
+            await self._synthesizer.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._recognizer is not None:
+            await self._recognizer.close()
+        if self._synthesizer is not None:
+            await self._synthesizer.close()
+
+    def voice_activity(self, **kw: Any) -> VoiceActivity:
+        """A fresh detector for one stream; keywords as `VoiceActivity`."""
+        return VoiceActivity(**kw)

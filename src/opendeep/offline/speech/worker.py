@@ -1,0 +1,71 @@
+"""The recogniser's worker process: utterances in on stdin, what was understood out on stdout.
+
+Owns the loop and its exit: it ends with its parent (end of stdin), and with code 3 when the engine is missing.
+Run as `python -m opendeep.offline.speech.worker`. Messages: see `frames`.
+"""
+
+import logging
+import os
+import sys
+from typing import BinaryIO
+
+import structlog
+
+from opendeep.offline.speech import frames
+from opendeep.offline.speech.decoder import UtteranceDecoder
+from opendeep.offline.speech.frames import Message
+from opendeep.offline.speech.types import SpeechEngineMissing
+
+EXIT_ENGINE_MISSING = 3
+NICENESS = 5
+"""Words may come a little later; the 20 ms of the call's audio may not."""
+
+
+def serve(decoder: UtteranceDecoder, source: BinaryIO, sink: BinaryIO) -> None:
+    """Answer one message after the other until `source` ends. Raises `FrameError` for a broken stream."""
+    _send(sink, Message({"ready": True}))
+    while (message := _receive(source)) is not None:
+        asked = message.head
+        hints = tuple(asked["hints"])
+        if asked["do"] == "prepare":
+            decoder.prepare(asked["expects"], hints)
+            _send(sink, Message({"id": asked["id"]}))
+            continue
+        found = decoder.decode(message.body, asked["sample_rate"], asked["expects"], hints)
+        answer = {"text": found.text, "confidence": found.confidence, "spotted": found.spotted}
+        _send(sink, Message({"id": asked["id"], **answer}))
+
+
+def _send(sink: BinaryIO, message: Message) -> None:
+    sink.write(frames.encode(message))
+    sink.flush()
+
+
+def _receive(source: BinaryIO) -> Message | None:
+    prefix = source.read(frames.LENGTHS.size)
+    if len(prefix) < frames.LENGTHS.size:
+        return None
+    head, body = frames.lengths(prefix)
+    return frames.decode(source.read(head), source.read(body))
+
+
+def main() -> int:
+    """Keep stdout for frames: whatever a library prints goes to stderr."""
+    sink = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    os.nice(NICENESS)
+    try:
+        decoder = UtteranceDecoder()
+    except SpeechEngineMissing as error:
+        print(error, file=sys.stderr)
+        return EXIT_ENGINE_MISSING
+    serve(decoder, sys.stdin.buffer, sink)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
