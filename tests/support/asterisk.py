@@ -101,7 +101,8 @@ class RealAsterisk:
         self.program = find_asterisk()
         self.directory = Path(tempfile.mkdtemp(prefix="opendeep-asterisk-"))
         self.ami_port = self.sip_port = self.rtp_first_port = 0
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None  # not asyncio's: it outlives the loop that started it
+        self._pjsip = LOCAL_PJSIP
         self._routes: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
@@ -126,33 +127,28 @@ class RealAsterisk:
 
     async def start(self) -> None:
         """Start on the ports chosen before and wait until it is fully booted."""
-        with (self.directory / "console").open("ab") as console:
-            self._process = await asyncio.create_subprocess_exec(
-                self.program.executable, "-f", "-n", "-C", str(self._etc / "asterisk.conf"),
-                stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, cwd=self.directory,
-            )  # fmt: skip
+        self._process = self._launch()
         async with asyncio.timeout(START_DEADLINE_S):
             while not await self._fully_booted():
-                if self._process.returncode is not None:
+                if self._process.poll() is not None:
                     raise AsteriskUnavailableError(f"Asterisk ended at once: {self.log()[-2_000:]}")
                 await asyncio.sleep(POLL_S)
 
     async def stop(self) -> None:
         """Let it hang up its calls and end; kill it when it takes too long. Without effect when it is not running."""
-        if self._process is None or self._process.returncode is not None:
+        if self._process is None:
             return
         self._process.terminate()
         try:
-            await asyncio.wait_for(self._process.wait(), STOP_DEADLINE_S)
-        except TimeoutError:
+            await self._ended()
+        except subprocess.TimeoutExpired:
             await self.kill()
 
     async def kill(self) -> None:
         """End it as a power failure would: no BYE, no event, sockets just gone."""
         assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
+        self._process.kill()
+        await self._ended()
 
     async def restart(self) -> None:
         """Stop if it runs, and start on the same ports."""
@@ -181,9 +177,19 @@ class RealAsterisk:
             raise
         return output.decode()
 
+    async def configure_pjsip(self, text: str) -> None:
+        """Append to ``pjsip.local.conf``, as a person does who adds a trunk, and let Asterisk read it."""
+        self._pjsip += text
+        (self._etc / "pjsip.local.conf").write_text(self._pjsip)
+        await self.cli("module reload res_pjsip.so")
+
+    def direct_channel(self, number: str, sip_port: int) -> str:
+        """The Originate channel that reaches a callee on loopback without the dialplan."""
+        return f"PJSIP/{CALLEE_ENDPOINT}/sip:{number}@127.0.0.1:{sip_port}"
+
     async def route(self, number: str, sip_port: int) -> None:
         """Let ``number`` (7000, or E.164 with its plus sign) ring the callee on a SIP port of loopback."""
-        await self.route_dialplan(number, f"Dial(PJSIP/{CALLEE_ENDPOINT}/sip:{number}@127.0.0.1:{sip_port})")
+        await self.route_dialplan(number, f"Dial({self.direct_channel(number, sip_port)})")
 
     async def route_dialplan(self, number: str, *applications: str) -> None:
         """Let ``number`` run dialplan applications, for callees that need no SIP."""
@@ -238,13 +244,25 @@ class RealAsterisk:
         arguments = [argument for name, value in values.items() for argument in ("--set", f"{name}={value}")]
         script = ROOT / "scripts" / "render_asterisk_conf.py"
         subprocess.run([sys.executable, script, self._etc, *arguments], check=True, capture_output=True, text=True)
-        (self._etc / "pjsip.local.conf").write_text(LOCAL_PJSIP)
+        (self._etc / "pjsip.local.conf").write_text(self._pjsip)
 
     async def _reload_routes(self) -> None:
         text = "[opendeep-out](+)\n" + "".join(self._routes.values())
         (self._etc / "extensions.local.conf").write_text(text)
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self._process.poll() is None:
             await self.cli("dialplan reload")
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        command = [self.program.executable, "-f", "-n", "-C", str(self._etc / "asterisk.conf")]
+        with (self.directory / "console").open("ab") as console:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, cwd=self.directory
+            )
+
+    async def _ended(self) -> None:
+        """Wait for the end of the process; raises subprocess.TimeoutExpired."""
+        assert self._process is not None
+        await asyncio.to_thread(self._process.wait, STOP_DEADLINE_S)
 
     async def _fully_booted(self) -> bool:
         try:

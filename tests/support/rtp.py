@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import deque
+from typing import cast
 
 from tests.support.audio import FRAME_BYTES, FRAME_MS, FRAME_SAMPLES, MULAW_SILENCE, mulaw_decode, mulaw_encode
 
@@ -39,6 +40,7 @@ class RtpStream(asyncio.DatagramProtocol):
         self._received: deque[bytes] = deque(maxlen=MAX_FRAMES)
         self._to_play: deque[tuple[int, bytes, int]] = deque()
         self._transport: asyncio.DatagramTransport | None = None
+        self._closed = asyncio.Event()
         self._sender: asyncio.Task[None] | None = None
         self._last_event_timestamp: int | None = None
 
@@ -63,11 +65,12 @@ class RtpStream(asyncio.DatagramProtocol):
             self._sender.cancel()
             self._sender = None
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop and release the port."""
         self.stop()
         if self._transport is not None:
             self._transport.close()
+            await self._closed.wait()
 
     def forget(self) -> None:
         """Drop everything heard so far."""
@@ -97,8 +100,10 @@ class RtpStream(asyncio.DatagramProtocol):
         return mulaw_decode(b"".join(self._received))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)  # 3.11's is not a subclass
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed.set()
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         if len(data) <= HEADER.size:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import uuid
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from tests.support.rtp import Address, RtpStream
 from tests.support.sip_message import SipMessage, digest, offer_of_sound, response, sound_address, uri_in
@@ -39,6 +39,7 @@ class RecordingCallee(asyncio.DatagramProtocol):
         self.ended_by: str | None = None  # "CANCEL", "BYE" (they hung up) or "us"
         self.invite: SipMessage | None = None
         self._transport: asyncio.DatagramTransport | None = None
+        self._closed = asyncio.Event()
         self._caller: Address = ("127.0.0.1", 0)
         self._tag = uuid.uuid4().hex[:8]
         self._timer: asyncio.Task[None] | None = None
@@ -57,9 +58,10 @@ class RecordingCallee(asyncio.DatagramProtocol):
         if self.invited.is_set() and not self.ended.is_set():
             await self.hang_up() if self._final_status == 200 else self.reject(480)
         self._cancel_timer()
-        self.rtp.close()
+        await self.rtp.close()
         if self._transport is not None:
             self._transport.close()
+            await self._closed.wait()
 
     @property
     def sip_port(self) -> int:
@@ -148,8 +150,10 @@ class RecordingCallee(asyncio.DatagramProtocol):
     # ------------------------------------------------------------ SIP in
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)  # 3.11's is not a subclass
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed.set()
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         message = SipMessage.parse(data)

@@ -1,0 +1,59 @@
+"""Callees by number: one place that starts them, routes a number to them and ends them with the test."""
+
+from __future__ import annotations
+
+import contextlib
+from types import TracebackType
+from typing import Self
+
+from tests.support.asterisk import RealAsterisk, SippCallee
+from tests.support.services import require
+from tests.support.sip_callee import RecordingCallee
+
+
+class Callees:
+    """``await callees.phone("+4930…")`` or ``await callees.sipp("+4930…", "reject", status="486 Busy Here")``."""
+
+    def __init__(self, asterisk: RealAsterisk) -> None:
+        self._asterisk = asterisk
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def phone(
+        self,
+        number: str,
+        *,
+        answer_after_s: float | None = 0.2,
+        early_media: bool = False,
+        on_answer_play: bytes = b"",
+    ) -> RecordingCallee:
+        """A phone that the test can steer and that keeps what it hears."""
+        phone = RecordingCallee(answer_after_s=answer_after_s, early_media=early_media, on_answer_play=on_answer_play)
+        await self._stack.enter_async_context(phone)
+        await self._route(number, phone.sip_port)
+        return phone
+
+    async def sipp(
+        self, number: str, scenario: str, *, status: str = "486 Busy Here", talk_ms: int = 500
+    ) -> SippCallee:
+        """An independent SIP implementation that follows a scenario of ``tests/support/sipp``."""
+        require("sipp", SippCallee.available(), "install the package sip-tester")
+        callee = await self._stack.enter_async_context(SippCallee(scenario, status=status, talk_ms=talk_ms))
+        await self._route(number, callee.sip_port)
+        return callee
+
+    async def dialplan(self, number: str, *applications: str) -> None:
+        """A callee made of dialplan applications, for example ``"Answer()", "Wait(5)"``."""
+        await self._asterisk.route_dialplan(number, *applications)
+        self._stack.push_async_callback(self._asterisk.unroute, number)
+
+    async def _route(self, number: str, sip_port: int) -> None:
+        await self._asterisk.route(number, sip_port)
+        self._stack.push_async_callback(self._asterisk.unroute, number)
