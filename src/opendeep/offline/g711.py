@@ -34,7 +34,8 @@ def _ulaw_encode_table() -> NDArray[np.uint8]:
     exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
     mantissa = (magnitude >> (exponent + 3)) & 0x0F
     sign = np.where(sample < 0, 0x80, 0)
-    return ((sign | (exponent << 4) | mantissa) ^ INVERT_ALL).astype(np.uint8)
+    code: NDArray[np.int32] = (sign | (exponent << 4) | mantissa) ^ INVERT_ALL
+    return code.astype(np.uint8)
 
 
 def _alaw_decode_table() -> NDArray[np.int16]:
@@ -51,7 +52,8 @@ def _alaw_encode_table() -> NDArray[np.uint8]:
     segment = np.searchsorted(np.array(ALAW_SEGMENT_ENDS), magnitude, side="left").astype(np.int32)
     mantissa = (magnitude >> np.maximum(segment, 1)) & 0x0F
     sign = np.where(sample >= 0, 0x80, 0)
-    return ((sign | (segment << 4) | mantissa) ^ INVERT_EVEN).astype(np.uint8)
+    code: NDArray[np.int32] = (sign | (segment << 4) | mantissa) ^ INVERT_EVEN
+    return code.astype(np.uint8)
 
 
 _ULAW_TO_LINEAR: Final = _ulaw_decode_table()

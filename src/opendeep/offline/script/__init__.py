@@ -7,7 +7,8 @@ clock, a socket, an audio sample or the Realtime protocol.
 
 from opendeep.offline.script.acts import Act, AwaitQuiet, CallTool, Listen, Say, SayRole
 from opendeep.offline.script.brief import BriefError, CallBrief, parse_brief
-from opendeep.offline.script.machine import Phase, ScriptedConversation
+from opendeep.offline.script.machine import ScriptedConversation
+from opendeep.offline.script.phases import Phase
 from opendeep.offline.script.understanding import Heard
 
 __all__ = [

@@ -1,0 +1,456 @@
+"""One Realtime session as a pure protocol: client events in, server events and jobs out.
+
+Owns the session's state: settings, conversation, line, turn taking, the active response, and what the conversation
+still has to react to. No socket, no clock, no speech engine: recognised words and synthesised audio are inputs, the
+shell (`connection`) performs the jobs. Sequences follow A4 to A7 of the protocol notes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from opendeep.offline.realtime.audio_format import parse_format
+from opendeep.offline.realtime.events import ClientMistake, Event, Ids, field
+from opendeep.offline.realtime.items import Conversation, Item, decode_audio, read_item
+from opendeep.offline.realtime.line import BYTES_PER_MS, LINE_RATE, ActivityFactory, Line
+from opendeep.offline.realtime.pending import PendingInputs
+from opendeep.offline.realtime.response import Response, ResponseWish
+from opendeep.offline.realtime.settings import SessionSettings, read_max_tokens, read_modalities, read_tools
+from opendeep.offline.script.acts import Act, Say
+from opendeep.offline.script.brief import BriefError, CallBrief, parse_brief
+from opendeep.offline.script.machine import ScriptedConversation
+from opendeep.offline.script.talk import EchoTalk, Talk
+from opendeep.offline.script.understanding import Heard
+
+LISTEN_STEP_MS: Final = 500
+MIN_COMMIT_MS: Final = 100
+MAX_APPEND_BYTES: Final = 15 * 1024 * 1024
+MAX_RECOGNIZED_MS: Final = 20_000  # longer utterances are understood by their last part
+MAX_METADATA: Final = 16
+MAX_METADATA_KEY_CHARS, MAX_METADATA_VALUE_CHARS = 64, 512
+MAX_OUT_OF_BAND: Final = 4
+USER_AUDIO_TOKENS_PER_S: Final = 10
+CHARS_PER_TOKEN: Final = 4
+
+_VERBATIM = re.compile(r"^\s*say(?: exactly| verbatim)?\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class RecognizeJob:
+    """Understand this utterance (s16le, 8 kHz) of the item, then call `recognized`."""
+
+    item_id: str
+    pcm: bytes
+    duration_ms: int
+    expects: str
+    hints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RespondJob:
+    """Perform this response: when all utterances are understood, `plan` it, speak it, `finish` it."""
+
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class StopJob:
+    """Stop performing this response; its closing events are out already."""
+
+    response: Response
+
+
+Job = RecognizeJob | RespondJob | StopJob
+
+
+class RealtimeSession:
+    """One session. `outbox` and `jobs` are emptied by the shell after every call."""
+
+    def __init__(self, *, model: str, make_activity: ActivityFactory, stem: str, expires_at: int) -> None:
+        self.ids = Ids(stem)
+        self.settings = SessionSettings(self.ids.new("sess"), model, expires_at)
+        self.conversation = Conversation()
+        self.line = Line(make_activity)
+        self.outbox: deque[Event] = deque()
+        self.jobs: deque[Job] = deque()
+        self.talk: Talk = EchoTalk()
+        self._brief: CallBrief | None = None
+        self._conversation_id = self.ids.new("conv")
+        self._pending = PendingInputs()
+        self._active: Response | None = None
+        self._out_of_band: list[Response] = []
+        self._previous: Response | None = None
+        self._respond_after = False
+        self._spoken = False
+        self._speech_item = ""
+        self._idle_at_ms: int | None = None
+        self._line_configured = False
+        self._unheard = b""
+        self._handlers: dict[str, Callable[[Event], None]] = {
+            "session.update": self._session_update,
+            "input_audio_buffer.append": self._append,
+            "input_audio_buffer.commit": self._commit,
+            "input_audio_buffer.clear": self._clear,
+            "conversation.item.create": self._item_create,
+            "conversation.item.retrieve": self._item_retrieve,
+            "conversation.item.truncate": self._item_truncate,
+            "conversation.item.delete": self._item_delete,
+            "response.create": self._response_create,
+            "response.cancel": self._response_cancel,
+        }
+
+    # --- from the client --------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """`session.created`, at once."""
+        self._emit("session.created", session=self.settings.as_field())
+
+    def receive(self, message: str | bytes) -> None:
+        """One message of the client. A mistake in it becomes an `error` event."""
+        event_id: str | None = None
+        try:
+            if isinstance(message, bytes):
+                raise ClientMistake("invalid_event", "Events are JSON in text frames, not binary frames.")
+            try:
+                event = orjson.loads(message)
+            except orjson.JSONDecodeError as error:
+                raise ClientMistake("invalid_event", f"The message is not JSON: {error}.") from error
+            if not isinstance(event, dict):
+                raise ClientMistake("invalid_event", "An event is a JSON object.")
+            event_id = event.get("event_id") if isinstance(event.get("event_id"), str) else None
+            kind = field(event, "type", str)
+            handler = self._handlers.get(kind)
+            if handler is None:
+                known = ", ".join(f"'{name}'" for name in self._handlers)
+                message_text = f"Invalid value: '{kind[:100]}'. Supported values are: {known}."
+                raise ClientMistake("invalid_value", message_text, param="type")
+            handler(event)
+        except ClientMistake as mistake:
+            self.outbox.append(self.ids.error(mistake, event_id))
+
+    def expire(self, minutes: int) -> None:
+        """The session has reached its greatest length; the shell closes the socket after this."""
+        text = f"Your session hit the maximum duration of {minutes} minutes."
+        self.outbox.append(self.ids.error(ClientMistake("session_expired", text), None))
+
+    # --- from the shell ---------------------------------------------------------------------------------------------
+
+    @property
+    def understanding(self) -> bool:
+        """True while an utterance is not recognised yet."""
+        return self._pending.unresolved
+
+    def recognized(self, item_id: str, heard: Heard) -> None:
+        """What was understood of an utterance."""
+        self._pending.resolve(item_id, heard)
+        self._set_transcript(item_id, heard.text)
+        if self.settings.transcribes:
+            self._transcription(item_id, "completed", transcript=heard.text, usage=self._duration_usage(item_id))
+
+    def recognition_failed(self, item_id: str, duration_ms: int) -> None:
+        """The recogniser broke down: the utterance counts as heard but not understood."""
+        self._pending.resolve(item_id, Heard("", 0.0, duration_ms=duration_ms))
+        if self.settings.transcribes:
+            error = {
+                "type": "server_error",
+                "code": "recognizer_failed",
+                "message": "The utterance was not understood.",
+            }
+            self._transcription(item_id, "failed", error=error)
+
+    def plan(self, response: Response) -> tuple[Act, ...]:
+        """What the response says and does. Takes up everything heard since the last one.
+
+        Raises ClientMistake for an out-of-band response that would need a thinking model.
+        """
+        verbatim = _VERBATIM.match(response.wish.instructions)
+        if verbatim:
+            return (Say(" ".join(verbatim.group(1).split())),)
+        if not response.wish.in_band:
+            text = "The offline voice has no model: out of band it only speaks 'Say exactly: …' instructions."
+            raise ClientMistake("offline_no_model", text)
+        if self._previous is not None and self._previous.interrupted:
+            self.talk.cut(said=self._previous.heard_sentences(), called=self._previous.calls_sent)
+        self._previous = response
+        self._count_input(response)
+        return self._pending.react(self.talk)
+
+    def finish(self, response: Response, status: str, reason: str | None = None, **error: Any) -> None:
+        """End a response. Harmless when it has ended already."""
+        if not response.active:
+            return
+        response.finish(status, reason, error or None)
+        self._emit("rate_limits.updated", rate_limits=[])
+        if response in self._out_of_band:
+            self._out_of_band.remove(response)
+        if response is not self._active:
+            return
+        self._active = None
+        self._spoken = self._spoken or response.audio_ms > 0
+        turns = self.settings.turns
+        if turns and turns.idle_timeout_ms:
+            self._idle_at_ms = self.line.now_ms + response.audio_ms + turns.idle_timeout_ms
+        if self._respond_after:
+            self._respond_after = False
+            self._respond(self._wish())
+
+    # --- session and line -------------------------------------------------------------------------------------------
+
+    def _session_update(self, event: Event) -> None:
+        patch = field(event, "session", dict)
+        brief = self._read_brief(patch.get("instructions"))
+        self.settings.update(patch, spoken=self._spoken)
+        self.line.configure(self.settings.input_format, self.settings.turns)
+        self._line_configured = True
+        if patch.get("instructions") is not None and brief != self._brief:
+            self._brief = brief
+            self.talk = ScriptedConversation(brief) if brief else EchoTalk()
+            self._previous = None
+        self.talk.tools = self.settings.tool_names
+        self._emit("session.updated", session=self.settings.as_field())
+
+    @staticmethod
+    def _read_brief(instructions: Any) -> CallBrief | None:
+        try:
+            return parse_brief(instructions) if isinstance(instructions, str) else None
+        except BriefError as error:
+            raise ClientMistake("invalid_value", str(error), param="session.instructions") from error
+
+    def _append(self, event: Event) -> None:
+        wire = decode_audio(event.get("audio"), "audio")
+        if len(wire) > MAX_APPEND_BYTES:
+            raise ClientMistake("invalid_value", f"At most {MAX_APPEND_BYTES} bytes per append.", param="audio")
+        if not self._line_configured:
+            self.line.configure(self.settings.input_format, self.settings.turns)
+            self._line_configured = True
+        self._unheard = wire
+
+    def listen(self) -> bool:
+        """Listen to the next `LISTEN_STEP_MS` of appended audio; True while there is more. Called until False, with
+        room for others in between: an append may carry minutes."""
+        step = LISTEN_STEP_MS * self.settings.input_format.bytes_per_ms
+        wire, self._unheard = self._unheard[:step], self._unheard[step:]
+        if wire:
+            for started, at_ms in self.line.append(wire):
+                self._speech_started(at_ms) if started else self._speech_stopped(at_ms)
+            if self._idle_at_ms is not None and self.line.now_ms >= self._idle_at_ms:
+                self._idle_timeout()
+        return bool(self._unheard)
+
+    def _speech_started(self, at_ms: int) -> None:
+        self._speech_item = self.ids.new("item")
+        self._idle_at_ms = None
+        self._emit("input_audio_buffer.speech_started", audio_start_ms=at_ms, item_id=self._speech_item)
+        turns = self.settings.turns
+        if turns and turns.interrupt_response and self._active:
+            self._cancel(self._active, "turn_detected")
+
+    def _speech_stopped(self, at_ms: int) -> None:
+        self._emit("input_audio_buffer.speech_stopped", audio_end_ms=at_ms, item_id=self._speech_item)
+        turns = self.settings.turns
+        pcm = self.line.take(at_ms)
+        padding = turns.prefix_padding_ms + turns.silence_duration_ms if turns else 0
+        self._commit_audio(self._speech_item, pcm, padding_ms=padding)
+        if turns and turns.create_response:
+            self._respond_or_queue()
+
+    def _respond_or_queue(self) -> None:
+        if self._active:
+            self._respond_after = True
+        else:
+            self._respond(self._wish())
+
+    def _idle_timeout(self) -> None:
+        self._idle_at_ms = None
+        if self._active or self.line.speech_start_ms is not None:
+            return
+        start_ms = self.line.now_ms - self.line.buffered_ms
+        item_id = self.ids.new("item")
+        times = {"audio_start_ms": start_ms, "audio_end_ms": self.line.now_ms}
+        self._emit("input_audio_buffer.timeout_triggered", item_id=item_id, **times)
+        self._commit_audio(item_id, self.line.take(), padding_ms=0, speech=False)
+        self._respond(self._wish())
+
+    def _commit(self, event: Event) -> None:
+        if self.line.buffered_ms < MIN_COMMIT_MS or (self.settings.turns and self.line.speech_start_ms is None):
+            text = f"Error committing input audio buffer: buffer too small, need at least {MIN_COMMIT_MS}ms of audio."
+            raise ClientMistake("input_audio_buffer_commit_empty", text)
+        self._commit_audio(self.ids.new("item"), self.line.take(), padding_ms=0)
+
+    def _commit_audio(self, item_id: str, pcm: bytes, *, padding_ms: int, speech: bool = True) -> None:
+        fields = {"type": "message", "role": "user", "status": "completed", "content": [_heard_part()]}
+        audio_ms = len(pcm) // BYTES_PER_MS
+        item = Item(item_id, fields, pcm=pcm, rate=LINE_RATE, audio_ms=audio_ms)
+        self._emit("input_audio_buffer.committed", previous_item_id=self.conversation.last_id, item_id=item_id)
+        self._add_item(item)
+        if speech:
+            self._recognize(item, max(0, audio_ms - padding_ms))
+
+    def _recognize(self, item: Item, duration_ms: int) -> None:
+        self._pending.expect(item.id)
+        listen = self.talk.listening
+        pcm = item.pcm[-MAX_RECOGNIZED_MS * BYTES_PER_MS :]
+        self.jobs.append(RecognizeJob(item.id, pcm, duration_ms, listen.expects, listen.hints))
+
+    def _clear(self, event: Event) -> None:
+        self.line.clear()
+        self._emit("input_audio_buffer.cleared")
+
+    # --- items ------------------------------------------------------------------------------------------------------
+
+    def _item_create(self, event: Event) -> None:
+        item = read_item(field(event, "item", dict), self.ids.new("item"))
+        name = self.conversation.name_of_call(item.fields["call_id"]) if item.kind == "function_call_output" else ""
+        spoken = [part for part in item.fields.get("content", ()) if part["type"] == "input_audio"]
+        for part in spoken:
+            item.pcm = self.line.convert(
+                decode_audio(part.pop("audio", None), "item.content.audio"), self.settings.input_format
+            )
+            item.audio_ms = len(item.pcm) // BYTES_PER_MS
+        self._add_item(item, after=field(event, "previous_item_id", str, default=None))
+        if name:
+            self._pending.tool_output(name, item.fields["output"])
+        elif item.fields.get("role") == "user" and spoken:
+            self._recognize(item, item.audio_ms)
+        elif item.fields.get("role") == "user":
+            texts = [str(part.get("text") or "") for part in item.fields["content"]]
+            self._pending.typed(item.id, " ".join(" ".join(texts).split()))
+
+    def _add_item(self, item: Item, *, after: str | None = None) -> None:
+        self.conversation.add(item, after=after)
+        for kind in ("conversation.item.added", "conversation.item.done"):
+            self._emit(kind, previous_item_id=item.before, item=item.as_field())
+
+    def _item_retrieve(self, event: Event) -> None:
+        item = self.conversation.get(field(event, "item_id", str))
+        spoken = item.fields.get("role") == "assistant"
+        wire_format = self.settings.output_format if spoken else self.settings.input_format
+        self._emit("conversation.item.retrieved", item=item.with_audio(wire_format))
+
+    def _item_truncate(self, event: Event) -> None:
+        item_id, end_ms = field(event, "item_id", str), field(event, "audio_end_ms", int)
+        index = field(event, "content_index", int, default=0)
+        if end_ms < 0:
+            raise ClientMistake("invalid_value", "audio_end_ms must not be negative.", param="audio_end_ms")
+        self.conversation.truncate(item_id, index, end_ms)
+        if self._previous is not None and item_id in self._previous.message_ids:
+            self._previous.cut(item_id, end_ms)
+        self._emit("conversation.item.truncated", item_id=item_id, content_index=index, audio_end_ms=end_ms)
+
+    def _item_delete(self, event: Event) -> None:
+        item_id = field(event, "item_id", str)
+        self.conversation.delete(item_id)
+        self._pending.forget(item_id)
+        self._emit("conversation.item.deleted", item_id=item_id)
+
+    def _set_transcript(self, item_id: str, text: str) -> None:
+        if item_id in self.conversation:
+            for part in self.conversation.get(item_id).fields.get("content", ()):
+                if part["type"] == "input_audio":
+                    part["transcript"] = text
+
+    def _transcription(self, item_id: str, outcome: str, **fields: Any) -> None:
+        kind = f"conversation.item.input_audio_transcription.{outcome}"
+        self._emit(kind, item_id=item_id, content_index=0, **fields)
+
+    def _duration_usage(self, item_id: str) -> dict[str, Any]:
+        audio_ms = self.conversation.get(item_id).audio_ms if item_id in self.conversation else 0
+        return {"type": "duration", "seconds": round(audio_ms / 1000, 3)}
+
+    # --- responses --------------------------------------------------------------------------------------------------
+
+    def _response_create(self, event: Event) -> None:
+        wish = self._wish(field(event, "response", dict, default={}))
+        if wish.in_band and self._active:
+            text = f"Conversation already has an active response in progress: {self._active.id}."
+            raise ClientMistake("conversation_already_has_active_response", text)
+        if not wish.in_band and len(self._out_of_band) >= MAX_OUT_OF_BAND:
+            raise ClientMistake("rate_limit_exceeded", f"At most {MAX_OUT_OF_BAND} out-of-band responses at once.")
+        self._respond(wish)
+
+    def _wish(self, asked: dict[str, Any] | None = None) -> ResponseWish:
+        asked = asked or {}
+        read_tools(asked.get("tools"))
+        where = asked.get("conversation", "auto")
+        if where not in ("auto", "none", None):
+            raise ClientMistake(
+                "invalid_value", "conversation must be 'auto' or 'none'.", param="response.conversation"
+            )
+        field(asked, "input", list, default=[], param="response.input")
+        output = field(field(asked, "audio", dict, default={}), "output", dict, default={})
+        modalities = asked.get("output_modalities")
+        wanted_format = output.get("format")
+        return ResponseWish(
+            modalities=tuple(read_modalities(modalities) if modalities else self.settings.output_modalities),
+            audio_format=parse_format(wanted_format, "response.audio.output.format")
+            if wanted_format
+            else self.settings.output_format,
+            voice=str(output.get("voice") or self.settings.voice),
+            instructions=field(asked, "instructions", str, default="", param="response.instructions"),
+            metadata=_metadata(asked.get("metadata")),
+            in_band=where != "none",
+            max_output_tokens=read_max_tokens(asked.get("max_output_tokens")),
+        )
+
+    def _respond(self, wish: ResponseWish) -> None:
+        response = Response(
+            self.ids.new("resp"), self._conversation_id, wish, self.ids, self.conversation, self.outbox.append
+        )
+        if wish.in_band:
+            self._active, self._idle_at_ms = response, None
+        else:
+            self._out_of_band.append(response)
+        response.begin()
+        self.jobs.append(RespondJob(response))
+
+    def _response_cancel(self, event: Event) -> None:
+        wanted = field(event, "response_id", str, default=None)
+        candidates = [response for response in (self._active, *self._out_of_band) if response is not None]
+        if wanted is not None:
+            candidates = [response for response in candidates if response.id == wanted]
+        if not candidates:
+            raise ClientMistake("response_cancel_not_active", "Cancellation failed: no active response found.")
+        self._cancel(candidates[0], "client_cancelled")
+
+    def _cancel(self, response: Response, reason: str) -> None:
+        self.jobs.append(StopJob(response))
+        self.finish(response, "cancelled", reason)
+
+    def _count_input(self, response: Response) -> None:
+        """The whole conversation is read again at each response, as the vendor bills it."""
+        for item in self.conversation:
+            if item.fields.get("role") == "user":
+                response.usage.input_audio += item.audio_ms * USER_AUDIO_TOKENS_PER_S // 1000
+            texts = (str(part.get("text") or part.get("transcript") or "") for part in item.fields.get("content", ()))
+            response.usage.input_text += sum(len(text) for text in texts) // CHARS_PER_TOKEN
+        response.usage.input_text += len(self.settings.instructions) // CHARS_PER_TOKEN
+
+    def _emit(self, kind: str, **fields: Any) -> None:
+        self.outbox.append(self.ids.event(kind, **fields))
+
+
+def _heard_part() -> dict[str, Any]:
+    return {"type": "input_audio", "transcript": None}
+
+
+def _metadata(value: Any) -> dict[str, str] | None:
+    if value is None:
+        return None
+    fits = (
+        isinstance(value, dict)
+        and len(value) <= MAX_METADATA
+        and all(
+            isinstance(item, str) and len(key) <= MAX_METADATA_KEY_CHARS and len(item) <= MAX_METADATA_VALUE_CHARS
+            for key, item in value.items()
+        )
+    )
+    if not fits:
+        text = f"metadata holds at most {MAX_METADATA} texts of {MAX_METADATA_VALUE_CHARS} characters."
+        raise ClientMistake("invalid_value", text, param="response.metadata")
+    return dict(value)
