@@ -25,6 +25,7 @@ lint:
 
 docs:
 	@echo "==> docs"
+	@$(BIN)/python scripts/render_docs.py --check
 	@$(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
 bench: ## One JSON object a line; ONLY=media for one group
