@@ -22,7 +22,7 @@ DEADLINE_S = 10.0
 
 
 class WireAudioSocket:
-    """Accepts calls one after the other and speaks from the first millisecond, silence when there is nothing to say."""
+    """Serves one call after the other and speaks from the first millisecond, silence when there is nothing to say."""
 
     def __init__(self, *, speaks: bool = True) -> None:
         self.call_id: str | None = None
@@ -45,9 +45,9 @@ class WireAudioSocket:
     ) -> None:
         assert self._server is not None
         self._server.close()
-        for task in self._handlers:
-            task.cancel()
-        await asyncio.gather(*self._handlers, return_exceptions=True)
+        if self._writer is not None:
+            self._writer.transport.abort()
+        await asyncio.gather(*self._handlers)
         await self._server.wait_closed()
 
     @property
@@ -104,6 +104,7 @@ class WireAudioSocket:
             speaker.cancel()
             await asyncio.gather(speaker, return_exceptions=True)
             writer.close()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
             self._handlers.discard(task)
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:

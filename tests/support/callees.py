@@ -33,9 +33,15 @@ class Callees:
         answer_after_s: float | None = 0.2,
         early_media: bool = False,
         on_answer_play: bytes = b"",
+        sends_sound: bool = True,
     ) -> RecordingCallee:
         """A phone that the test can steer and that keeps what it hears."""
-        phone = RecordingCallee(answer_after_s=answer_after_s, early_media=early_media, on_answer_play=on_answer_play)
+        phone = RecordingCallee(
+            answer_after_s=answer_after_s,
+            early_media=early_media,
+            on_answer_play=on_answer_play,
+            sends_sound=sends_sound,
+        )
         await self._stack.enter_async_context(phone)
         await self._route(number, phone.sip_port)
         return phone

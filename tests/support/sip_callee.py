@@ -23,12 +23,19 @@ class RecordingCallee(asyncio.DatagramProtocol):
     """A phone. By default it rings at once and answers 200 ms later.
 
     ``answer_after_s=None`` rings until ``answer()`` or ``reject()``; ``early_media`` sends 183 with sound instead of
-    180; ``on_answer_play`` is PCM (8 kHz) that is spoken as soon as the call is up.
+    180; ``on_answer_play`` is PCM (8 kHz) that is spoken as soon as the call is up; without ``sends_sound`` not one RTP
+    packet leaves it.
     """
 
     def __init__(
-        self, *, answer_after_s: float | None = 0.2, early_media: bool = False, on_answer_play: bytes = b""
+        self,
+        *,
+        answer_after_s: float | None = 0.2,
+        early_media: bool = False,
+        on_answer_play: bytes = b"",
+        sends_sound: bool = True,
     ) -> None:
+        self._sends_sound = sends_sound
         self._answer_after_s = answer_after_s
         self._early_media = early_media
         self._on_answer_play = on_answer_play
@@ -232,7 +239,8 @@ class RecordingCallee(asyncio.DatagramProtocol):
         sdp = ""
         if with_sound:
             sdp = offer_of_sound(self.rtp.port)
-            self.rtp.start(sound_address(self.invite.body))
+            if self._sends_sound:
+                self.rtp.start(sound_address(self.invite.body))
         self._send(response(self.invite, status, self._tag, self._contact, sdp), self._caller)
 
     async def _request(self, message: SipMessage, to: Address, timeout_s: float = DEFAULT_DEADLINE_S) -> SipMessage:
