@@ -4,6 +4,7 @@ An unset address selects the embedded default (SQLite, in-process doorbell, simu
 stop the start with one line per mistake. `.env.example` documents every setting; a test keeps the two equal.
 """
 
+import os
 import socket
 from enum import StrEnum
 from pathlib import Path
@@ -175,3 +176,16 @@ def load_config(**overrides: object) -> AppConfig:
             name = ".".join(str(part) for part in mistake["loc"]).upper()
             lines.append(f"{name}: {mistake['msg']}" if name else str(mistake["msg"]).removeprefix("Value error, "))
         raise ConfigurationError("\n".join(lines)) from None
+
+
+def embedded_environment(**overrides: str) -> dict[str, str]:
+    """The environment for a child process on embedded defaults, whatever this process and `.env` are set to.
+
+    `overrides` are settings by their environment names.
+    """
+    environment = dict(os.environ)
+    for name, field in AppConfig.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        text = ",".join(default) if isinstance(default, tuple) else "" if default is None else str(default)
+        environment[name.upper()] = text
+    return environment | overrides
