@@ -5,7 +5,7 @@ Owns the list of values that differ from machine to machine and the writing of t
 else, so that it runs before anything is installed. Must not start Asterisk and must not know what the files say.
 
 Files whose name ends in ``.local.conf`` belong to the person: they are never written here. A file that is already
-there and differs is kept beside the new one as ``NAME.before-opendeep``.
+there and was not written by this program is kept beside the new one as ``NAME.before-opendeep``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "deploy" / "asterisk"
 PLACEHOLDER = re.compile(r"@([A-Z][A-Z0-9_]*)@")
 BACKUP_SUFFIX = ".before-opendeep"
 SECRET_BYTES = 18
+HEADER = "; Written by OpenDeep's render_asterisk_conf.py; changes made here are lost.\n"
 
 # name -> (default, what it is). The directories are those of the Debian and Ubuntu package.
 SETTINGS: dict[str, tuple[str, str]] = {
@@ -86,14 +87,18 @@ def render(template: str, values: dict[str, str]) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write one file readable by its owner and group only (it may hold secrets), keeping what was there before."""
-    if path.exists():
-        if path.read_text(encoding="utf-8") == text:
-            return
+    """Write one file for its owner and group only (it may hold secrets), keeping what somebody else had put there.
+
+    Written by root it belongs to whom the folder belongs, so that Asterisk's own user can read it.
+    """
+    if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(HEADER):
         path.replace(path.with_name(path.name + BACKUP_SUFFIX))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+        file.write(HEADER + text)
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid)
 
 
 def render_all(target: Path, values: dict[str, str]) -> list[Path]:
@@ -132,8 +137,11 @@ def main() -> int:
         print(f"render_asterisk_conf: {error}", file=sys.stderr)
         return 1
     print(f"# {len(written)} files in {folder}; put these lines into OpenDeep's .env")
+    print("ASTERISK_AMI_HOST=127.0.0.1")
     for name in ("AMI_PORT", "AMI_USERNAME", "AMI_SECRET"):
         print(f"ASTERISK_{name}={values[name]}")
+    for name in ("CHANNEL", "EXTENSION"):
+        print(f"ASTERISK_{name}_TEMPLATE=Local/{{number}}@opendeep-out/n")
     print(f"# softphone: user 7000, secret {values['PHONE_SECRET']}, SIP over UDP at port {values['SIP_PORT']}")
     return 0
 

@@ -311,7 +311,7 @@ async def test_a_killed_asterisk_is_noticed_on_both_connections_and_comes_back(
 async def test_the_same_id_cannot_be_dialled_twice(
     own_asterisk: RealAsterisk, wire_audio: WireAudioSocket, call_id: str
 ) -> None:
-    """Asterisk 22 refuses the second call but leaks a lock of it: the process does not end on SIGTERM any more."""
+    """Asterisk 22.10 refuses the second call; from then on the process does not end on SIGTERM (hence the kill)."""
     a = own_asterisk
     async with Callees(a) as callees, WireAmi(a.ami_host, a.ami_port, a.ami_username, a.ami_secret) as ami:
         phone = await callees.phone(NUMBER, answer_after_s=None)

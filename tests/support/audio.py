@@ -33,7 +33,8 @@ def _decode_table() -> NDArray[np.int16]:
 def _encode_table() -> NDArray[np.uint8]:
     """The nearest mu-law code for each of the 65,536 samples (index: the sample as unsigned)."""
     decoded = _decode_table().astype(np.int32)
-    order = np.argsort(decoded, kind="stable")
+    codes = np.delete(np.arange(256), 0x7F)  # the second zero is never sent
+    order = codes[np.argsort(decoded[codes])]
     levels = decoded[order]
     samples = np.arange(-32_768, 32_768)
     nearest = np.searchsorted((levels[1:] + levels[:-1]) / 2, samples)
