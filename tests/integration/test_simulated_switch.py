@@ -65,8 +65,8 @@ async def test_two_clients_both_see_the_events_and_only_the_asker_its_response()
         await other.login()
         call_id = await place.dial(trunk(UNALLOCATED))
         place.ticker.advance(200)
-        for client in (place.ami, other):
-            await client.wait(lambda client=client: client.events("OriginateResponse", call_id))
+        await place.ami.wait(lambda: place.ami.events("OriginateResponse", call_id))
+        await other.wait(lambda: other.events("OriginateResponse", call_id))
         assert not [p for p in other.packets if ("Message", "Originate successfully queued") in p]
         assert place.ami.names(call_id) == other.names(call_id)
         await other.close()
@@ -92,15 +92,18 @@ async def test_an_answered_call_sends_the_events_in_the_real_order() -> None:
         assert peer.call_id == uuid.UUID(call_id)
         assert place.ami.names(call_id) == [
             "Newchannel",
+            "Newexten",
             "VarSet",
             "VarSet",
             "DialBegin",
             "Newstate",
             "DialState",
             "Newstate",
-            "OriginateResponse",
             "DialEnd",
+            "OriginateResponse",
         ]
+        variables = [(event["Variable"], event["Value"]) for event in place.ami.events("VarSet", call_id)]
+        assert variables == [("OTHER", "x"), ("CALL_ATTEMPT_ID", "7")]
         first, ringing, up = place.ami.events("Newchannel", call_id) + place.ami.events("Newstate", call_id)
         states = [event["ChannelStateDesc"] for event in (first, ringing, up)]
         assert states == ["Down", "Ringing", "Up"]
@@ -152,16 +155,28 @@ async def test_a_missing_endpoint_or_trunk_has_no_channel_events_at_all(channel:
         assert place.ami.events("OriginateResponse")[0]["Reason"] == "0"
 
 
-async def test_a_local_channel_has_two_halves_and_its_own_way_to_be_busy() -> None:
+async def test_a_local_channel_has_two_halves_and_tells_of_all_three_channels() -> None:
     async with world() as place:
         other = str(uuid.uuid4())
         call_id = await place.dial(f"Local/{BUSY_FIRST}@opendeep-out/n", ("OtherChannelId", other))
         await run(place, 200, until=("OriginateResponse", call_id))
-        assert place.ami.events("OriginateResponse", call_id)[0]["Reason"] == "5"
+        assert place.ami.events("OriginateResponse", call_id)[0]["Reason"] == "0"
         assert place.ami.events("DialEnd", call_id)[0]["DialStatus"] == "BUSY"
-        assert place.ami.events("Hangup", call_id)[0]["Cause"] == "0"
-        assert place.ami.events("Hangup", other)[0]["Cause"] == "17"
-        assert [event["Channel"][-2:] for event in place.ami.events("Newchannel")] == [";1", ";2"]
+        assert [event["Cause"] for event in place.ami.events("Hangup")] == ["17", "17", "17"]
+        assert [event["Uniqueid"] for event in place.ami.events("Newchannel")][:2] == [call_id, other]
+        assert {event["Linkedid"] for event in place.ami.events("Newchannel")} == {call_id}
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "cause"), [("112", "NOANSWER", "28"), ("7055", "CHANUNAVAIL", "3"), ("none", None, "0")]
+)
+async def test_what_the_dialplan_refuses_on_its_own(number: str, status: str | None, cause: str) -> None:
+    async with world() as place:
+        call_id = await place.dial(f"Local/{number}@opendeep-out/n")
+        await run(place, 200, until=("Hangup", call_id))
+        assert place.ami.events("Hangup", call_id)[0]["Cause"] == cause
+        assert [event["DialStatus"] for event in place.ami.events("DialEnd", call_id)] == ([status] if status else [])
+        assert len(place.ami.events("Newchannel")) == 2
 
 
 async def test_the_second_attempt_is_answered() -> None:
@@ -174,14 +189,15 @@ async def test_the_second_attempt_is_answered() -> None:
 
 async def test_a_seed_mixes_only_the_orders_that_the_real_switch_mixes() -> None:
     seen: set[tuple[str, ...]] = set()
-    for seed in range(8):
+    for seed in range(12):
         async with world(shuffle_seed=seed) as place:
             call_id, _ = await place.answered(trunk(TONE))
             names = place.ami.names(call_id)
-            assert names[:2] == ["Newchannel", "DialBegin"]
-            assert sorted(names[-2:]) == ["DialEnd", "OriginateResponse"]
-            seen.add(tuple(names[-2:]))
-    assert len(seen) == 2
+            assert names[:3] == ["Newchannel", "Newexten", "DialBegin"]
+            assert sorted(names[3:]) == ["DialEnd", "Newstate", "OriginateResponse"]
+            assert names.index("Newstate") < names.index("DialEnd")
+            seen.add(tuple(names[3:]))
+    assert len(seen) == 3
 
 
 async def test_the_same_channel_id_twice_is_refused_and_harms_nothing() -> None:
@@ -200,7 +216,8 @@ async def test_the_same_channel_id_twice_is_refused_and_harms_nothing() -> None:
         ([("Application", "AudioSocket")], "Channel not specified"),
         ([("Application", "AudioSocket"), ("Channel", "nonsense")], "Invalid channel"),
         ([("Application", "AudioSocket"), ("Channel", "PJSIP/7000"), ("Timeout", "soon")], "Invalid timeout"),
-        ([("Channel", "PJSIP/7000")], "Extension does not exist."),
+        ([("Channel", "PJSIP/1"), ("Context", "a"), ("Exten", "1"), ("Priority", "1")], "Extension does not exist."),
+        ([("Application", "System"), ("Channel", "PJSIP/7000")], "Originate Access Forbidden"),
         ([("Application", "X"), ("Channel", "PJSIP/7000"), ("ChannelId", "u" * 150)], "Uniqueid length exceeds"),
     ],
 )
@@ -239,7 +256,9 @@ async def test_a_peer_that_is_quiet_for_two_seconds_loses_the_call() -> None:
         assert place.ami.events("HangupRequest", call_id) == []
 
 
-@pytest.mark.parametrize("ending", [b"\x00\x00\x00", b"\x42\x00\x01x", b"\x10\x00\x00", b"GET / HTTP/1.1\r\n\r\n"])
+@pytest.mark.parametrize(
+    "ending", [b"\x00\x00\x00", b"\x42\x00\x01x", b"\x03\x00\x015", b"\x10\x00\x00", b"GET / HTTP/1.1\r\n\r\n"]
+)
 async def test_a_hang_up_frame_or_garbage_from_the_peer_ends_the_channel(ending: bytes) -> None:
     async with world() as place:
         call_id, peer = await place.answered(trunk(TONE))
@@ -262,7 +281,7 @@ async def test_the_callee_hangs_up_and_the_socket_closes_without_a_frame() -> No
         assert set(peer.kinds) == {0x01, 0x10}
         names = place.ami.names(call_id)
         assert names[-2:] == ["HangupRequest", "Hangup"]
-        assert place.ami.events("Hangup", call_id)[0]["Cause"] == "16"
+        assert place.ami.events("Hangup", call_id)[0]["Cause"] == "0"
 
 
 async def test_the_manager_hangs_up_by_channel_id() -> None:
@@ -274,6 +293,19 @@ async def test_the_manager_hangs_up_by_channel_id() -> None:
         assert place.ami.events("Hangup", call_id)[0]["Cause"] == "0"
         again = await place.ami.send("Hangup", ("Channel", call_id))
         assert (again["Response"], again["Message"]) == ("Error", "No such channel")
+
+
+async def test_audio_at_another_rate_is_heard() -> None:
+    async with world() as place:
+        _, peer = await place.answered(trunk(TONE))
+        await place.listen(peer, 2000)
+        wave_16khz = (9000 * np.sin(2 * np.pi * 440 * np.arange(320) / 16_000)).astype("<i2").tobytes()
+        for _ in range(25):
+            peer.write(b"\x12\x02\x80" + wave_16khz)
+        back = np.frombuffer(await place.listen(peer, 500), dtype="<i2")
+        loud = back[np.flatnonzero(back)]
+        assert loud.size > 3000
+        assert 8000 < np.abs(loud).max() < 9100
 
 
 async def test_an_unreachable_audiosocket_server_ends_the_call() -> None:
@@ -322,8 +354,18 @@ async def test_play_dtmf_reaches_the_menu_one_key_per_action() -> None:
         heard = place.engines.spoken(await place.listen(peer, 3000))
         assert heard[-1] == "hello this is facilities how can i help you"
         assert place.switch.calls()[0].state == "facilities"
-        assert place.ami.events("DTMFEnd", call_id)[0]["Direction"] == "Sent"
-        assert [event["Digit"] for event in place.ami.events("DTMFBegin", call_id)] == ["2"]
+        assert place.ami.events("DTMFEnd") == []  # a channel that is called directly tells nobody
+
+
+async def test_play_dtmf_through_a_local_channel_is_told_by_the_other_half_and_the_callee() -> None:
+    async with world() as place:
+        call_id, peer = await place.answered(f"Local/{MENU}@opendeep-out/n")
+        await place.listen(peer, 100)
+        await place.ami.send("PlayDTMF", ("Channel", call_id), ("Digit", "2"), ("Duration", "250"))
+        await place.ami.wait(lambda: len(place.ami.events("DTMFEnd")) == 2)
+        told = [(event["Channel"][:5], event["Direction"]) for event in place.ami.events("DTMFEnd")]
+        assert told == [("Local", "Received"), ("PJSIP", "Sent")]
+        assert place.ami.events("DTMFEnd")[0]["DurationMs"] == "250"
 
 
 async def test_setvar_getvar_and_the_injection_that_the_real_one_suffers() -> None:
@@ -355,20 +397,32 @@ async def test_core_show_channels_lists_and_completes() -> None:
 async def test_redirect_takes_the_channel_away_from_audiosocket() -> None:
     async with world() as place:
         call_id, peer = await place.answered(trunk(TONE))
-        where = [("Context", "transfer"), ("Exten", "100"), ("Priority", "1")]
+        where = [("Context", "opendeep-in"), ("Exten", "600"), ("Priority", "1")]
         assert (await place.ami.send("Redirect", ("Channel", call_id), *where))["Response"] == "Success"
         await place.peer.wait(lambda: peer.closed)
         place.ticker.advance(5000)
-        assert place.switch.calls()[0].redirected_to == "100@transfer"
+        assert place.switch.calls()[0].redirected_to == "600@opendeep-in"
         assert place.ami.events("Hangup", call_id) == []
+        await place.ami.send("Hangup", ("Channel", call_id))
+        await place.ami.wait(lambda: place.ami.events("Hangup", call_id))
+        assert place.ami.names(call_id)[-3:] == ["Newexten", "SoftHangupRequest", "Hangup"]
+
+
+async def test_redirect_to_nowhere_ends_the_call() -> None:
+    async with world() as place:
+        call_id, _ = await place.answered(trunk(TONE))
+        where = [("Context", "transfer"), ("Exten", "100"), ("Priority", "1")]
+        assert (await place.ami.send("Redirect", ("Channel", call_id), *where))["Response"] == "Success"
+        await place.ami.wait(lambda: place.ami.events("Hangup", call_id))
+        assert place.switch.calls() == ()
 
 
 @pytest.mark.parametrize(
     ("action", "headers", "message"),
     [
         ("Hangup", [("Channel", "gone")], "No such channel"),
-        ("PlayDTMF", [("Channel", "gone"), ("Digit", "1")], "No such channel"),
-        ("PlayDTMF", [("Channel", "gone")], "No digit specified"),
+        ("PlayDTMF", [("Channel", "gone"), ("Digit", "1")], "Channel not found"),
+        ("Redirect", [("Channel", "gone"), ("Priority", "1")], "Channel does not exist: gone"),
         ("Setvar", [("Channel", "gone"), ("Variable", "A"), ("Value", "1")], "No such channel"),
         ("Getvar", [("Channel", "gone")], "No variable specified"),
         ("Hangup", [("Channel", "/(/")], "Regex compile failed"),

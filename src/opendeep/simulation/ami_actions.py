@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from opendeep.simulation.ami_wire import AmiRequest
-from opendeep.simulation.channels import Packet, core_show_channel
+from opendeep.simulation.channels import Channel, Packet, core_show_channel
 from opendeep.simulation.exchange import Exchange
 from opendeep.simulation.originate import ActionRefusedError, parse_origination
+from opendeep.simulation.simulated_call import SimulatedCall
 
 DEFAULT_KEY_MS = 100
 KEYS = frozenset("0123456789*#ABCDabcd")
@@ -41,8 +42,17 @@ def perform(exchange: Exchange, request: AmiRequest) -> Answer:
         raise ActionRefusedError("Missing action in request")
     handler = ACTIONS.get(name)
     if handler is None:
-        raise ActionRefusedError(f"Invalid/unknown command: {request.action}. Use Action: ListCommands to show.")
+        raise ActionRefusedError(
+            f"Invalid/unknown command: {request.action}. Use Action: ListCommands to show available commands."
+        )
     return handler(exchange, request)
+
+
+def _find(exchange: Exchange, name: str, otherwise: str = "No such channel") -> tuple[SimulatedCall, Channel]:
+    found = exchange.find(name)
+    if found is None:
+        raise ActionRefusedError(otherwise)
+    return found
 
 
 def _message(text: str, then: Callable[[], None] | None = None) -> Answer:
@@ -68,7 +78,7 @@ def _hangup(exchange: Exchange, request: AmiRequest) -> Answer:
     cause = int(text) if text.isdigit() and int(text) <= 127 else 0
     if name.startswith("/") and name.endswith("/") and len(name) > 2:
         return _hangup_matching(exchange, name[1:-1], cause)
-    call, _ = exchange.find(name)
+    call, _ = _find(exchange, name)
 
     def end() -> None:
         call.hang_up(cause)
@@ -92,30 +102,32 @@ def _hangup_matching(exchange: Exchange, expression: str, cause: int) -> Answer:
 
 
 def _play_dtmf(exchange: Exchange, request: AmiRequest) -> Answer:
-    name, digit, duration = request.get("Channel"), request.get("Digit"), request.get("Duration")
-    if not name:
-        raise ActionRefusedError("Channel not specified")
+    call, _ = _find(exchange, request.get("Channel"), "Channel not found")
+    digit, duration = request.get("Digit"), request.get("Duration")
     if not digit:
         raise ActionRefusedError("No digit specified")
     if duration and not duration.isdigit():
         raise ActionRefusedError("Could not convert Duration parameter")
-    call, _ = exchange.find(name)
     if digit[0] not in KEYS:
         return _message("DTMF successfully queued")
     # Asterisk looks at the first character only.
-    return _message(
-        "DTMF successfully queued", lambda: call.play_digit(digit[0], int(duration) if duration else DEFAULT_KEY_MS)
-    )
+    duration_ms = int(duration[:9]) if duration else DEFAULT_KEY_MS
+    return _message("DTMF successfully queued", lambda: call.play_digit(digit[0], duration_ms))
 
 
 def _redirect(exchange: Exchange, request: AmiRequest) -> Answer:
     name, context, exten = request.get("Channel"), request.get("Context"), request.get("Exten")
     if not name:
         raise ActionRefusedError("Channel not specified")
-    if not context or not exten or not request.get("Priority"):
-        raise ActionRefusedError("Redirect requires Context, Exten and Priority")
-    call, _ = exchange.find(name)
-    return _message("Redirect successful", lambda: call.redirect(context, exten))
+    if not request.get("Priority"):
+        raise ActionRefusedError("Priority not specified")
+    call, _ = _find(exchange, name, f"Channel does not exist: {name}")
+
+    def leave() -> None:
+        call.redirect(context, exten)
+        exchange.forget_ended()
+
+    return _message("Redirect successful", leave)
 
 
 def _setvar(exchange: Exchange, request: AmiRequest) -> Answer:
@@ -124,15 +136,15 @@ def _setvar(exchange: Exchange, request: AmiRequest) -> Answer:
         raise ActionRefusedError("No variable specified")
     if not name:
         return _message("Variable Set")  # a global variable; nothing reads it here
-    call, leg = exchange.find(name)
-    return _message("Variable Set", lambda: call.set_variable(leg, variable, value))
+    call, channel = _find(exchange, name)
+    return _message("Variable Set", lambda: call.set_variable(channel, variable, value))
 
 
 def _getvar(exchange: Exchange, request: AmiRequest) -> Answer:
     name, variable = request.get("Channel"), request.get("Variable")
     if not variable:
         raise ActionRefusedError("No variable specified")
-    value = exchange.find(name)[1].variables.get(variable, "") if name else ""
+    value = _find(exchange, name)[1].variables.get(variable, "") if name else ""
     return Answer([("Variable", variable), ("Value", value)])
 
 
@@ -144,7 +156,7 @@ def _core_show_channels(exchange: Exchange, request: AmiRequest) -> Answer:
 
 def _status(exchange: Exchange, request: AmiRequest) -> Answer:
     name = request.get("Channel")
-    legs = [exchange.find(name)[1]] if name else list(exchange.channels())
+    legs = [_find(exchange, name)[1]] if name else list(exchange.channels())
     identity: Packet = [("ActionID", request.action_id)] if request.action_id else []
     listed: list[Packet] = [
         [("Event", "Status"), ("Privilege", "Call"), *identity, *leg.headers(), ("Application", leg.application)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import time
 from dataclasses import dataclass
 from typing import cast
 
@@ -27,10 +28,11 @@ OFF = frozenset({"off", "false", "no", "0", "n", "f"})
 
 @dataclass(frozen=True, slots=True)
 class AmiAccount:
-    """The one manager user of the switch."""
+    """The one manager user of the switch; `read` names the classes of events it receives."""
 
     username: str
     secret: str
+    read: frozenset[str] = frozenset({"call", "dtmf", "system", "reporting", "dialplan"})
 
     def matches(self, username: str, secret: str) -> bool:
         same_name = hmac.compare_digest(username.encode(), self.username.encode())
@@ -46,6 +48,7 @@ class AmiServer:
     def __init__(self, exchange: Exchange, account: AmiAccount) -> None:
         self.exchange = exchange
         self.account = account
+        self._readable = frozenset(f"{name},all" for name in account.read)
         self._sessions: set[AmiSession] = set()
         self._server: asyncio.Server | None = None
 
@@ -71,8 +74,11 @@ class AmiServer:
         self._server = None
 
     def broadcast(self, packet: Packet) -> None:
-        """Send one event to every client that receives events."""
+        """Send one event to every client that receives events, if the account may read its class."""
+        if dict(packet[:2])["Privilege"] not in self._readable:
+            return
         data: bytes | None = None
+        packet = [*packet[:2], ("Timestamp", f"{time.time():.6f}"), *packet[2:]]
         for session in list(self._sessions):
             if session.receives_events:
                 data = data if data is not None else encode_packet(packet)
@@ -157,6 +163,9 @@ class AmiSession(asyncio.Protocol):
             self._perform(request)
 
     def _log_in(self, request: AmiRequest) -> None:
+        if self._logged_in:
+            self._respond("Success", request, [("Message", "Already authenticated")])
+            return
         if not self._server.account.matches(request.get("Username"), request.get("Secret")):
             log.warning("ami_login_refused")
             self._respond("Error", request, [("Message", "Authentication failed")])
@@ -166,8 +175,7 @@ class AmiSession(asyncio.Protocol):
         self._logged_in = True
         self._events_on = request.get("Events", "on").lower() not in OFF
         if self._events_on:
-            booted: Packet = [("Event", "FullyBooted"), ("Privilege", "system,all"), ("Status", "Fully Booted")]
-            self.send(encode_packet(booted))
+            self.send(encode_packet(fully_booted(self._server.exchange.now_ms)))
 
     def _switch_events(self, request: AmiRequest) -> None:
         self._events_on = request.get("EventMask").lower() not in OFF
@@ -188,3 +196,15 @@ class AmiSession(asyncio.Protocol):
     def _respond(self, response: str, request: AmiRequest, fields: Packet) -> None:
         identity: Packet = [("ActionID", request.action_id)] if request.action_id else []
         self.send(encode_packet([("Response", response), *identity, *fields]))
+
+
+def fully_booted(uptime_ms: int) -> Packet:
+    """Return the event that follows a login."""
+    seconds = uptime_ms // 1000
+    return [
+        ("Event", "FullyBooted"),
+        ("Privilege", "system,all"),
+        ("Uptime", seconds),
+        ("LastReload", seconds),
+        ("Status", "Fully Booted"),
+    ]

@@ -11,7 +11,7 @@ from typing import cast
 
 from opendeep.simulation.audiosocket_wire import PeerAudio, PeerReader, audio_frame, dtmf_frame, uuid_frame
 from opendeep.simulation.originate import AudioSocketTarget
-from opendeep.simulation.sound import JitterBuffer
+from opendeep.simulation.sound import JitterBuffer, to_8khz
 
 CONNECT_DEADLINE_S = 2.0  # MAX_CONNECT_TIMEOUT_MSEC of res_audiosocket
 MAX_UNSENT_BYTES = 64_000  # about four seconds of frames: Asterisk's write fails then, and the channel ends
@@ -43,7 +43,7 @@ class AudioLink(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         for message in self._reader.receive_data(data):
             if isinstance(message, PeerAudio):
-                self.jitter.push(message.pcm)
+                self.jitter.push(to_8khz(message.pcm, message.rate_hz))
                 self._active = True
             else:
                 self._end(message.reason)

@@ -30,11 +30,26 @@ class FrameKind(IntEnum):
     ERROR = 0xFF
 
 
+# Kinds of signed linear audio, `res_audiosocket.h` since Asterisk 22.8.
+SLIN_RATES_HZ = {
+    0x10: 8000,
+    0x11: 12_000,
+    0x12: 16_000,
+    0x13: 24_000,
+    0x14: 32_000,
+    0x15: 44_100,
+    0x16: 48_000,
+    0x17: 96_000,
+    0x18: 192_000,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class PeerAudio:
-    """Audio from the peer: s16le, 8 kHz, any length of at least one byte."""
+    """Audio from the peer: s16le at `rate_hz`, any length of at least one byte."""
 
     pcm: bytes
+    rate_hz: int = SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +83,8 @@ class PeerReader:
         kind, length = HEADER.unpack_from(self._buffer)
         if kind == FrameKind.HANGUP:
             return PeerEnd("hangup_frame")
-        if kind != FrameKind.SLIN_8KHZ:
+        rate = SLIN_RATES_HZ.get(kind)
+        if rate is None:
             return PeerEnd(f"unexpected_kind_0x{kind:02x}")
         if length == 0:
             return PeerEnd("empty_audio_frame")
@@ -76,7 +92,7 @@ class PeerReader:
             return None
         pcm = bytes(self._buffer[HEADER.size : HEADER.size + length])
         del self._buffer[: HEADER.size + length]
-        return PeerAudio(pcm)
+        return PeerAudio(pcm, rate)
 
 
 AUDIO_HEADER = HEADER.pack(FrameKind.SLIN_8KHZ, FRAME_BYTES)

@@ -65,10 +65,14 @@ class Part(BaseModel):
 
 
 class Attempt(Part):
-    """One call to this callee: it rings for `ring_s`, then the outcome happens (0 = at once, without ringing)."""
+    """One call to this callee: it rings for `ring_s`, then the outcome happens (0 = at once, without ringing).
+
+    `early_media`: the network says 183 (its own sound, which nobody hears here) instead of 180 Ringing.
+    """
 
     outcome: Outcome = Outcome.ANSWER
     ring_s: Annotated[float, Field(ge=0, le=120)] = 2.0
+    early_media: bool = False
 
 
 class Tone(Part):

@@ -24,6 +24,11 @@ class CalleeSession(Protocol):
         """The callee has ended the call."""
         ...
 
+    @property
+    def spoke_before_beep(self) -> bool:
+        """The other side talked into a mailbox's greeting."""
+        ...
+
     def answer(self) -> None:
         """The call was answered."""
         ...
@@ -49,6 +54,7 @@ class AttachedSession:
     """A person at an attached phone."""
 
     state = "attached"
+    spoke_before_beep = False
 
     def __init__(self, callee: AttachedCallee, call_id: str) -> None:
         self._callee = callee

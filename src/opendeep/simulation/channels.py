@@ -36,6 +36,7 @@ CAUSE_TEXTS = {
     19: "User alerting, no answer",
     20: "Subscriber absent",
     21: "Call Rejected",
+    28: "Invalid number format",
     34: "Circuit/channel congestion",
     38: "Network out of order",
 }
@@ -52,6 +53,8 @@ class Channel:
     exten: str = ""
     caller_number: str = ""
     caller_name: str = ""
+    connected_number: str = ""
+    connected_name: str = ""
     application: str = ""
     application_data: str = ""
     created_ms: int = 0
@@ -66,8 +69,8 @@ class Channel:
             (f"{prefix}ChannelStateDesc", self.state.label),
             (f"{prefix}CallerIDNum", self.caller_number or UNKNOWN),
             (f"{prefix}CallerIDName", self.caller_name or UNKNOWN),
-            (f"{prefix}ConnectedLineNum", self.caller_number or UNKNOWN),
-            (f"{prefix}ConnectedLineName", self.caller_name or UNKNOWN),
+            (f"{prefix}ConnectedLineNum", self.connected_number or UNKNOWN),
+            (f"{prefix}ConnectedLineName", self.connected_name or UNKNOWN),
             (f"{prefix}Language", "en"),
             (f"{prefix}AccountCode", ""),
             (f"{prefix}Context", self.context),
@@ -93,18 +96,41 @@ def new_state(channel: Channel) -> Packet:
     return _event("Newstate", "call,all", channel.headers())
 
 
-def new_exten(channel: Channel) -> Packet:
-    """The channel goes on in the dialplan."""
-    return _event(
-        "Newexten",
-        "dialplan,all",
-        channel.headers(),
-        [
-            ("Extension", channel.exten),
-            ("Application", channel.application),
-            ("AppData", channel.application_data),
-        ],
-    )
+def new_caller_id(channel: Channel) -> Packet:
+    tail: Packet = [("CID-CallingPres", "0 (Presentation Allowed, Not Screened)")]
+    return _event("NewCallerid", "call,all", channel.headers(), tail)
+
+
+def new_connected_line(channel: Channel) -> Packet:
+    return _event("NewConnectedLine", "call,all", channel.headers())
+
+
+def bridge_enter(channel: Channel, bridge: str, members: int) -> Packet:
+    """The channel joined the bridge that `Dial` makes; `members` counts it."""
+    return _event("BridgeEnter", "call,all", _bridge(bridge, members), channel.headers())
+
+
+def bridge_leave(channel: Channel, bridge: str, members: int) -> Packet:
+    """The channel left the bridge; `members` are still in it."""
+    return _event("BridgeLeave", "call,all", _bridge(bridge, members), channel.headers())
+
+
+def _bridge(bridge: str, members: int) -> Packet:
+    return [
+        ("BridgeUniqueid", bridge),
+        ("BridgeType", "basic"),
+        ("BridgeTechnology", "simple_bridge"),
+        ("BridgeCreator", UNKNOWN),
+        ("BridgeName", UNKNOWN),
+        ("BridgeNumChannels", members),
+        ("BridgeVideoSourceMode", "none"),
+    ]
+
+
+def new_exten(channel: Channel, application: str, data: str = "") -> Packet:
+    """The channel runs an application of the dialplan."""
+    tail: Packet = [("Extension", channel.exten), ("Application", application), ("AppData", data)]
+    return _event("Newexten", "dialplan,all", channel.headers(), tail)
 
 
 def var_set(channel: Channel, name: str, value: str) -> Packet:
@@ -117,25 +143,35 @@ def local_bridge(one: Channel, two: Channel) -> Packet:
     return _event("LocalBridge", "call,all", one.headers("LocalOne"), two.headers("LocalTwo"), tail)
 
 
-def dial_begin(channel: Channel, dial_string: str) -> Packet:
-    return _event("DialBegin", "call,all", channel.headers("Dest"), [("DialString", dial_string)])
+def dial_begin(channel: Channel, dial_string: str, by: Channel | None = None) -> Packet:
+    """`channel` is being called; `by` is the channel that runs `Dial`, None when `Originate` calls."""
+    return _dial("DialBegin", channel, by, ("DialString", dial_string))
 
 
-def dial_state(channel: Channel, status: str) -> Packet:
-    return _event("DialState", "call,all", channel.headers("Dest"), [("DialStatus", status)])
+def dial_state(channel: Channel, status: str, by: Channel | None = None) -> Packet:
+    return _dial("DialState", channel, by, ("DialStatus", status))
 
 
-def dial_end(channel: Channel, status: str) -> Packet:
-    return _event("DialEnd", "call,all", channel.headers("Dest"), [("DialStatus", status)])
+def dial_end(channel: Channel, status: str, by: Channel | None = None) -> Packet:
+    return _dial("DialEnd", channel, by, ("DialStatus", status))
 
 
-def hangup_request(channel: Channel, cause: int) -> Packet:
-    """The far end hung up."""
-    return _event("HangupRequest", "call,all", channel.headers(), [("Cause", cause)])
+def _dial(name: str, channel: Channel, by: Channel | None, tail: tuple[str, object]) -> Packet:
+    return _event(name, "call,all", by.headers() if by is not None else [], channel.headers("Dest"), [tail])
+
+
+def hangup_request(channel: Channel, cause: int | None = None, tech_cause: int | None = None) -> Packet:
+    """The far end hung up. A plain BYE on a channel called directly comes without a cause."""
+    tail: Packet = []
+    if cause is not None:
+        tail.append(("Cause", cause))
+    if tech_cause is not None:
+        tail.append(("TechCause", tech_cause))
+    return _event("HangupRequest", "call,all", channel.headers(), tail)
 
 
 def soft_hangup_request(channel: Channel, cause: int) -> Packet:
-    """Somebody on this side asked for the end."""
+    """The dialplan of this channel came to its end."""
     return _event("SoftHangupRequest", "call,all", channel.headers(), [("Cause", cause)])
 
 
@@ -146,14 +182,14 @@ def hangup(channel: Channel, cause: int, tech_cause: int | None = None) -> Packe
     return _event("Hangup", "call,all", channel.headers(), tail)
 
 
-def dtmf_begin(channel: Channel, digit: str, direction: str) -> Packet:
-    """`direction` is `Received` (from the callee) or `Sent`."""
-    return _event("DTMFBegin", "dtmf,all", channel.headers(), [("Digit", digit), ("Direction", direction)])
-
-
-def dtmf_end(channel: Channel, digit: str, direction: str, duration_ms: int) -> Packet:
-    tail: Packet = [("Digit", digit), ("DurationMs", duration_ms), ("Direction", direction)]
-    return _event("DTMFEnd", "dtmf,all", channel.headers(), tail)
+def dtmf(channel: Channel, digit: str, direction: str, duration_ms: int) -> tuple[Packet, Packet]:
+    """Return `DTMFBegin` and `DTMFEnd`; `direction` is `Received` (by this channel) or `Sent`."""
+    begin: Packet = [("Digit", digit), ("Direction", direction)]
+    end: Packet = [("Digit", digit), ("DurationMs", duration_ms), ("Direction", direction)]
+    return (
+        _event("DTMFBegin", "dtmf,all", channel.headers(), begin),
+        _event("DTMFEnd", "dtmf,all", channel.headers(), end),
+    )
 
 
 def core_show_channel(channel: Channel, now_ms: int, action_id: str) -> Packet:

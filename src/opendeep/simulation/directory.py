@@ -6,12 +6,14 @@ then does lives elsewhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from opendeep.simulation.attached_callee import AttachedCallee
 from opendeep.simulation.callee_schema import Attempt, Callee, Outcome
 
 ATTACHED_EXTENSION = "7000"
+DIALLED = re.compile(r"70[0-9]{2}|\+[1-9][0-9]{5,14}")
 FALLBACK_OF_ATTACHED_EXTENSION = "books_tuesday"
 
 
@@ -52,6 +54,10 @@ class Directory:
     def has_endpoint(self, number: str) -> bool:
         """Tell whether `PJSIP/<number>` without a trunk exists here."""
         return number in self._attached or self._exact_match(number) is not None
+
+    def dials(self, number: str) -> bool:
+        """Tell whether the dialplan takes `Local/<number>`: an extension, or E.164 with its plus sign."""
+        return DIALLED.fullmatch(number) is not None or number in self._exact or number in self._attached
 
     def find(self, number: str) -> Callee:
         """Return the callee of `number` (digits with an optional plus)."""

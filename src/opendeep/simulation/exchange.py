@@ -16,8 +16,17 @@ from opendeep.simulation.callee_schema import Callee
 from opendeep.simulation.callee_session import CalleeSession
 from opendeep.simulation.channels import Channel, ChannelState
 from opendeep.simulation.directory import Directory
-from opendeep.simulation.originate import ActionRefusedError, Origination
-from opendeep.simulation.pickup import AttachedPickup, Pickup, ScriptedPickup
+from opendeep.simulation.legs import DirectLegs, Legs
+from opendeep.simulation.local_legs import LocalLegs, missing_extension
+from opendeep.simulation.originate import Origination
+from opendeep.simulation.pickup import (
+    NO_ENDPOINT,
+    NUMBER_REFUSED,
+    AttachedPickup,
+    Pickup,
+    RefusedPickup,
+    ScriptedPickup,
+)
 from opendeep.simulation.simulated_call import (
     REASON_FAILED,
     CallContext,
@@ -32,6 +41,7 @@ from opendeep.simulation.talking_callee import TalkingCallee
 log = structlog.get_logger(__name__)
 
 MAX_CALLS = 500
+EPOCH = 1_700_000_000  # ids that nobody chose count on from here
 
 
 class Exchange:
@@ -63,32 +73,42 @@ class Exchange:
 
     def channels(self) -> Iterator[Channel]:
         for call in self._calls.values():
-            yield from call.legs
+            yield from call.channels
 
-    def find(self, name: str) -> tuple[SimulatedCall, Channel]:
-        """Return the call and leg with this channel name or unique id. Raises ActionRefusedError."""
+    def find(self, name: str) -> tuple[SimulatedCall, Channel] | None:
+        """Return the call and channel with this name or unique id."""
         for call in self._calls.values():
-            for leg in call.legs:
-                if name in (leg.uniqueid, leg.name):
-                    return call, leg
-        raise ActionRefusedError("No such channel")
+            for channel in call.channels:
+                if name in (channel.uniqueid, channel.name):
+                    return call, channel
+        return None
 
     def find_matching(self, pattern: re.Pattern[str]) -> list[SimulatedCall]:
         """Return the calls with a channel whose name matches."""
-        return [call for call in self._calls.values() if any(pattern.search(leg.name) for leg in call.legs)]
+        return [call for call in self._calls.values() if any(pattern.search(one.name) for one in call.channels)]
+
+    def id_in_use(self, asked: Origination) -> bool:
+        """Tell whether a channel id of this origination belongs to a live channel."""
+        wanted = {identity for identity in (asked.channel_id, asked.other_channel_id) if identity}
+        return any(channel.uniqueid in wanted for channel in self.channels())
 
     def originate(self, asked: Origination) -> None:
-        """Place a call. What the network refuses is told by `OriginateResponse` alone, without channel events."""
+        """Place a call. What cannot even be dialled is told by `OriginateResponse`."""
         refusal = self._refusal(asked)
         if refusal is not None:
             log.warning("simulated_originate_refused", call_id=asked.channel_id, reason=refusal)
-            name = f"{asked.target.tech}/{asked.target.resource}"
-            uniqueid = asked.channel_id or "<unknown>"
-            self._context.emit(originate_response(asked, name, uniqueid, "Failure", REASON_FAILED))
+            self._context.emit(originate_response(asked, asked.target.channel, "Failure", REASON_FAILED))
             return
-        legs = self._legs(asked)
-        call = SimulatedCall(asked, legs, self._pickup(asked, legs[0]), self._context)
-        self._calls[legs[0].uniqueid] = call
+        factory = ChannelFactory(next(self._sequence), asked, self._now_ms)
+        if asked.target.is_local and not asked.target.number:
+            response = originate_response(asked, asked.target.channel, "Failure", REASON_FAILED)
+            for packet in missing_extension(factory.half(1), factory.half(2), response):
+                self._context.emit(packet)
+            return
+        pickup = self._pickup(asked, factory.uniqueid)
+        legs = factory.legs(reached=not isinstance(pickup, RefusedPickup))
+        call = SimulatedCall(asked, legs, pickup, self._context)
+        self._calls[factory.uniqueid] = call
         call.dial()
 
     def tick(self, now_ms: int) -> None:
@@ -112,56 +132,78 @@ class Exchange:
         self._calls.clear()
 
     def _refusal(self, asked: Origination) -> str | None:
+        """Say why no channel can be made, None when it can."""
         target = asked.target
         if len(self._calls) >= MAX_CALLS:
             return "too many calls"
-        taken = {leg.uniqueid for leg in self.channels()}
-        if taken & {identity for identity in (asked.channel_id, asked.other_channel_id) if identity}:
+        if self.id_in_use(asked):
             return "channel id already in use"
-        if not target.number:
+        if target.is_local:
+            return None
+        if not target.number or (target.place and not self._has_trunk(target.place)):
             return "endpoint does not exist"
-        if target.place and not target.is_local and self._trunks is not None and target.place not in self._trunks:
-            return "trunk does not exist"
         if not target.place and not self._directory.has_endpoint(target.number):
             return "endpoint does not exist"
         return None
 
-    def _legs(self, asked: Origination) -> tuple[Channel, ...]:
-        sequence = next(self._sequence)
-        uniqueid = asked.channel_id or f"1700000000.{sequence}"
-        if asked.target.is_local:
-            other = asked.other_channel_id or (f"{uniqueid};2" if asked.channel_id else f"1700000000.{sequence}2")
-            base = f"Local/{asked.target.resource.partition('/')[0]}-{sequence:08x}"
-            one = self._channel(f"{base};1", uniqueid, uniqueid, asked)
-            two = self._channel(f"{base};2", other, uniqueid, asked)
-            two.state = ChannelState.RING
-            return one, two
-        endpoint = asked.target.place or asked.target.resource
-        return (self._channel(f"{asked.target.tech}/{endpoint}-{sequence:08x}", uniqueid, uniqueid, asked),)
+    def _has_trunk(self, name: str) -> bool:
+        return self._trunks is None or name in self._trunks
 
-    def _channel(self, name: str, uniqueid: str, linkedid: str, asked: Origination) -> Channel:
-        local = asked.target.is_local
-        return Channel(
-            name=name,
-            uniqueid=uniqueid,
-            linkedid=linkedid,
-            context=asked.target.place if local else "default",
-            exten=asked.target.number if local else "",
-            caller_number=asked.caller_number,
-            caller_name=asked.caller_name,
-            created_ms=self._now_ms,
-        )
-
-    def _pickup(self, asked: Origination, channel: Channel) -> Pickup:
+    def _pickup(self, asked: Origination, call_id: str) -> Pickup:
         number = asked.target.number
+        if asked.target.is_local and not self._directory.dials(number):
+            return RefusedPickup(NUMBER_REFUSED)
         phone = self._directory.attached(number)
         if phone is not None:
-            incoming = IncomingCall(channel.uniqueid, number, asked.caller_number, asked.caller_name)
-            return AttachedPickup(phone, incoming)
+            return AttachedPickup(phone, IncomingCall(call_id, number, asked.caller_number, asked.caller_name))
+        if len(number) == 4 and not self._directory.has_endpoint(number):
+            return RefusedPickup(NO_ENDPOINT)
         callee = self._directory.find(number)
         attempt = self._directory.next_attempt(callee, number)
 
         def make_session(answering: Callee) -> CalleeSession:
-            return TalkingCallee(answering, channel.uniqueid, self._synthesizer, self._recognizer)
+            return TalkingCallee(answering, call_id, self._synthesizer, self._recognizer)
 
         return ScriptedPickup(callee, attempt, make_session, self._context.time_scale)
+
+
+class ChannelFactory:
+    """Names and numbers the channels of one origination as Asterisk does."""
+
+    def __init__(self, sequence: int, asked: Origination, now_ms: int) -> None:
+        self._sequence = sequence
+        self._asked = asked
+        self._now_ms = now_ms
+        self.uniqueid = asked.channel_id or f"{EPOCH}.{3 * sequence}"
+
+    def legs(self, *, reached: bool) -> Legs:
+        """Return the channels; `reached`: the dialplan finds somebody to call."""
+        target, caller = self._asked.target, (self._asked.caller_number, self._asked.caller_name)
+        if not target.is_local:
+            name = f"{target.tech}/{target.place or target.resource}-{self._sequence:08x}"
+            channel = self._channel(name, self.uniqueid, "opendeep-in", "s")
+            channel.application = "AppDial2"
+            return DirectLegs(channel, target.resource, caller)
+        callee: Channel | None = None
+        if reached:
+            endpoint = target.number if len(target.number) == 4 else "trunk"
+            name = f"PJSIP/{endpoint}-{self._sequence:08x}"
+            callee = self._channel(name, f"{EPOCH}.{3 * self._sequence + 2}", "opendeep-in", "s")
+            callee.application = "AppDial"
+        return LocalLegs(self.half(1), self.half(2), callee, target.resource, caller)
+
+    def half(self, number: int) -> Channel:
+        """Return half one (idle) or two (runs the dialplan) of a `Local/` channel."""
+        target = self._asked.target
+        name = f"Local/{target.resource.partition('/')[0]}-{self._sequence:08x};{number}"
+        if number == 1:
+            one = self._channel(name, self.uniqueid, target.place, target.number)
+            one.application = "AppDial2"
+            return one
+        other = self._asked.other_channel_id or f"{self.uniqueid};2"
+        two = self._channel(name, other, target.place, target.number)
+        two.application, two.state = "Dial", ChannelState.RING
+        return two
+
+    def _channel(self, name: str, uniqueid: str, context: str, exten: str) -> Channel:
+        return Channel(name, uniqueid, self.uniqueid, context=context, exten=exten, created_ms=self._now_ms)

@@ -14,6 +14,7 @@ from opendeep.simulation.ami_wire import AmiRequest, split_arguments
 DEFAULT_TIMEOUT_MS = 30_000
 MAX_UNIQUEID_CHARS = 149  # AST_MAX_PUBLIC_UNIQUEID
 NUMBER = re.compile(r"\+?[0-9]+")
+FORBIDDEN = re.compile(r"system|exec|agi|mixmonitor|externalivr", re.IGNORECASE)
 LEADING_INTEGER = re.compile(r"\s*([+-]?[0-9]+)")
 
 
@@ -32,6 +33,11 @@ class DialTarget:
     resource: str
     number: str
     place: str
+
+    @property
+    def channel(self) -> str:
+        """The channel string as it was asked for."""
+        return f"{self.tech}/{self.resource}"
 
     @property
     def is_local(self) -> bool:
@@ -74,9 +80,11 @@ def parse_origination(request: AmiRequest) -> Origination:
     timeout_ms = _timeout_ms(request.get("Timeout"))
     if "/" not in channel:
         raise ActionRefusedError("Invalid channel")
-    if not request.get("Application"):
-        # The simulated switch has no dialplan, so no extension exists.
+    if all(request.get(name) for name in ("Context", "Exten", "Priority")):
+        # The simulated dialplan has no extension to start a channel in.
         raise ActionRefusedError("Extension does not exist.")
+    if FORBIDDEN.search(request.get("Application")):
+        raise ActionRefusedError("Originate Access Forbidden: app or data blacklisted")
     name, number = parse_caller_id(request.get("CallerID"))
     return Origination(
         target=parse_target(channel),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -14,34 +15,53 @@ import structlog
 from opendeep.simulation.attached_callee import AttachedCallee, CallDecision, IncomingCall
 from opendeep.simulation.callee_schema import Attempt, Callee, Outcome
 from opendeep.simulation.callee_session import AttachedSession, CalleeSession
+from opendeep.simulation.legs import Failure
 
 log = structlog.get_logger(__name__)
 
 SessionFactory = Callable[[Callee], CalleeSession]
 
-DECISIONS = {
-    CallDecision.ACCEPT: Outcome.ANSWER,
-    CallDecision.REJECT: Outcome.REJECTED,
-    CallDecision.BUSY: Outcome.BUSY,
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Somebody picked up."""
+
+
+FAILURES: dict[Outcome, Failure] = {
+    Outcome.BUSY: Failure("BUSY", 17, 486),
+    Outcome.UNALLOCATED: Failure("NOANSWER", 1, 404),
+    Outcome.REJECTED: Failure("NOANSWER", 21, 603),
+    Outcome.CONGESTION: Failure("CONGESTION", 34, 503),
+    Outcome.UNREACHABLE: Failure("NOANSWER", 19, 480),
+}
+# What the shipped dialplan says without asking the network: no such endpoint or trunk; a number it does not dial.
+NO_ENDPOINT = Failure("CHANUNAVAIL", 3, None)
+NUMBER_REFUSED = Failure("NOANSWER", 28, None)
+
+DECISIONS: dict[CallDecision, Answered | Failure] = {
+    CallDecision.ACCEPT: Answered(),
+    CallDecision.REJECT: FAILURES[Outcome.REJECTED],
+    CallDecision.BUSY: FAILURES[Outcome.BUSY],
 }
 
 
 class Pickup(Protocol):
-    """One attempt to reach a callee. `rings`: ringing is heard before the outcome."""
+    """One attempt to reach a callee. `rings`: it takes a while; `early_media`: with SIP 183 instead of 180."""
 
     callee_name: str
     rings: bool
+    early_media: bool
 
     def begin(self) -> None:
         """The callee's phone starts to ring."""
         ...
 
-    def poll(self, elapsed_ms: int) -> Outcome | None:
-        """Return the outcome when it is known; `elapsed_ms` counts from `begin`."""
+    def poll(self, elapsed_ms: int) -> Answered | Failure | None:
+        """Return how it ended, None while it has not; `elapsed_ms` counts from `begin`."""
         ...
 
     def session(self) -> CalleeSession:
-        """Return the callee; only after the outcome `answer`."""
+        """Return the callee; only after `Answered`."""
         ...
 
     def cancel(self) -> None:
@@ -55,6 +75,7 @@ class ScriptedPickup:
     def __init__(self, callee: Callee, attempt: Attempt, make_session: SessionFactory, time_scale: float) -> None:
         self.callee_name = callee.name
         self.rings = attempt.ring_s > 0 or attempt.outcome is Outcome.NO_ANSWER
+        self.early_media = attempt.early_media
         self._callee = callee
         self._outcome = attempt.outcome
         self._ring_ms = int(attempt.ring_s * 1000 * time_scale)
@@ -65,10 +86,10 @@ class ScriptedPickup:
         if self._outcome is Outcome.ANSWER:
             self._session = self._make_session(self._callee)
 
-    def poll(self, elapsed_ms: int) -> Outcome | None:
+    def poll(self, elapsed_ms: int) -> Answered | Failure | None:
         if self._outcome is Outcome.NO_ANSWER or elapsed_ms < self._ring_ms:
             return None
-        return self._outcome
+        return Answered() if self._outcome is Outcome.ANSWER else FAILURES[self._outcome]
 
     def session(self) -> CalleeSession:
         if self._session is None:
@@ -80,23 +101,47 @@ class ScriptedPickup:
             self._session.end()
 
 
+class RefusedPickup:
+    """The dialplan fails on its own: nobody is dialled."""
+
+    callee_name = ""
+    rings = False
+    early_media = False
+
+    def __init__(self, failure: Failure) -> None:
+        self._failure = failure
+
+    def begin(self) -> None:
+        """Nothing rings."""
+
+    def poll(self, elapsed_ms: int) -> Answered | Failure | None:
+        return self._failure
+
+    def session(self) -> CalleeSession:
+        raise RuntimeError("a refused call has no session")
+
+    def cancel(self) -> None:
+        """Nothing to undo."""
+
+
 class AttachedPickup:
     """A person at an attached phone, who decides when they like. A phone that fails counts as a refusal."""
 
     rings = True
+    early_media = False
 
     def __init__(self, phone: AttachedCallee, incoming: IncomingCall) -> None:
         self.callee_name = f"attached:{incoming.number}"
         self._phone = phone
         self._incoming = incoming
-        self._task: asyncio.Task[Outcome] | None = None
+        self._task: asyncio.Task[Answered | Failure] | None = None
 
     def begin(self) -> None:
         self._task = asyncio.get_running_loop().create_task(
             self._ring(), name=f"attached-phone-rings-{self._incoming.call_id}"
         )
 
-    def poll(self, elapsed_ms: int) -> Outcome | None:
+    def poll(self, elapsed_ms: int) -> Answered | Failure | None:
         return self._task.result() if self._task is not None and self._task.done() else None
 
     def session(self) -> CalleeSession:
@@ -105,14 +150,14 @@ class AttachedPickup:
     def cancel(self) -> None:
         if self._task is None:
             return
-        accepted = self._task.done() and not self._task.cancelled() and self._task.result() is Outcome.ANSWER
+        accepted = self._task.done() and not self._task.cancelled() and isinstance(self._task.result(), Answered)
         self._task.cancel()
         if accepted:
             self._phone.ended(self._incoming.call_id)
 
-    async def _ring(self) -> Outcome:
+    async def _ring(self) -> Answered | Failure:
         try:
             return DECISIONS[await self._phone.incoming(self._incoming)]
         except Exception:  # boundary: a phone that fails refuses this call and harms no other
             log.exception("attached_phone_failed", call_id=self._incoming.call_id)
-            return Outcome.REJECTED
+            return FAILURES[Outcome.REJECTED]

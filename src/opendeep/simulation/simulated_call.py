@@ -1,7 +1,7 @@
-"""One simulated call: its phases, the manager events it causes and in which order, and its 20 ms of work per tick.
+"""One simulated call: its phases and its 20 ms of work per tick.
 
-Owns the life of a call from `Originate` to `Hangup`. Which call gets an action is decided in `exchange`; what the
-callee says lives behind `CalleeSession`. Event orders and causes: the reference table measured on Asterisk 22.
+Owns the life of a call from `Originate` to `Hangup`. Which call gets an action is decided in `exchange`, which events
+tell of it in `legs`, what the callee says behind `CalleeSession`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import structlog
 from opendeep.simulation import channels as events
 from opendeep.simulation.audio_link import AudioLink
 from opendeep.simulation.audiosocket_wire import SILENCE_FRAME
-from opendeep.simulation.callee_schema import Outcome
 from opendeep.simulation.callee_session import CalleeSession
-from opendeep.simulation.channels import Channel, ChannelState, Packet
+from opendeep.simulation.channels import Channel, Packet
+from opendeep.simulation.legs import NORMAL_CLEARING, Keyed, Legs, interleave
 from opendeep.simulation.originate import Origination, parse_audiosocket
-from opendeep.simulation.pickup import Pickup
+from opendeep.simulation.pickup import Answered, Pickup
 from opendeep.simulation.recording import StereoRecorder
 
 log = structlog.get_logger(__name__)
@@ -32,8 +32,8 @@ KEY_MS = 100
 REASON_FAILED = 0
 REASON_NO_ANSWER = 3
 REASON_ANSWERED = 4
-REASON_BUSY = 5
-REASON_CONGESTION = 8
+# The one place in the dialplan that a redirected channel can go to, as in the shipped configuration.
+DIALPLAN = {"600@opendeep-in": "Echo"}
 
 
 class Phase(StrEnum):
@@ -51,26 +51,6 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
     Phase.UP: frozenset({Phase.ENDED}),
     Phase.ENDED: frozenset(),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """How an outcome without an answer shows: DialStatus, ISDN cause, SIP status; `local_reason` for `Local/`."""
-
-    dial_status: str
-    cause: int
-    sip_status: int
-    local_reason: int = REASON_FAILED
-
-
-FAILURES: dict[Outcome, Failure] = {
-    Outcome.BUSY: Failure("BUSY", 17, 486, REASON_BUSY),
-    Outcome.UNALLOCATED: Failure("NOANSWER", 1, 404),
-    Outcome.REJECTED: Failure("NOANSWER", 21, 603),
-    Outcome.CONGESTION: Failure("CONGESTION", 34, 503, REASON_CONGESTION),
-    Outcome.UNREACHABLE: Failure("NOANSWER", 19, 480),
-}
-TIMED_OUT_CAUSE, TIMED_OUT_SIP_STATUS = 19, 480
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +82,13 @@ class CallContext:
 class SimulatedCall:
     """One call. `tick` is called every 20 ms until `phase` is `ended`."""
 
-    def __init__(
-        self, origination: Origination, legs: tuple[Channel, ...], pickup: Pickup, context: CallContext
-    ) -> None:
+    def __init__(self, origination: Origination, legs: Legs, pickup: Pickup, context: CallContext) -> None:
         self.origination = origination
-        self.legs = legs
         self.phase = Phase.DIALLING
+        self._legs = legs
         self._pickup = pickup
         self._context = context
-        self._now_ms = self._started_ms = legs[0].created_ms
+        self._now_ms = self._started_ms = legs.channel.created_ms
         self._answered_ms = 0
         self._peer_heard_ms = 0
         self._session: CalleeSession | None = None
@@ -122,7 +100,11 @@ class SimulatedCall:
     @property
     def channel(self) -> Channel:
         """The channel that `Originate` names; half one of a `Local/` channel."""
-        return self.legs[0]
+        return self._legs.channel
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        return self._legs.channels
 
     def snapshot(self) -> CallSnapshot:
         return CallSnapshot(
@@ -134,51 +116,48 @@ class SimulatedCall:
             state=self._session.state if self._session is not None else "",
             age_ms=self._now_ms - self._started_ms,
             redirected_to=self._redirected_to,
-            spoke_before_beep=bool(getattr(self._session, "spoke_before_beep", False)),
+            spoke_before_beep=self._session is not None and self._session.spoke_before_beep,
         )
 
     # -- what the manager asks for
 
     def dial(self) -> None:
-        """Begin: the channel appears and its number is dialled."""
-        for leg in self.legs:
-            self._emit(events.new_channel(leg))
-        for name, value in self.origination.variables:
-            for leg in self.legs:
-                self.set_variable(leg, name, value)
-        if len(self.legs) == 2:
-            self._emit(events.local_bridge(self.legs[0], self.legs[1]))
-        self._emit(events.dial_begin(self.channel, self.origination.target.resource))
+        """Begin: the channels appear and the number is dialled."""
+        self._emit(self._legs.dialled(self.origination.variables), mixed=False)
         self._pickup.begin()
 
-    def set_variable(self, leg: Channel, name: str, value: str) -> None:
-        leg.variables[name] = value
-        self._emit(events.var_set(leg, name, value))
+    def set_variable(self, channel: Channel, name: str, value: str) -> None:
+        channel.variables[name] = value
+        self._context.emit(events.var_set(channel, name, value))
 
     def hang_up(self, cause: int = 0) -> None:
         """The manager hangs the call up."""
-        if self.phase is Phase.ENDED:
-            return
-        self._emit(events.soft_hangup_request(self.channel, cause))
         if self.phase is Phase.UP:
             self._end("manager_hangup", cause)
-        else:
-            self._fail(Failure("NOANSWER", cause, 0), "manager_hangup")
+        elif self.phase is not Phase.ENDED:
+            self._set_phase(Phase.ENDED, "manager_hangup")
+            self._emit(self._legs.cancelled(cause, self._originate_response("Failure", REASON_FAILED)))
+            self._release()
 
     def play_digit(self, digit: str, duration_ms: int) -> None:
         """The manager presses a key towards the callee."""
-        self._emit(events.dtmf_begin(self.channel, digit, "Sent"))
-        self._emit(events.dtmf_end(self.channel, digit, "Sent", duration_ms))
-        if self._session is not None and self.phase is Phase.UP:
+        if self.phase is Phase.UP and self._session is not None:
+            self._emit(self._legs.key_sent(digit, duration_ms))
             self._session.receive_digit(digit, self._now_ms - self._answered_ms)
 
     def redirect(self, context: str, exten: str) -> None:
-        """The channel leaves AudioSocket and goes on in the dialplan; it stays up until somebody hangs up."""
+        """The channel leaves AudioSocket and goes on in the dialplan, or ends when there is no such place."""
+        if self.phase is not Phase.UP:
+            return
         self._close_audio()
         self._redirected_to = f"{exten}@{context}"
         self.channel.context, self.channel.exten = context, exten
-        self.channel.application, self.channel.application_data = "", ""
-        self._emit(events.new_exten(self.channel))
+        self.channel.application = DIALPLAN.get(self._redirected_to, "")
+        self.channel.application_data = ""
+        if not self.channel.application:
+            self._end("redirected_to_nowhere", 0)
+            return
+        self._context.emit(events.new_exten(self.channel, self.channel.application))
 
     # -- time
 
@@ -203,29 +182,26 @@ class SimulatedCall:
         if elapsed_ms < POST_DIAL_MS:
             return
         if self.phase is Phase.DIALLING and self._pickup.rings:
-            self._ring()
-        outcome = self._pickup.poll(elapsed_ms - POST_DIAL_MS)
-        if outcome is Outcome.ANSWER:
+            self._set_phase(Phase.RINGING, "callee_rings")
+            self._emit(self._legs.early_media() if self._pickup.early_media else self._legs.ringing())
+        verdict = self._pickup.poll(elapsed_ms - POST_DIAL_MS)
+        if isinstance(verdict, Answered):
             self._answer()
-        elif outcome is not None:
-            self._fail(FAILURES[outcome], f"callee_{outcome.value}")
+        elif verdict is not None:
+            self._set_phase(Phase.ENDED, f"cause_{verdict.cause}")
+            self._emit(self._legs.failed(verdict, self._originate_response("Failure", REASON_FAILED)))
+            self._release()
 
-    def _ring(self) -> None:
-        self._set_phase(Phase.RINGING, "callee_rings")
-        for leg in self.legs[:1]:
-            leg.state = ChannelState.RINGING
-            self._emit(events.new_state(leg))
-        self._emit(events.dial_state(self.channel, "RINGING"))
+    def _time_out(self) -> None:
+        """Nobody answered within the action's `Timeout`."""
+        self._set_phase(Phase.ENDED, "originate_timeout")
+        self._emit(self._legs.timed_out(self._originate_response("Failure", REASON_NO_ANSWER)))
+        self._release()
 
     def _answer(self) -> None:
         self._set_phase(Phase.UP, "callee_answers")
         self._answered_ms = self._peer_heard_ms = self._now_ms
-        for leg in reversed(self.legs):
-            leg.state = ChannelState.UP
-            self._emit(events.new_state(leg))
-        self._emit_in_some_order(
-            self._originate_response("Success", REASON_ANSWERED), events.dial_end(self.channel, "ANSWER")
-        )
+        self._emit(self._legs.answered(self._originate_response("Success", REASON_ANSWERED)))
         self._session = self._pickup.session()
         self._session.answer()
         self.channel.application = self.origination.application
@@ -261,8 +237,10 @@ class SimulatedCall:
         for digit in self._session.take_digits():
             self._press(digit)
         if self._session.hung_up:
-            self._emit(events.hangup_request(self.channel, 16))
-            self._end("callee_hangs_up", 16)
+            self._set_phase(Phase.ENDED, "callee_hangs_up")
+            self._close_audio()
+            self._emit(self._legs.ended_by_callee())
+            self._release()
 
     def _hear(self) -> bytes:
         """Return what the callee hears in this tick; ends the call when the audio connection is broken."""
@@ -286,46 +264,19 @@ class SimulatedCall:
 
     def _press(self, digit: str) -> None:
         """The callee pressed a key: Asterisk tells it twice."""
-        self._emit(events.dtmf_begin(self.channel, digit, "Received"))
-        self._emit(events.dtmf_end(self.channel, digit, "Received", KEY_MS))
+        self._emit(self._legs.key_received(digit, KEY_MS))
         if self._link is not None:
             self._link.send_digit(digit)
 
     # -- ends
 
-    def _fail(self, failure: Failure, why: str) -> None:
-        """The attempt ended without an answer."""
-        self._set_phase(Phase.ENDED, why)
-        local = len(self.legs) == 2
-        self._emit(events.dial_end(self.channel, failure.dial_status))
-        if local and failure.local_reason != REASON_FAILED:
-            self._emit(events.hangup(self.legs[0], 0))
-            self._emit(events.hangup(self.legs[1], failure.cause))
-        else:
-            for leg in self.legs:
-                sip_status = failure.sip_status if failure.sip_status and not local else None
-                self._emit(events.hangup(leg, failure.cause, sip_status))
-        self._emit(self._originate_response("Failure", failure.local_reason if local else REASON_FAILED))
-        self._release()
-
-    def _time_out(self) -> None:
-        """Nobody answered within the action's `Timeout`."""
-        self._set_phase(Phase.ENDED, "originate_timeout")
-        response = self._originate_response("Failure", REASON_NO_ANSWER)
-        sip_status = TIMED_OUT_SIP_STATUS if len(self.legs) == 1 else None
-        self._emit_in_some_order(events.hangup(self.channel, TIMED_OUT_CAUSE, sip_status), response)
-        for leg in self.legs[1:]:
-            self._emit(events.hangup(leg, 0))
-        self._release()
-
     def _end(self, why: str, cause: int) -> None:
-        """An answered call ends. Sends `Hangup` for every leg and closes the audio connection."""
-        if self.phase is Phase.ENDED:
-            return
+        """An answered call ends on our side: close the audio connection, send the last events."""
         self._set_phase(Phase.ENDED, why)
         self._close_audio()
-        for leg in self.legs:
-            self._emit(events.hangup(leg, cause))
+        if self._redirected_to:
+            self._context.emit(events.soft_hangup_request(self.channel, NORMAL_CLEARING))
+        self._emit(self._legs.ended_here(cause))
         self._release()
 
     def _release(self) -> None:
@@ -353,35 +304,27 @@ class SimulatedCall:
         self.phase = phase
 
     def _originate_response(self, response: str, reason: int) -> Packet:
-        return originate_response(self.origination, self.channel.name, self.channel.uniqueid, response, reason)
+        channel = self.channel.name if response == "Success" else self.origination.target.channel
+        return originate_response(self.origination, channel, response, reason)
 
-    def _emit_in_some_order(self, *packets: Packet) -> None:
-        """Send packets whose order the real switch does not promise."""
-        mixed = list(packets)
-        if self._context.order is not None:
-            self._context.order.shuffle(mixed)
-        for packet in mixed:
-            self._emit(packet)
-
-    def _emit(self, packet: Packet) -> None:
-        self._context.emit(packet)
+    def _emit(self, keyed: list[Keyed], *, mixed: bool = True) -> None:
+        for packet in interleave(keyed, self._context.order if mixed else None):
+            self._context.emit(packet)
 
 
-def originate_response(asked: Origination, channel: str, uniqueid: str, response: str, reason: int) -> Packet:
+def originate_response(asked: Origination, channel: str, response: str, reason: int) -> Packet:
     """Return the event that answers an asynchronous `Originate`."""
     identity: Packet = [("ActionID", asked.action_id)] if asked.action_id else []
+    application: Packet = [("Application", asked.application), ("Data", asked.data)]
     return [
         ("Event", "OriginateResponse"),
         ("Privilege", "call,all"),
         *identity,
         ("Response", response),
         ("Channel", channel),
-        ("Context", ""),
-        ("Exten", ""),
-        ("Application", asked.application),
-        ("Data", asked.data),
+        *(application if asked.application else []),
         ("Reason", reason),
-        ("Uniqueid", uniqueid),
+        ("Uniqueid", asked.channel_id or events.UNKNOWN),
         ("CallerIDNum", asked.caller_number or events.UNKNOWN),
         ("CallerIDName", asked.caller_name or events.UNKNOWN),
     ]

@@ -32,6 +32,19 @@ def tone(frequency_hz: float, duration_ms: int, level_dbfs: float = -12.0) -> by
     return (wave * peak).astype("<i2").tobytes()
 
 
+def to_8khz(pcm: bytes, rate_hz: int) -> bytes:
+    """Return s16le at 8 kHz; other rates are averaged down, good enough for a callee's ear. An odd byte is dropped."""
+    samples = np.frombuffer(pcm[: len(pcm) // 2 * 2], dtype="<i2")
+    if rate_hz == SAMPLE_RATE_HZ or samples.size == 0:
+        return samples.tobytes()
+    count = samples.size * SAMPLE_RATE_HZ // rate_hz
+    sums = np.concatenate(([0.0], np.cumsum(samples, dtype=np.float64)))
+    edges = np.linspace(0, samples.size, count + 1).astype(int)
+    lengths = np.maximum(np.diff(edges), 1)
+    means: np.ndarray = np.round(np.diff(sums[edges]) / lengths).astype("<i2")
+    return means.tobytes()
+
+
 def is_loud(frame: bytes, threshold_rms: float = SPEECH_LEVEL_RMS) -> bool:
     """Tell whether a frame of s16le carries a signal; exact silence costs one comparison."""
     if frame == SILENCE_FRAME:
@@ -61,7 +74,6 @@ class JitterBuffer:
         self._buffer += pcm
         excess = len(self._buffer) - self.MAX_BYTES
         if excess > 0:
-            excess += excess % 2
             del self._buffer[:excess]
             self.dropped_bytes += excess
 

@@ -32,6 +32,8 @@ class SimulatedSwitch:
 
     `callees`: who can be called (None: those shipped); `default_callee`: who has every other number (None: nobody,
     404). `trunks`: names that `PJSIP/number@trunk` may use (None: any). `time_scale` stretches ringing only.
+    `event_classes`: what the manager user may read (None: call, dtmf, system, reporting, dialplan; the configuration
+    that the project ships leaves dialplan, and with it `VarSet`, out).
     `shuffle_seed` mixes the orders of events that the real switch does not promise. `record_dir` keeps stereo WAVs.
     """
 
@@ -47,6 +49,7 @@ class SimulatedSwitch:
         callees: Iterable[Callee] | None = None,
         default_callee: Callee | None = None,
         trunks: frozenset[str] | None = None,
+        event_classes: frozenset[str] | None = None,
         time_scale: float = 1.0,
         silence_limit_ms: int = SILENCE_LIMIT_MS,
         shuffle_seed: int | None = None,
@@ -60,7 +63,10 @@ class SimulatedSwitch:
         order = random.Random(shuffle_seed) if shuffle_seed is not None else None  # noqa: S311 (not for secrets)
         context = CallContext(self._broadcast, order, silence_limit_ms, time_scale, record_dir)
         self._exchange = Exchange(self._directory, synthesizer, recognizer, context, trunks)
-        self._ami = AmiServer(self._exchange, AmiAccount(username, secret))
+        account = AmiAccount(username, secret)
+        if event_classes is not None:
+            account = AmiAccount(username, secret, event_classes)
+        self._ami = AmiServer(self._exchange, account)
         self._running = False
 
     @property

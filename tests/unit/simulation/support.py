@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -215,6 +216,10 @@ class AudioPeer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+def _has_frames(call: PeerCall, count: int) -> bool:
+    return len(call.frames) >= count or call.closed
+
+
 @dataclass
 class World:
     """A switch with a clock that the test moves, its engines, one logged-in client and an AudioSocket server."""
@@ -257,9 +262,9 @@ class World:
         begin = len(call.frames)
         for offset in range(0, len(pcm), FRAME):
             call.say(pcm[offset : offset + FRAME].ljust(FRAME, b"\0"))
-            count = len(call.frames)
             self.ticker.advance(20)
-            await self.peer.wait(lambda count=count: len(call.frames) > count or call.closed)
+            expected = begin + offset // FRAME + 1
+            await self.peer.wait(partial(_has_frames, call, expected))
             if call.closed:
                 break
         return b"".join(call.frames[begin:])
