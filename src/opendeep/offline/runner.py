@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import orjson
 import structlog
@@ -86,6 +86,8 @@ class OfflineProcess:
             backoff_s = BACKOFF_FIRST_S if loop.time() - began_s >= STEADY_S else backoff_s
             logger.error("offline_process_died", exit_code=code, restart_in_s=backoff_s)
             await asyncio.sleep(backoff_s)
+            if self._stopping:
+                return
             backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
             self.restarts += 1
             try:
@@ -137,13 +139,12 @@ class OfflineProcess:
         if ready is None:
             raise RuntimeError("no child was started")
         exited = asyncio.create_task(child.wait(), name="offline-process-exit")
+        waits: set[asyncio.Future[Any]] = {ready, exited}
         try:
-            done, _ = await asyncio.wait(
-                {ready, exited}, timeout=self._ready_deadline_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait(waits, timeout=self._ready_deadline_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             exited.cancel()
-        if ready in done:
+        if ready.done():
             self._base_url = ready.result()
             self._port = int(self._base_url.split(":")[2].split("/")[0])
             logger.info("offline_process_ready", base_url=self._base_url, pid=child.pid)

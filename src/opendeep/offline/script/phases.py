@@ -43,11 +43,11 @@ NEXT_PHASES: Final[dict[Phase, frozenset[Phase]]] = {
     Phase.GREETING: _TALK | _EVERYWHERE,
     Phase.ASKING: _TALK | _EVERYWHERE,
     Phase.OTHER_TIME: frozenset({Phase.ASKING, Phase.CHECKING, Phase.CALLBACK_WHEN, Phase.IS_THERE}) | _EVERYWHERE,
-    Phase.CALLBACK_WHEN: frozenset({Phase.ASKING}) | _EVERYWHERE,
+    Phase.CALLBACK_WHEN: frozenset({Phase.ASKING, Phase.IS_THERE}) | _EVERYWHERE,
     Phase.IS_THERE: frozenset({Phase.GREETING, Phase.ASKING, Phase.CALLBACK_WHEN}) | _EVERYWHERE,
     Phase.CHECKING: frozenset({Phase.ASKING}) | _EVERYWHERE,
-    Phase.MENU: frozenset({Phase.GREETING, Phase.ASKING, Phase.MACHINE, Phase.CALLBACK_WHEN}) | _EVERYWHERE,
-    Phase.MACHINE: frozenset({Phase.GREETING, Phase.ASKING, Phase.MENU}) | _EVERYWHERE,
+    Phase.MENU: _TALK | _EVERYWHERE,
+    Phase.MACHINE: _TALK | _EVERYWHERE,
     # Only a farewell that was cut off before `end_call` went out reopens a call.
     Phase.CLOSED: frozenset({Phase.ASKING, Phase.MACHINE}),
 }

@@ -11,16 +11,13 @@ from typing import Final
 from opendeep.offline.script.brief import Question
 
 HELLO: Final = "Hello."
-NO_BRIEF: Final = "This is an automated voice. It has not been told why it is calling. Goodbye."
 STILL_THERE: Final = "Are you still there?"
 GIVE_UP_SILENCE: Final = "I cannot hear you, so I will end the call here. Goodbye."
-GIVE_UP_WORDS: Final = (
-    "I am sorry, I could not understand you well enough. We will get back to you another way. Goodbye."
-)
-GIVE_UP_TURNS: Final = "I am sorry, this is taking too much of your time. We will get back to you another way. Goodbye."
+GIVE_UP_WORDS: Final = "I am sorry, I could not understand you well enough. We will try another way. Goodbye."
+GIVE_UP_TURNS: Final = "I am sorry, this is taking too much of your time. We will try another way. Goodbye."
 OPT_OUT: Final = "I will take you off our list. Sorry for the disturbance. Goodbye."
 DECLINED: Final = "I understand. Thank you for your time. Goodbye."
-THANKS_GOODBYE: Final = "Thank you very much. Goodbye."
+THANKS_GOODBYE: Final = "Thank you for your time. Goodbye."
 GOODBYE: Final = "Goodbye."
 WRONG_NUMBER: Final = "I am sorry, I have the wrong number. Sorry for the disturbance. Goodbye."
 WILL_WAIT: Final = "Thank you, I will wait."

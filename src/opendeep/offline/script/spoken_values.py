@@ -10,91 +10,26 @@ import re
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-UNITS: Final = {
-    word: value
-    for value, word in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-        ]
-    )
-} | {"oh": 0, "a": 1, "an": 1}
-TENS: Final = {word: 10 * value for value, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty"], 2)} | {
-    "seventy": 70,
-    "eighty": 80,
-    "ninety": 90,
-}
+from opendeep.offline.script.words import plain_apostrophes, vocabulary
+
+_SMALL = vocabulary(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+)
+_TENS = vocabulary("twenty thirty forty fifty sixty seventy eighty ninety")
+_ORDINALS = vocabulary(
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
+    "sixteenth seventeenth eighteenth nineteenth twentieth"
+)
+_MONTHS = vocabulary("january february march april may june july august september october november december")
+_WEEKDAYS = vocabulary("monday tuesday wednesday thursday friday saturday sunday")
+
+UNITS: Final = {word: value for value, word in enumerate(_SMALL)} | {"oh": 0, "a": 1, "an": 1}
+TENS: Final = {word: 10 * value for value, word in enumerate(_TENS, 2)}
 SCALES: Final = {"hundred": 100, "thousand": 1_000, "million": 1_000_000}
-ORDINAL_UNITS: Final = {
-    word: value
-    for value, word in enumerate(
-        [
-            "first",
-            "second",
-            "third",
-            "fourth",
-            "fifth",
-            "sixth",
-            "seventh",
-            "eighth",
-            "ninth",
-            "tenth",
-            "eleventh",
-            "twelfth",
-            "thirteenth",
-            "fourteenth",
-            "fifteenth",
-            "sixteenth",
-            "seventeenth",
-            "eighteenth",
-            "nineteenth",
-            "twentieth",
-        ],
-        1,
-    )
-} | {"thirtieth": 30}
-MONTHS: Final = {
-    word: value
-    for value, word in enumerate(
-        [
-            "january",
-            "february",
-            "march",
-            "april",
-            "may",
-            "june",
-            "july",
-            "august",
-            "september",
-            "october",
-            "november",
-            "december",
-        ],
-        1,
-    )
-}
-WEEKDAYS: Final = {
-    word: value
-    for value, word in enumerate(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"])
-}
+ORDINAL_UNITS: Final = {word: value for value, word in enumerate(_ORDINALS, 1)} | {"thirtieth": 30}
+MONTHS: Final = {word: value for value, word in enumerate(_MONTHS, 1)}
+WEEKDAYS: Final = {word: value for value, word in enumerate(_WEEKDAYS)}
 MONTH_NAMES: Final = tuple(word.capitalize() for word in MONTHS)
 WEEKDAY_NAMES: Final = tuple(word.capitalize() for word in WEEKDAYS)
 ORDINAL_WORDS: Final = {value: word for word, value in ORDINAL_UNITS.items()}
@@ -107,7 +42,7 @@ HALF_HOUR_WORDS: Final = frozenset({"thirty", "fifteen", "forty", "twenty", "ten
 
 def words_of(text: str) -> list[str]:
     """Lower-case words; "o'clock", "p.m." and "10:30" in one normal form each."""
-    text = text.lower().replace("’", "'")
+    text = plain_apostrophes(text.lower())
     text = re.sub(r"\bo'? ?clock\b", "oclock", text)
     text = re.sub(r"\b([ap])\.? ?m\b\.?", r"\1m", text)
     text = re.sub(r"(\d)(am|pm)\b", r"\1 \2", text)

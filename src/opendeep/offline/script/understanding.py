@@ -1,7 +1,8 @@
 """What an utterance means, apart from the answer it may hold: opt-out, voicemail, a question, a request to repeat.
 
-Owns `Heard` (one utterance of the callee, with the recogniser's opinion) and the rules that read meanings from words.
-The recogniser's own intents are believed as well: its ear for opt-out and voicemail works where the words fail.
+Owns `Heard` (one utterance of the callee, with the recogniser's opinion) and the meanings that only a conversation
+needs. Most rules are the recogniser's own (`speech.intents`), applied here also to words that were typed; its ear for
+opt-out and voicemail is believed where the words fail.
 """
 
 from __future__ import annotations
@@ -10,87 +11,47 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from opendeep.offline.script.words import plain_apostrophes
+from opendeep.offline.speech.intents import intents_of
+
 MONOLOGUE_MS: Final = 6_500  # a first utterance as long as this without a pause is a machine (voice.md)
 
-_RULES: Final[dict[str, str]] = {
-    "opt_out": (
-        r"(stop|quit|don't|do not|never) (ever )?(calling|call|phone|phoning|ring|contact)(ing)? (me|us|here|this|again|any)"
-        r"|stop calling|(never|don't|do not) call( me| us| here)? (again|any ?more)"
-        r"|(take|remove|get) (me|us|my number|this number|our number) (off|from)|off your (list|calling)"
-        r"|unsubscribe|do not call list|leave (me|us) alone|no more calls"
-    ),
-    "voicemail": (
-        r"(leave|record) (me |us )?(a |your )?(short |brief )?(message|name and)|after the (tone|beep)|at the (tone|beep)"
-        r"|voice ?mail|answering machine|can't (come to|take|answer) (the|your) (phone|call)|(is|am|are) (not available|unavailable)"
-        r"|(cannot|can not|unable to) (come to the phone|take your call|answer)|mailbox|you('ve| have) reached the (voice|mail)"
-    ),
-    "menu": (
-        r"(press|dial|select|choose|hit) (the )?(\d|zero|oh|one|two|three|four|five|six|seven|eight|nine|star|pound|hash)\b"
-        r"|following options|main menu|listen (carefully|closely)|menu (options|has)"
-    ),
-    "screening": (
-        r"(state|say|give|record) (me |us )?your name|who('s| is) calling and why|reason (for|of) (your|the) call"
-        r"|why (you're|you are|are you) calling|screening|name and (the )?reason"
-    ),
-    "wrong_person": (
-        r"wrong (number|person|house)|(there's|there is|there's) (no|nobody|no one|no-one)( one| body)? (here )?(by|with|of|called)"
-        r"|no (such|one called|body called)|nobody (here )?(called|by|named)|doesn't (live|work) here|don't know (any|anybody|anyone|who)"
-        r"|i'm not (him|her|that)|i am not (him|her|that|the)"
-    ),
+_MORE_RULES: Final[dict[str, tuple[str, ...]]] = {
     "not_here": (
-        r"(he|she|they)('s|'re| is| are) (not|out|away|at work|in a meeting|busy|on holiday)"
-        r"|^(sorry )?(not here|not in|not at home)\b|(he|she) (isn't|is not) (here|in|home|available)"
-    ),
-    "callback": (
-        r"call (me |us )?(back|later|again|another|tomorrow|next|on|this|in|after)\b|try (again |me )?(later|tomorrow|another)"
-        r"|(bad|not a good|not the best|inconvenient) (time|moment)|can't talk|cannot talk|busy (right now|at the moment)"
-        r"|i'm driving|in a meeting|ring (me )?(back|later)|later today"
-    ),
-    "who_is_this": (
-        r"who('s| is| are) (this|that|calling|speaking|you|there)|who am i (speaking|talking)|who do you (work|call)"
-        r"|where are you calling|what company|is this a (robot|machine|recording|computer)|are you (a |an )?(robot|real|human|ai|machine)"
-        r"|what (is this|are you calling) (about|for)|what do you want|why are you calling"
-    ),
-    "repeat": (
-        r"(say|repeat) (that|it|this)|repeat (please|the)|pardon|say again|come again|(didn't|did not|couldn't|can't|cannot) "
-        r"(hear|catch|understand|get) (you|that|it|what)|what did you say|speak (up|slower|more)|excuse me\?*$|^(sorry|what)\?*$"
-    ),
-    "hold": (
-        r"hold on|hang on|(one|just a|just one|a) (moment|second|minute|sec)|wait a|bear with|let me (check|look|see|get|ask)"
-        r"|please (hold|wait)|hold the line|putting you|i'll (check|get|put|transfer)|stay on the line|transfer you"
+        r"\b(he|she|they)('s|'re| is| are) (not|out|away|at work|in a meeting|busy|on holiday)\b",
+        r"^(sorry )?(not here|not in|not at home)\b",
+        r"\b(he|she) isn't (here|in|home|available)\b",
     ),
     "not_interested": (
-        r"not interested|no interest|don't (want|need) (it|this|that|any|your)|do not (want|need) (it|this|any|your)"
-        r"|not for (me|us)"
+        r"\bnot interested\b|\bno interest\b|\bnot for (me|us)\b",
+        r"\b(don't|do not) (want|need) (it|this|that|any|your)\b",
     ),
-    "goodbye": r"\b(good ?bye|bye( bye)?|see you|farewell|have a (nice|good) (day|one|evening))\b",
-    "greeting": r"^(hello|hi|hey|good (morning|afternoon|evening|day)|yes hello|speaking|this is)\b|how (can|may) i help|speaking$",
+    "farewell": (r"\b(good ?bye|bye|see you|have a (nice|good) (day|one|evening))\b",),
+    "wrong_person": (r"\bthere(?:'s| is) (no|nobody|no one)( one| body)? (here )?(by|with|of|called)\b",),
+    "voicemail": (r"\bleave (a|your|me a) (short |brief )?message\b",),
+    "screening": (r"\b(state|say) your name\b",),
+    "who_is_this": (
+        r"\b(is this|are you) (a |an )?(robot|real|human|ai|machine|recording|computer)\b",
+        r"\bwhat (is this|are you calling) (about|for)\b|\bwhy are you calling\b|\bwhat do you want\b",
+    ),
     "no": (
-        r"^(no|nope|nah)\b|\bno\b(?! (problem|worries|trouble|one|questions))|\bnot (really|possible|work|good|that|at all)\b"
-        r"|\b(doesn't|does not|won't|will not|wouldn't) (work|suit|fit|be)|\b(can't|cannot|can not|couldn't) (do|make|come)"
-        r"|unfortunately|another (time|day)|i('m| am) afraid|different (time|day)|negative|i don't think|not (on|this|tuesday)"
-        r"|\b(can't|cannot|won't)$|^i (can't|cannot|won't)|that is not right|that's not right|i don't$"
+        r"\bunfortunately\b|\bi('m| am) afraid\b|\b(can't|cannot|won't)$",
+        r"\bno\b(?! (problem|worries|trouble|one|questions|idea))|\bnegative\b",
+        r"\b(that|it|this) (isn't|is not|won't be|will not be)\b",
     ),
     "yes": (
-        r"\b(yes|yeah|yep|yup|sure|certainly|absolutely|definitely|correct|of course|okay|ok|all right|alright|indeed)\b"
-        r"|(?<!not )\b(that|it|which|this)( one| time| day)?('s| is| will be| would be|'ll be) (fine|good|great|ok|okay|right|perfect|possible)"
-        r"|(?<!n't )(?<!not )\b(works|that'll work|will work|would work|suits|sounds good|fits)\b|\bno (problem|worries|trouble)\b"
-        r"|\bi (can|will|do|am|would)\b(?! not)(?! you)|please do|go ahead|happy to|looking forward|affirmative|fine (with|by|for)"
+        r"\b(yes|yeah|yep|sure|absolutely|definitely|certainly|of course|all right|okay)\b",
+        r"(?<!n't )(?<!not )\b(works|would work|will work|fits)\b|\b(no worries|happy to|affirmative)\b",
     ),
 }
-_COMPILED: Final = {name: re.compile(rule) for name, rule in _RULES.items()}
-_QUESTION_START: Final = re.compile(
-    r"^((and|but|so|well|ok|okay|yes|yeah|no|um|uh|wait|sorry|right|hello|hi|fine|good|sure|first) )*"
-    r"(what|when|where|why|how|which|whose|will|would|do|does|did|is|are|can|could|should|shall|may|have|has) "
-    r"(i|we|you|it|he|she|they|the|this|that|there|a|an|my|our|your|to|long|much|many|is|are|will|would|do|does|can|"
-    r"should|about|time|day|kind|if|happens|else|exactly|any|someone|somebody|anyone|anybody)\b"
-)
+_COMPILED: Final = {name: re.compile("|".join(rule)) for name, rule in _MORE_RULES.items()}
 _LATER_QUESTION: Final = re.compile(
     r"\b(how (long|much|many|often|far)|what (time|does|do|will|is the|about|if|kind)|will (the|it|you|there|i|we)|"
     r"do (i|we) (have|need)|does (it|the|that)|is (it|there|the)|are there|can (i|we|you)|could (i|we|you)|"
     r"should (i|we)|where (is|do|will)|when (is|do|will))\b"
 )
-_NOT_A_QUESTION: Final = re.compile(r"how (can|may) i help|how are you|can i help|what can i do for you|^may i ask")
+_NOT_A_QUESTION: Final = re.compile(r"\b(how|what) (can|may) i (help|do)\b|\bhow are you\b|\bcan i help\b")
+_NOT_A_PERSON: Final = re.compile(r"\bthis is not (a|an|the|what|possible|good|right|convenient|my|our|okay|fine)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +90,19 @@ class Heard:
 
 def meanings(heard: Heard) -> frozenset[str]:
     """All meanings found in the utterance: the recogniser's and ours."""
-    return heard.intents | heard.spotted | meanings_of_text(heard.text)
+    found = heard.intents | heard.spotted | meanings_of_text(heard.text)
+    if "wrong number" not in heard.text and _NOT_A_PERSON.search(heard.text):
+        found -= {"wrong_person"}
+    return found - {"question"} if _NOT_A_QUESTION.search(heard.text) else found
 
 
 def meanings_of_text(text: str) -> frozenset[str]:
     """Meanings found in the words alone."""
-    plain = " ".join(re.findall(r"[a-z0-9']+", text.lower().replace("’", "'")))
-    found = {name for name, rule in _COMPILED.items() if rule.search(plain)}
+    plain = " ".join(re.findall(r"[a-z0-9'.:]+", plain_apostrophes(text.lower()))).rstrip(".")
+    found = set(intents_of(plain)) | {name for name, rule in _COMPILED.items() if rule.search(plain)}
     if _NOT_A_QUESTION.search(plain):
-        found.add("greeting")
-    elif _QUESTION_START.search(plain) or _LATER_QUESTION.search(plain) or text.rstrip().endswith("?"):
+        found = found - {"question"} | {"greeting"}
+    elif _LATER_QUESTION.search(plain) or text.rstrip().endswith("?"):
         found.add("question")
     return frozenset(found)
 

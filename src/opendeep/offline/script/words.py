@@ -8,115 +8,27 @@ from __future__ import annotations
 import re
 from typing import Final
 
+
+def vocabulary(text: str) -> tuple[str, ...]:
+    """The words of a written list, in order."""
+    return tuple(text.split())
+
+
 STOP_WORDS: Final = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "the",
-        "of",
-        "to",
-        "for",
-        "in",
-        "on",
-        "at",
-        "by",
-        "with",
-        "from",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "am",
-        "do",
-        "does",
-        "did",
-        "will",
-        "would",
-        "can",
-        "could",
-        "shall",
-        "should",
-        "may",
-        "might",
-        "must",
-        "have",
-        "has",
-        "had",
-        "i",
-        "you",
-        "he",
-        "she",
-        "it",
-        "we",
-        "they",
-        "me",
-        "him",
-        "her",
-        "us",
-        "them",
-        "my",
-        "your",
-        "his",
-        "its",
-        "our",
-        "their",
-        "this",
-        "that",
-        "these",
-        "those",
-        "there",
-        "here",
-        "what",
-        "when",
-        "where",
-        "why",
-        "how",
-        "which",
-        "who",
-        "whom",
-        "if",
-        "or",
-        "but",
-        "so",
-        "not",
-        "no",
-        "yes",
-        "please",
-        "about",
-        "as",
-        "into",
-        "than",
-        "then",
-        "just",
-        "also",
-        "any",
-        "some",
-        "get",
-        "got",
-        "go",
-        "going",
-        "want",
-        "need",
-        "let",
-        "s",
-        "t",
-        "re",
-        "ll",
-        "ve",
-        "d",
-        "m",
-        "now",
-        "well",
-        "okay",
-        "ok",
-        "um",
-        "uh",
-    ]
+    vocabulary(
+        "a an and the of to for in on at by with from is are was were be been am do does did will would can could "
+        "shall should may might must have has had i you he she it we they me him her us them my your his its our "
+        "their this that these those there here what when where why how which who whom if or but so not no yes please "
+        "about as into than then just also any some get got go going want need let s t re ll ve d m now well okay ok "
+        "um uh"
+    )
 )
 MIN_STEM_CHARS: Final = 3
+
+
+def plain_apostrophes(text: str) -> str:
+    """Typed text with the apostrophe that our rules know."""
+    return text.replace("\u2019", "'")
 
 
 def stem(word: str) -> str:
@@ -129,7 +41,7 @@ def stem(word: str) -> str:
 
 def content_stems(text: str) -> frozenset[str]:
     """The stems of the words that carry meaning."""
-    words = re.findall(r"[a-z0-9']+", text.lower().replace("’", "'"))
+    words = re.findall(r"[a-z0-9']+", plain_apostrophes(text.lower()))
     return frozenset(stem(word.removesuffix("'s")) for word in words if word not in STOP_WORDS)
 
 
