@@ -1,0 +1,309 @@
+"""`CallInitiatorService`: the lines of this node.
+
+Claims queued tasks, commits each call before it is dialled, and keeps one `CallAttemptHandler` alive per line.
+
+Owns `MAX_CONCURRENT_CALLS` (by the number of living handlers), leases, reconciliation's timing and draining. Which
+tasks are due and whether they may be called is the scheduler's, what happens within a call is the handler's.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from pydantic import ValidationError
+
+from opendeep.call_processor_service.ami_action import DialRequest
+from opendeep.call_processor_service.asterisk_ami_client import AsteriskAmiClient
+from opendeep.call_processor_service.attempt_records import add_line
+from opendeep.call_processor_service.call_attempt_handler import AttemptLimits, CallAttemptHandler
+from opendeep.call_processor_service.call_reconciler import CallReconciler
+from opendeep.call_processor_service.dial_strings import DialPlan
+from opendeep.call_processor_service.switch_view import SwitchView
+from opendeep.common import channels
+from opendeep.common.campaign_plan import TaskBrief
+from opendeep.common.clock import Clock, SystemClock
+from opendeep.common.data_models import Call, CallCreate, Task, TaskStatus
+from opendeep.common.errors import Conflict, PeerFault, TelephonyMisuse
+from opendeep.common.redis_client import Doorbell
+from opendeep.common.workers import run_rounds
+from opendeep.config.app_config import AppConfig
+from opendeep.database.db_manager import DatabaseManager, Transaction
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 5.0  # for queued tasks whose bell was lost
+RECONCILE_EVERY_S = 30.0
+BUSY_TASK_RETRY_S = 10.0  # a task that still has a live call
+DEFAULT_MAX_TALK_S = 600.0  # for a task whose brief does not say
+LEASES_PER_RENEWAL = 3
+HANGUP_TIME_S = 10.0  # what drained calls get for their end
+
+
+@dataclass(frozen=True, slots=True)
+class InitiatorLimits:
+    """Clocks of this service, in seconds."""
+
+    look_every_s: float = LOOK_EVERY_S
+    reconcile_every_s: float = RECONCILE_EVERY_S
+    hangup_time_s: float = HANGUP_TIME_S
+    attempt: AttemptLimits = field(default_factory=AttemptLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A committed attempt that is about to be dialled."""
+
+    call: Call
+    channel: str
+    max_talk_s: float
+
+
+class CallInitiatorService:
+    """Keep `run()` alive as a worker beside `AsteriskAmiClient.run()`; call `drain()` before cancelling it.
+
+    `audiosocket_address` gives host and port that Asterisk connects to; it is asked for each call, because the port is
+    known only when the server listens.
+    """
+
+    def __init__(
+        self,
+        config: AppConfig,
+        db: DatabaseManager,
+        bell: Doorbell,
+        ami: AsteriskAmiClient,
+        audiosocket_address: Callable[[], tuple[str, int]],
+        clock: Clock | None = None,
+        limits: InitiatorLimits | None = None,
+    ) -> None:
+        self._config = config
+        self._db = db
+        self._bell = bell
+        self._ami = ami
+        self._audiosocket_address = audiosocket_address
+        self._clock = clock or SystemClock()
+        self._limits = limits or InitiatorLimits()
+        self._switch = SwitchView(ami)
+        self._dial_plan = DialPlan(
+            config.asterisk_channel_template,
+            config.asterisk_extension_template,
+            config.internal_extensions,
+            config.app_test_mode_redirect_number if config.app_test_mode else None,
+        )
+        self._handlers: dict[UUID, CallAttemptHandler] = {}
+        self._reconciler = CallReconciler(
+            config.node_id, db, self._switch, self._clock, config.lease_s, self._handlers.keys
+        )
+        self._gate = asyncio.Lock()  # claiming and reconciling exclude each other
+        self._group: asyncio.TaskGroup | None = None
+        self._unreconciled = True
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    # -- what others may ask
+
+    def free_lines(self) -> int:
+        """How many calls could start now; 0 while nothing may be dialled."""
+        return 0 if self.paused_because() else max(0, self._config.concurrent_calls - len(self._handlers))
+
+    def paused_because(self) -> str | None:
+        """Why no call starts, as a sentence; None when calls start."""
+        if self._draining:
+            return "Shutting down; no new calls are started."
+        if not self._ami.ready:
+            return f"Asterisk is not connected ({self._ami.last_error or self._ami.state})."
+        if self._unreconciled:
+            return "Comparing the calls on record with the switch first."
+        return None
+
+    def snapshot(self) -> dict[str, Any]:
+        """For the API and /readyz."""
+        return {
+            "node_id": self._config.node_id,
+            "lines_total": self._config.concurrent_calls,
+            "lines_used": len(self._handlers),
+            "draining": self._draining,
+            "paused_because": self.paused_because(),
+            "ami": self._ami.snapshot(),
+            "calls": [str(call_id) for call_id in self._handlers],
+        }
+
+    # -- life
+
+    async def run(self) -> None:
+        """The worker; returns only when cancelled. Cancelling hangs living calls up: `drain()` first."""
+        forget = self._ami.on_reconnected(self._want_reconciliation)
+        rings = (channels.TASKS_QUEUED,)
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self._group.create_task(self._renew_leases(), name="calls:leases")
+                self._group.create_task(self._reconcile_on_timer(), name="calls:reconcile")
+                await run_rounds("call-initiator", self._bell, rings, self._limits.look_every_s, self._round)
+        finally:
+            forget()
+            self._group = None
+
+    async def drain(self, deadline_s: float) -> None:
+        """Start no more calls; let the living ones finish, after `deadline_s` seconds hang them up. Idempotent."""
+        self._draining = True
+        async with self._gate:  # a claim under way has started its calls
+            pass
+        log.info("calls.draining", living=len(self._handlers), deadline_s=deadline_s)
+        if await self._wait_until_idle(deadline_s):
+            return
+        for handler in tuple(self._handlers.values()):
+            handler.hang_up("shutdown")
+        if not await self._wait_until_idle(self._limits.hangup_time_s):
+            log.warning("calls.drain_incomplete", living=len(self._handlers))
+
+    async def reconcile(self) -> None:
+        """Compare rows and switch now. Raises `TelephonyFault` or `DatabaseUnavailable` when one cannot be asked."""
+        async with self._gate:
+            done = await self._reconciler.reconcile_own()
+            self._unreconciled = False
+        if done.closed or done.hung_up:
+            log.warning("calls.reconciled", closed=done.closed, hung_up=done.hung_up)
+
+    # -- rounds
+
+    async def _round(self) -> float | None:
+        if self._unreconciled and self._ami.ready and not self._draining:
+            await self.reconcile()
+        if self.free_lines() == 0:
+            return None
+        async with self._gate:
+            address = self._audiosocket_address()
+            for placed in await self._claim():
+                self._start(placed, address)
+        return None
+
+    async def _claim(self) -> list[_Placed]:
+        """Claim, create the calls and move the tasks on, in one transaction: the row is there before the dialling."""
+        placed: list[_Placed] = []
+        async with self._db.transaction() as work:
+            tasks = await work.tasks.claim(
+                TaskStatus.QUEUED_FOR_CALL, self._config.node_id, self.free_lines(), self._config.lease_s
+            )
+            for task in tasks:
+                if (attempt := await self._prepare(work, task)) is not None:
+                    placed.append(attempt)
+        return placed
+
+    async def _prepare(self, work: Transaction, task: Task) -> _Placed | None:
+        number = self._dial_plan.number_for(task.phone_number)
+        try:
+            channel = self._dial_plan.channel_for(number)
+        except TelephonyMisuse as error:
+            await work.tasks.transition(task.id, TaskStatus.FAILED, f"This number cannot be dialled: {error}")
+            return None
+        new = CallCreate(
+            user_id=task.user_id,
+            campaign_id=task.campaign_id,
+            task_id=task.id,
+            phone_number=number,
+            caller_id=self._config.caller_id,
+            node_id=self._config.node_id,
+        )
+        try:
+            call = await work.calls.create_call_attempt(new, self._config.lease_s)
+        except Conflict as error:
+            again = self._clock.now() + timedelta(seconds=BUSY_TASK_RETRY_S)
+            await work.tasks.postpone(task.id, again, f"Waiting: {error}")
+            return None
+        await work.tasks.transition(task.id, TaskStatus.CALL_IN_PROGRESS, f"Attempt {call.attempt_number} has begun.")
+        await add_line(work, call, "call.created", f"Attempt {call.attempt_number}.", {"test_mode": self._in_test_mode})
+        return _Placed(call, channel, _max_talk_s(task))
+
+    @property
+    def _in_test_mode(self) -> bool:
+        return self._config.app_test_mode
+
+    # -- handlers
+
+    def _start(self, placed: _Placed, audiosocket: tuple[str, int]) -> None:
+        dial = DialRequest(
+            placed.call.id,
+            placed.channel,
+            audiosocket,
+            self._config.originate_timeout_ms,
+            placed.call.caller_id,
+        )
+        handler = CallAttemptHandler(
+            placed.call,
+            dial,
+            placed.max_talk_s,
+            ami=self._ami,
+            switch=self._switch,
+            db=self._db,
+            bell=self._bell,
+            clock=self._clock,
+            limits=self._limits.attempt,
+        )
+        if self._group is None:
+            raise RuntimeError("calls are started only while run() is alive")
+        self._handlers[placed.call.id] = handler
+        self._idle.clear()
+        self._group.create_task(self._attend(handler), name=f"call:{placed.call.id}")
+
+    async def _attend(self, handler: CallAttemptHandler) -> None:
+        """One call's boundary: whatever happens in there, the line is free afterwards."""
+        try:
+            await handler.run()
+        except Exception:  # boundary: one call; the handler has closed its rows, or reconciliation will
+            log.exception("call.failed", call_id=str(handler.call.id))
+            self._unreconciled = True
+        finally:
+            del self._handlers[handler.call.id]
+            if not self._handlers:
+                self._idle.set()
+        await self._bell.ring(channels.TASKS_QUEUED)
+        await self._bell.ring(channels.TASKS_DUE)
+
+    async def _wait_until_idle(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    # -- clocks
+
+    def _want_reconciliation(self) -> None:
+        self._unreconciled = True
+        if self._group is not None:
+            self._group.create_task(self._bell.ring(channels.TASKS_QUEUED), name="calls:ami-is-back")
+
+    async def _renew_leases(self) -> None:
+        while True:
+            await self._clock.sleep(self._config.lease_s / LEASES_PER_RENEWAL)
+            try:
+                async with self._db.transaction() as work:
+                    await work.calls.renew_leases(self._config.node_id, self._config.lease_s)
+            except PeerFault as error:
+                log.warning("calls.leases_not_renewed", error=str(error))
+
+    async def _reconcile_on_timer(self) -> None:
+        while True:
+            await self._clock.sleep(self._limits.reconcile_every_s)
+            try:
+                vanished = await self._reconciler.close_vanished()
+                if vanished.vanished:
+                    log.warning("calls.of_vanished_nodes_closed", count=vanished.vanished)
+                if self._ami.ready:
+                    await self.reconcile()
+            except PeerFault as error:
+                log.warning("calls.not_reconciled", error=str(error))
+
+
+def _max_talk_s(task: Task) -> float:
+    """Longest talk by the task's brief, in seconds."""
+    try:
+        return TaskBrief.model_validate(dict(task.brief)).max_call_minutes * 60
+    except ValidationError as error:
+        log.warning("task.brief_unreadable", task_id=str(task.id), mistakes=error.error_count())
+        return DEFAULT_MAX_TALK_S
