@@ -14,6 +14,8 @@ from uuid import UUID
 import structlog
 from alembic import command
 from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -35,6 +37,7 @@ log = structlog.get_logger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 SQLITE_BUSY_TIMEOUT_MS = 5_000
 POOL_SIZE = 10
+MIGRATION_LOCK = 0x0DEEB  # any constant that nobody else uses in this database
 POOL_TIMEOUT_S = 10.0
 
 
@@ -86,6 +89,12 @@ class DatabaseManager:
         with _translated():
             async with self._reader.connect() as connection:
                 await connection.execute(text("SELECT 1"))
+
+    async def is_current(self) -> bool:
+        """Whether the schema is that of the newest migration."""
+        with _translated():
+            async with self._reader.connect() as connection:
+                return await connection.run_sync(_is_current)
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -158,8 +167,20 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE"))
 
 
-def _upgrade(connection: Connection) -> None:
+def _alembic() -> AlembicConfig:
     config = AlembicConfig()
     config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _alembic()
     config.attributes["connection"] = connection
+    if connection.dialect.name == "postgresql":  # nodes that start together take turns
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     command.upgrade(config, "head")
+
+
+def _is_current(connection: Connection) -> bool:
+    newest = ScriptDirectory.from_config(_alembic()).get_current_head()
+    return MigrationContext.configure(connection).get_current_revision() == newest

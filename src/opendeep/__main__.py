@@ -1,0 +1,5 @@
+"""`python -m opendeep` is the `opendeep` command."""
+
+from opendeep.cli import app
+
+app()
