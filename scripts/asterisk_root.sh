@@ -106,9 +106,9 @@ unpack_into() { # work-folder root-folder
     : >"$work/status"
     apt_source_line "$work" >"$work/sources.list"
     say "reading the package lists"
-    private_apt "$work" update || fail "apt could not read the package lists (no network?)"
+    private_apt "$work" update || fail "apt could not read the package lists (its reason is above)"
     say "downloading asterisk and the libraries it needs (about 80 MB)"
-    private_apt "$work" --yes --download-only install asterisk asterisk-modules || fail "apt could not download the packages"
+    private_apt "$work" --yes --download-only install asterisk asterisk-modules || fail "apt could not download the packages (its reason is above)"
     say "unpacking $(find "$work/cache/archives" -name '*.deb' | wc -l) packages"
     for package in "$work"/cache/archives/*.deb; do
         case "$(basename "$package")" in perl-modules-*) continue ;; esac

@@ -57,7 +57,7 @@ def find_asterisk() -> AsteriskProgram:
     script = ROOT / "scripts" / "asterisk_root.sh"
     done = subprocess.run([script], capture_output=True, text=True, timeout=FETCH_DEADLINE_S, check=False)
     if done.returncode != 0:
-        raise AsteriskUnavailableError(done.stderr.strip().rsplit("\n", 1)[-1])
+        raise AsteriskUnavailableError(" / ".join(done.stderr.strip().splitlines()[-2:]))
     fields = dict(line.split("=", 1) for line in done.stdout.splitlines())
     return AsteriskProgram(fields["asterisk"], fields["modules"], fields["data"], fields["version"])
 

@@ -203,7 +203,9 @@ class RecordingCallee(asyncio.DatagramProtocol):
         self._finish("BYE")
 
     def _on_other(self, message: SipMessage, addr: Address) -> None:
-        self._send(response(message, 200 if message.method == "OPTIONS" else 501, self._tag, self._contact), addr)
+        """OPTIONS (are you there?) and REGISTER (a switch that registers here as at a provider) are welcome."""
+        known = message.method in ("OPTIONS", "REGISTER")
+        self._send(response(message, 200 if known else 501, self._tag, self._contact), addr)
 
     # ------------------------------------------------------------ inside
 
