@@ -7,7 +7,7 @@ the SIP leg behind a `Local/` channel, carry it as `Linkedid`.
 from uuid import UUID
 
 from opendeep.call_processor_service.ami_packets import AmiEvent
-from opendeep.call_processor_service.attempt_states import (
+from opendeep.call_processor_service.attempt_facts import (
     Answered,
     DialEnded,
     Dialled,

@@ -7,7 +7,6 @@ call's channel on the doorbell, and never repeats an originate.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -18,8 +17,7 @@ from opendeep.call_processor_service.ami_action import DialRequest
 from opendeep.call_processor_service.ami_packets import AmiEvent
 from opendeep.call_processor_service.asterisk_ami_client import AmiNotConnected, AsteriskAmiClient
 from opendeep.call_processor_service.attempt_events import read_channel_state, read_event
-from opendeep.call_processor_service.attempt_records import AttemptRecorder, Ending
-from opendeep.call_processor_service.attempt_states import (
+from opendeep.call_processor_service.attempt_facts import (
     Dialled,
     Evidence,
     Fact,
@@ -29,13 +27,12 @@ from opendeep.call_processor_service.attempt_states import (
     MediaStarted,
     OriginateRefused,
     TimedOut,
-    Verdict,
     Wait,
     fold,
-    judge,
-    reported_cause,
-    reported_sip_code,
 )
+from opendeep.call_processor_service.attempt_limits import AttemptLimits
+from opendeep.call_processor_service.attempt_records import AttemptRecorder, Ending
+from opendeep.call_processor_service.attempt_states import Verdict, judge, reported_cause, reported_sip_code
 from opendeep.call_processor_service.deadlines import Deadlines
 from opendeep.call_processor_service.keypad import Keypad, KeypadRequest
 from opendeep.call_processor_service.switch_view import SwitchView
@@ -50,23 +47,6 @@ log = structlog.get_logger(__name__)
 
 MAX_WORD_CHARS = 100  # of a reason that came in a message
 WAKE = Message("", {"type": "wake"})
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptLimits:
-    """How long an attempt waits for what, in seconds."""
-
-    response_s: float = 10.0  # Originate → Response
-    channel_s: float = 10.0  # Response → first event of the channel
-    ring_grace_s: float = 10.0  # beyond the originate's own timeout
-    talk_grace_s: float = 20.0  # beyond the longest call: the voice side says goodbye first
-    settle_s: float = 1.0  # end of an unanswered attempt → its last event
-    hangup_s: float = 3.0  # end of the audio, or our Hangup → event Hangup
-    hangup_tries: int = 3
-    ami_away_s: float = 20.0  # an ended call waits so long for Asterisk to come back
-    recheck_s: float = 1.0  # asking again after a failed question
-    media_end_s: float = 5.0  # event Hangup → the voice side has saved the last words
-    cancel_s: float = 5.0  # of a handler that is being cancelled, for its last rows
 
 
 class _Due(StrEnum):

@@ -18,8 +18,9 @@ from pydantic import ValidationError
 
 from opendeep.call_processor_service.ami_action import DialRequest
 from opendeep.call_processor_service.asterisk_ami_client import AsteriskAmiClient
+from opendeep.call_processor_service.attempt_limits import AttemptLimits
 from opendeep.call_processor_service.attempt_records import add_line
-from opendeep.call_processor_service.call_attempt_handler import AttemptLimits, CallAttemptHandler
+from opendeep.call_processor_service.call_attempt_handler import CallAttemptHandler
 from opendeep.call_processor_service.call_reconciler import CallReconciler
 from opendeep.call_processor_service.dial_strings import DialPlan
 from opendeep.call_processor_service.switch_view import SwitchView

@@ -1,0 +1,267 @@
+"""Every recorded call of the real Asterisk ends with the same verdict, whatever the order of its events."""
+
+import random
+from collections.abc import Iterable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opendeep.call_processor_service.ami_packets import AmiEvent, parse_packet
+from opendeep.call_processor_service.attempt_events import read_event
+from opendeep.call_processor_service.attempt_facts import (
+    Answered,
+    DialEnded,
+    Dialled,
+    EarlyMedia,
+    Evidence,
+    Fact,
+    FarEndHungUp,
+    GoneFromSwitch,
+    HangupSent,
+    HungUp,
+    MediaEnded,
+    MediaStarted,
+    OriginateFailed,
+    OriginateRefused,
+    Ringing,
+    TimedOut,
+    Wait,
+    fold,
+)
+from opendeep.call_processor_service.attempt_states import (
+    CAUSE_OUTCOMES,
+    SIP_OUTCOMES,
+    Verdict,
+    judge,
+    reported_cause,
+    reported_sip_code,
+)
+from opendeep.common.data_models import LIVE_CALL_STATUSES, CallStatus, Disposition
+
+CAPTURES = Path(__file__).parents[2] / "captures" / "ami"
+CALL_ID = UUID("0192f0c1-0000-7000-8000-000000000001")
+ORDERS = 300
+
+NO_ANSWER = (CallStatus.NO_ANSWER, Disposition.NO_ANSWER)
+BUSY = (CallStatus.BUSY, Disposition.BUSY)
+DECLINED = (CallStatus.REJECTED, Disposition.REJECTED)
+PROVIDER = (CallStatus.FAILED, Disposition.FAILED)
+NOT_FOUND = (CallStatus.UNALLOCATED, Disposition.UNREACHABLE)
+CONGESTION = (CallStatus.CONGESTION, Disposition.FAILED)
+COMPLETED = (CallStatus.COMPLETED, None)
+CANCELLED = (CallStatus.CANCELLED, Disposition.FAILED)
+
+# capture → verdict, Q.850 cause and SIP code for the record
+EXPECTED = {
+    "direct-busy": (BUSY, 17, 486),
+    "direct-callee-hangs-up": (COMPLETED, None, None),
+    "direct-declined": (DECLINED, 21, 603),
+    "direct-early-media": (COMPLETED, 16, None),
+    "direct-forbidden": (PROVIDER, 21, 403),
+    "direct-no-answer": (NO_ANSWER, 19, 480),
+    "direct-no-endpoint": (PROVIDER, None, None),
+    "direct-not-found": (NOT_FOUND, 1, 404),
+    "direct-trunk-down": (CONGESTION, 34, 503),
+    "direct-unavailable": (NO_ANSWER, 19, 480),
+    "direct-we-hang-up": (COMPLETED, 16, None),
+    "local-busy": (BUSY, 17, 486),
+    "local-callee-hangs-up": (COMPLETED, 16, None),
+    "local-cancelled": (CANCELLED, 16, None),
+    "local-declined": (DECLINED, 21, 603),
+    "local-early-media": (COMPLETED, 16, None),
+    "local-forbidden": (PROVIDER, 21, 403),
+    "local-no-answer": (NO_ANSWER, 19, 480),
+    "local-no-endpoint": (PROVIDER, 3, None),
+    "local-not-found": (NOT_FOUND, 1, 404),
+    "local-refused": (NOT_FOUND, 28, None),
+    "local-trunk-down": (CONGESTION, 34, 503),
+    "local-unavailable": (NO_ANSWER, 19, 480),
+    "local-we-hang-up": (COMPLETED, 16, None),
+}
+OUR_PART: dict[str, list[Fact]] = {
+    "direct-we-hang-up": [HangupSent("completed")],
+    "direct-early-media": [HangupSent("completed")],
+    "local-we-hang-up": [HangupSent("completed")],
+    "local-early-media": [HangupSent("completed")],
+    "local-cancelled": [HangupSent("asked to")],
+}
+
+
+def capture(name: str) -> list[AmiEvent]:
+    raw = (CAPTURES / f"{name}.txt").read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    packets = [parse_packet(part) for part in raw.split(b"\r\n\r\n") if part.strip()]
+    events = [packet for packet in packets if isinstance(packet, AmiEvent)]
+    assert events, name
+    return events
+
+
+def facts_of(name: str) -> list[Fact]:
+    facts = [fact for event in capture(name) if (fact := read_event(event, CALL_ID)) is not None]
+    return facts + OUR_PART.get(name, [])
+
+
+def evidence_of(facts: Iterable[Fact]) -> Evidence:
+    evidence = Evidence()
+    for fact in facts:
+        evidence = fold(evidence, fact)
+    return evidence
+
+
+def closed(facts: Iterable[Fact]) -> Verdict:
+    """As the handler does: once nothing more comes, the attempt is closed."""
+    return judge(evidence_of([*facts, TimedOut(Wait.SETTLE)]))
+
+
+def test_all_captures_have_an_expectation() -> None:
+    assert {path.stem for path in CAPTURES.glob("*.txt")} == set(EXPECTED)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_capture_gives_its_verdict_in_any_order(name: str) -> None:
+    (status, disposition), cause, sip_code = EXPECTED[name]
+    facts = facts_of(name)
+    shuffler = random.Random(name)
+    for _ in range(ORDERS):
+        verdict = closed(facts)
+        assert (verdict.status, verdict.disposition, verdict.final) == (status, disposition, True)
+        evidence = evidence_of(facts)
+        assert (reported_cause(evidence), reported_sip_code(evidence)) == (cause, sip_code)
+        shuffler.shuffle(facts)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_a_verdict_that_is_final_before_the_last_event_does_not_change(name: str) -> None:
+    expected, _, _ = EXPECTED[name]
+    facts = facts_of(name)
+    shuffler = random.Random(name)
+    for _ in range(ORDERS):
+        evidence = Evidence()
+        for fact in facts:
+            evidence = fold(evidence, fact)
+            verdict = judge(evidence)
+            if verdict.final:
+                assert (verdict.status, verdict.disposition) == expected
+        shuffler.shuffle(facts)
+
+
+@pytest.mark.parametrize("name", sorted(set(EXPECTED) - {"direct-no-endpoint"}))
+def test_any_single_missing_event_changes_nothing(name: str) -> None:
+    """With the switch asked for its channels in the end, as the handler does when an end is missing."""
+    expected, _, _ = EXPECTED[name]
+    facts = facts_of(name)
+    for missing in range(len(facts)):
+        rest = facts[:missing] + facts[missing + 1 :]
+        verdict = judge(evidence_of([*rest, GoneFromSwitch()]))
+        if OUR_PART.get(name) and missing == len(facts) - 1 and name == "local-cancelled":
+            continue  # that we gave up is known to us alone
+        assert (verdict.status, verdict.disposition, verdict.final) == (*expected, True), facts[missing]
+
+
+@pytest.mark.parametrize("name", ["direct-early-media", "local-early-media"])
+def test_early_media_is_not_an_answer(name: str) -> None:
+    evidence = Evidence()
+    for event in capture(name):
+        fact = read_event(event, CALL_ID)
+        if fact == Answered():
+            break
+        evidence = fold(evidence, fact) if fact else evidence
+    assert evidence.early_media
+    assert judge(evidence).status == CallStatus.DIALING
+
+
+facts = st.one_of(
+    st.builds(OriginateRefused, st.sampled_from(["no", "never"])),
+    st.just(Dialled()),
+    st.just(EarlyMedia()),
+    st.just(Ringing()),
+    st.just(Answered()),
+    st.builds(OriginateFailed, st.integers(0, 8)),
+    st.builds(DialEnded, st.sampled_from(["BUSY", "NOANSWER", "CONGESTION", "CHANUNAVAIL", "CANCEL", "?"])),
+    st.builds(
+        HungUp, st.booleans(), st.sampled_from([0, 16, 127, *CAUSE_OUTCOMES]), st.sampled_from([0, *SIP_OUTCOMES])
+    ),
+    st.builds(FarEndHungUp, st.sampled_from([0, 16, 17]), st.sampled_from([0, 486])),
+    st.just(MediaStarted()),
+    st.builds(MediaEnded, st.sampled_from(["", "end_call"])),
+    st.builds(HangupSent, st.sampled_from(["completed", "drain"])),
+    st.just(GoneFromSwitch()),
+    st.builds(TimedOut, st.sampled_from(list(Wait))),
+)
+
+
+@given(st.lists(facts, max_size=12), st.randoms(use_true_random=False))
+def test_order_and_repetition_never_matter(said: list[Fact], shuffler: random.Random) -> None:
+    evidence = evidence_of(said)
+    again = [*said, *said]
+    shuffler.shuffle(again)
+    assert evidence_of(again) == evidence
+
+
+@given(st.lists(facts, max_size=12))
+def test_every_combination_has_a_verdict_that_holds_together(said: list[Fact]) -> None:
+    verdict = judge(evidence_of(said))
+    assert verdict.sentence.endswith(".") or verdict.sentence.startswith("The call was not placed")
+    assert verdict.ended == (verdict.status not in LIVE_CALL_STATUSES)
+    assert not verdict.final or verdict.ended
+    answered_end = verdict.status in (CallStatus.COMPLETED, CallStatus.LOST)
+    assert verdict.ended == (verdict.disposition is not None or (verdict.ended and answered_end))
+
+
+@given(st.lists(facts, max_size=12))
+def test_what_is_final_stays_ended(said: list[Fact]) -> None:
+    ended = False
+    evidence = Evidence()
+    for fact in said:
+        evidence = fold(evidence, fact)
+        if fact != Answered() and fact != MediaStarted():
+            assert judge(evidence).ended or not ended or evidence.answered
+        ended = judge(evidence).ended
+
+
+@pytest.mark.parametrize(
+    ("said", "expected", "words"),
+    [
+        ([Dialled(), OriginateFailed(5), HungUp(True, 0)], BUSY, "busy"),  # Local busy, far half not seen
+        ([Dialled(), OriginateFailed(8), HungUp(True, 0)], CONGESTION, "overloaded"),
+        ([OriginateRefused("Permission denied")], PROVIDER, "Permission denied"),
+        ([Dialled(), HungUp(True, 17, 600)], BUSY, "busy"),
+        ([Dialled(), Ringing(), HungUp(True, 19, 487)], NO_ANSWER, "Nobody"),
+        ([Dialled(), HungUp(True, 20)], (CallStatus.FAILED, Disposition.UNREACHABLE), "switched off"),
+        ([Dialled(), HungUp(True, 22, 410)], NOT_FOUND, "no longer in use"),
+        ([Dialled(), TimedOut(Wait.RING), HangupSent("no answer"), HungUp(True, 16)], NO_ANSWER, "Nobody"),
+        ([Dialled(), HangupSent("drain"), HungUp(True, 17, 486)], BUSY, "busy"),  # both at once: the network's word
+        ([Dialled(), HangupSent("drain"), HungUp(True, 19, 487)], CANCELLED, "gave the call up"),
+        ([Dialled(), Ringing(), GoneFromSwitch()], (CallStatus.LOST, Disposition.FAILED), "without"),
+        ([Dialled(), Answered(), GoneFromSwitch()], (CallStatus.LOST, None), "not seen"),
+        ([MediaStarted(), MediaEnded("closed"), GoneFromSwitch()], COMPLETED, "ended"),
+        ([MediaStarted(), MediaEnded("closed"), TimedOut(Wait.CLOSE)], COMPLETED, "ended"),
+        ([Answered(), TimedOut(Wait.TALK), HangupSent("longest duration"), HungUp(True, 16)], COMPLETED, "longest"),
+        ([Answered(), FarEndHungUp(16), HungUp(True, 16)], COMPLETED, "other side hung up"),
+        ([GoneFromSwitch()], PROVIDER, "could not place"),
+    ],
+)
+def test_rows_beyond_the_captures(
+    said: list[Fact], expected: tuple[CallStatus, Disposition | None], words: str
+) -> None:
+    verdict = closed(said)
+    assert (verdict.status, verdict.disposition, verdict.final) == (*expected, True)
+    assert words in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ([], CallStatus.INITIATED),
+        ([Dialled()], CallStatus.DIALING),
+        ([EarlyMedia()], CallStatus.DIALING),
+        ([Ringing(), Dialled()], CallStatus.RINGING),
+        ([Answered(), Ringing()], CallStatus.IN_PROGRESS),
+        ([MediaStarted(), MediaEnded("x")], CallStatus.IN_PROGRESS),  # the switch has not told the end yet
+    ],
+)
+def test_live_statuses(said: list[Fact], status: CallStatus) -> None:
+    verdict = judge(evidence_of(said))
+    assert (verdict.status, verdict.ended, verdict.disposition) == (status, False, None)
