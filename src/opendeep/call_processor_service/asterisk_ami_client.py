@@ -24,10 +24,6 @@ from opendeep.common.errors import TelephonyFault
 
 log = structlog.get_logger(__name__)
 
-ACTION_TIMEOUT_S = 5.0
-LIST_TIMEOUT_S = 10.0
-LOGIN_TIMEOUT_S = 5.0
-PING_EVERY_S = 10.0
 RECONNECT_FIRST_S = 0.5
 RECONNECT_MAX_S = 15.0
 REFUSED_RETRY_S = 30.0  # a wrong password does not become right by asking often, and Asterisk may ban us
@@ -65,6 +61,17 @@ class AmiAddress:
     secret: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class AmiLimits:
+    """How long the client waits for what, in seconds, and how many events may wait for the event loop."""
+
+    action_s: float = 5.0
+    list_s: float = 10.0
+    login_s: float = 5.0
+    ping_every_s: float = 10.0
+    queue_capacity: int = QUEUE_CAPACITY
+
+
 @dataclass(slots=True)
 class _Pending:
     """An action that waits: for its response, then for the end of its list where it is one."""
@@ -78,7 +85,7 @@ class _Pending:
 class AsteriskAmiClient:
     """Use: keep `run()` alive as a worker, or call `connect_and_login()` and `close()` for a single session."""
 
-    def __init__(self, address: AmiAddress, clock: Clock | None = None, capacity: int = QUEUE_CAPACITY) -> None:
+    def __init__(self, address: AmiAddress, clock: Clock | None = None, limits: AmiLimits | None = None) -> None:
         self.address = address
         self.state = AmiState.DISCONNECTED
         self.last_error: str | None = None
@@ -86,7 +93,7 @@ class AsteriskAmiClient:
         self.connections = 0  # logins that succeeded
         self.events_seen = 0
         self._clock = clock or SystemClock()
-        self._capacity = capacity
+        self._limits = limits or AmiLimits()
         self._dropped_before = 0
         self._since: datetime = self._clock.now()
         self._connection: AmiConnection | None = None
@@ -105,7 +112,7 @@ class AsteriskAmiClient:
 
     @property
     def events_dropped(self) -> int:
-        """Events lost because the loop was too slow for `capacity` of them."""
+        """Events lost because the loop was too slow: more than `queue_capacity` waited."""
         return self._dropped_before + (self._connection.dropped if self._connection else 0)
 
     def snapshot(self) -> dict[str, object]:
@@ -143,25 +150,25 @@ class AsteriskAmiClient:
 
     # -- actions
 
-    async def send_action(self, action: AmiAction, timeout: float = ACTION_TIMEOUT_S) -> AmiResponse:
+    async def send_action(self, action: AmiAction, timeout: float | None = None) -> AmiResponse:
         """Send, and return Asterisk's response; look at its `ok`.
 
         Raises `AmiNotConnected` when nothing was sent, `TelephonyFault` when the connection is lost or no response came
-        within `timeout` seconds: whether Asterisk carried it out is then unknown.
+        within `timeout` seconds (`action_s`): whether Asterisk carried it out is then unknown.
         """
         if not self.ready:
             raise AmiNotConnected(f"There is no connection to Asterisk ({self.last_error or self.state}).")
-        response, _ = await self._exchange(action, timeout, is_list=False)
+        response, _ = await self._exchange(action, timeout or self._limits.action_s, is_list=False)
         return response
 
-    async def send_list_action(self, action: AmiAction, timeout: float = LIST_TIMEOUT_S) -> list[AmiEvent]:
+    async def send_list_action(self, action: AmiAction, timeout: float | None = None) -> list[AmiEvent]:
         """Send an action that is answered by a list of events; return them without the closing `…Complete` event.
 
         Raises as `send_action`, and `TelephonyFault` when Asterisk refuses.
         """
         if not self.ready:
             raise AmiNotConnected(f"There is no connection to Asterisk ({self.last_error or self.state}).")
-        response, items = await self._exchange(action, timeout, is_list=True)
+        response, items = await self._exchange(action, timeout or self._limits.list_s, is_list=True)
         if not response.ok:
             raise TelephonyFault(f"Asterisk refused {action.name}: {response.message}")
         return items
@@ -175,7 +182,7 @@ class AsteriskAmiClient:
         try:
             await self._open_connection()
             response, _ = await self._exchange(
-                ami_action.login(self.address.username, self.address.secret), LOGIN_TIMEOUT_S, is_list=False
+                ami_action.login(self.address.username, self.address.secret), self._limits.login_s, is_list=False
             )
         except BaseException as error:
             await self._abandon_connection()
@@ -221,7 +228,7 @@ class AsteriskAmiClient:
         """Ping while connected; raises `TelephonyFault` when the connection is lost or does not answer."""
         while not self._lost.is_set():
             try:
-                async with asyncio.timeout(PING_EVERY_S):
+                async with asyncio.timeout(self._limits.ping_every_s):
                     await self._lost.wait()
             except TimeoutError:
                 try:
@@ -241,7 +248,7 @@ class AsteriskAmiClient:
             on_connected=connected.set,
             on_packet=self._receive_packet,
             on_lost=lambda error: self._receive_loss(lost, error),
-            capacity=self._capacity,
+            capacity=self._limits.queue_capacity,
         )
         self._connection.connect()
         arrived = await _first_of(connected, lost, timeout=CONNECT_TIMEOUT_S * 2)
