@@ -109,7 +109,7 @@ class ScriptedConversation:
         found = meanings(heard)
         too_many = self._too_many()
         if course.ended:
-            return ()
+            return self._stopped()
         course.silences = 0
         if "opt_out" in found:
             return course.close("opt_out", sentences.OPT_OUT, note=heard.text)
@@ -263,4 +263,7 @@ class ScriptedConversation:
 
     def _stopped(self) -> tuple[Act, ...]:
         course = self._course
-        return () if self.ended else course.close("no_progress", sentences.GIVE_UP_TURNS, note=course.note())
+        if self.ended:
+            course.last_turn = ()  # nothing is said any more, so nothing of it can be cut
+            return ()
+        return course.close("no_progress", sentences.GIVE_UP_TURNS, note=course.note())

@@ -37,7 +37,7 @@ ORDINAL_WORDS: Final = {value: word for word, value in ORDINAL_UNITS.items()}
 FIRST_MORNING_HOUR: Final = 8  # a bare "three" is the afternoon, a bare "nine" the morning: nobody books at 3 am
 NOON: Final = 12
 DIGIT_RUN: Final = 3  # so many single digits in a row are a number read out digit by digit
-HALF_HOUR_WORDS: Final = frozenset({"thirty", "fifteen", "forty", "twenty", "ten", "fifty", "five"})
+FEWEST_BARE_MINUTES: Final = 10  # "ten five" is no time of day, "ten fifteen" is
 
 
 def words_of(text: str) -> list[str]:
@@ -279,8 +279,8 @@ def _minutes_after(rest: list[str]) -> tuple[int, int]:
         return 0, 0
     if rest[0] == "oh" and len(rest) > 1 and 0 < UNITS.get(rest[1], 0) < 10:
         return UNITS[rest[1]], 2
-    if rest[0] in HALF_HOUR_WORDS or rest[0] in TENS or rest[0] == "fifteen":
-        value = _cardinal_at(rest, 0) or 0
+    value = _cardinal_at(rest, 0) or 0
+    if value >= FEWEST_BARE_MINUTES:
         took = 2 if rest[0] in TENS and value % 10 else 1
         return (value, took) if 0 < value < 60 else (0, 0)
     return 0, 0
