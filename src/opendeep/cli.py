@@ -1,4 +1,4 @@
-"""The `opendeep` command: run, demo, doctor, db, offline. Parses arguments, prints, sets exit codes; no work of its own."""
+"""The `opendeep` command: run, demo, doctor, db. Parses arguments, prints, sets exit codes; no work of its own."""
 
 import asyncio
 from pathlib import Path
