@@ -17,6 +17,7 @@ from opendeep.simulation.callee_schema import Callee, Outcome, Patience
 
 FieldPath = tuple[str | int, ...]
 MAX_FILE_BYTES = 256_000
+MAX_DEPTH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,12 @@ def load_callee(path: Path) -> Callee:
 
 def parse_callee(text: str, file: str) -> Callee:
     """Parse the text of one callee file; `file` is the name that mistakes carry."""
-    root = _compose(text, file)
+    root, data = _read_yaml(text, file)
     duplicates = list(_duplicate_keys(root, file, ()))
     if duplicates:
         raise CalleeFileError(duplicates)
     try:
-        callee = Callee.model_validate(yaml.safe_load(text))
+        callee = Callee.model_validate(data)
     except ValidationError as error:
         raise CalleeFileError(_from_validation(error, root, file)) from error
     mistakes = [Mistake(file, line_of(root, path), _dotted(path), message) for path, message in _cross_checks(callee)]
@@ -92,18 +93,35 @@ def parse_callee(text: str, file: str) -> Callee:
     return callee
 
 
-def _compose(text: str, file: str) -> yaml.Node:
+def _read_yaml(text: str, file: str) -> tuple[yaml.Node, object]:
+    """Return the tree with positions and the plain values. Aliases are refused: they can blow up without end."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_tricks(text, file)
+        root, data = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
         raise CalleeFileError([Mistake(file, line, "", f"not YAML: {error.problem}")]) from error
-    except yaml.YAMLError as error:
+    except CalleeFileError:
+        raise
+    except (yaml.YAMLError, ValueError) as error:
         raise CalleeFileError([Mistake(file, 1, "", f"not YAML: {error}")]) from error
     if root is None:
         raise CalleeFileError([Mistake(file, 1, "", "the file is empty")])
-    return root
+    return root, data
+
+
+def _refuse_tricks(text: str, file: str) -> None:
+    """Refuse what a callee file does not need and what can blow up without end: aliases and deep nesting."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        problem = "aliases are not supported" if isinstance(event, yaml.AliasEvent) else ""
+        if depth > MAX_DEPTH:
+            problem = "nested too deeply"
+        if problem:
+            line = event.start_mark.line + 1 if event.start_mark is not None else 1
+            raise CalleeFileError([Mistake(file, line, "", problem)])
 
 
 def line_of(root: yaml.Node, path: FieldPath) -> int:

@@ -201,6 +201,8 @@ class Callee(Part):
     voice: str | None = None
     attempts: Annotated[list[Attempt], Field(min_length=1, max_length=20)] = [Attempt()]
     end_of_turn_ms: Annotated[int, Field(ge=200, le=5000)] = 900
+    # The end of a turn says what is wanted; recognising more costs time and says little.
+    hears_last_ms: Annotated[int, Field(ge=1000, le=30_000)] = 6000
     patience: Patience = Patience()
     max_call_s: Annotated[float, Field(gt=0, le=3600)] = 300.0
     script: dict[NodeName, Node] = {}

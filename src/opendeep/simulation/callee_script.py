@@ -25,8 +25,10 @@ from opendeep.simulation.callee_nodes import (
 )
 from opendeep.simulation.callee_schema import Callee
 
-MAX_TURN_BYTES = 30 * 16_000
+BYTES_PER_MS = 16  # s16le at 8 kHz
+MAX_TURN_BYTES = 30_000 * BYTES_PER_MS
 MIN_WORDS_MS = 200
+WORDS_DEADLINE_MS = 8000
 
 log = structlog.get_logger(__name__)
 
@@ -59,9 +61,12 @@ class CalleeScript:
         self._turn_speech_ms = 0
         self._turn_open = False
         self._asked_words = False
+        self._asked_words_ms = 0
         self._words: str | None = None
         self._ai_speaking = False
         self._ignore_turn = False
+        self._ignored_speech_ms: int | None = None
+        self._speech_ms = 0
         self._ai_sound_ms = 0
         self._own_sound_ms = 0
         self._patience_from_ms = 0
@@ -86,6 +91,7 @@ class CalleeScript:
     def hear_speaking(self, speech_ms: int, now_ms: int) -> list[ScriptOutput]:
         """The other side is speaking, `speech_ms` of this turn so far."""
         self._ai_speaking = True
+        self._speech_ms = speech_ms
         self._ai_sound_ms = self._patience_from_ms = now_ms
         self._asked_patience = False
         if self._run is None or self._ignore_turn:
@@ -96,8 +102,11 @@ class CalleeScript:
         """The other side finished a turn."""
         self._ai_speaking = False
         if self._ignore_turn:
-            self._ignore_turn = False
-            return []
+            # Only what was said after our interruption still wants an answer.
+            heard_ms, self._ignored_speech_ms, self._ignore_turn = self._ignored_speech_ms, None, False
+            if heard_ms is None:
+                return []
+            speech_ms -= heard_ms
         self._turn += 1
         self._turn_pcm = (self._turn_pcm + pcm)[-MAX_TURN_BYTES:]
         self._turn_speech_ms += speech_ms
@@ -128,6 +137,8 @@ class CalleeScript:
                 self._patience_from_ms = now_ms
             return []
         self._asking = False
+        if self._ignore_turn and self._ignored_speech_ms is None:
+            self._ignored_speech_ms = self._speech_ms
         quiet_from_ms = now_ms if self._ai_speaking else max(self._ai_sound_ms, self._own_sound_ms)
         ai_quiet_ms = 0 if self._ai_speaking else now_ms - self._ai_sound_ms
         moment = Moment(now_ms, now_ms - quiet_from_ms, ai_quiet_ms, idle)
@@ -143,13 +154,19 @@ class CalleeScript:
         needs_words = self._run.wants_words and self._turn_speech_ms >= MIN_WORDS_MS
         if needs_words and self._words is None:
             if self._asked_words:
+                self._give_up_words(now_ms)
                 return []
-            self._asked_words = True
-            return [Understand(self._turn, self._turn_pcm)]
+            self._asked_words, self._asked_words_ms = True, now_ms
+            return [Understand(self._turn, self._turn_pcm[-self._callee.hears_last_ms * BYTES_PER_MS :])]
         text, speech_ms = self._words or "", self._turn_speech_ms
         self._forget_turn()
         log.debug("callee_heard_turn", callee=self._callee.name, node=self.node, speech_ms=speech_ms, transcript=text)
         return self._carry_out(self._run.hear_turn(text, speech_ms), now_ms)
+
+    def _give_up_words(self, now_ms: int) -> None:
+        """Nobody answered in time: nothing was understood."""
+        if now_ms - self._asked_words_ms >= WORDS_DEADLINE_MS:
+            self._words = ""
 
     def _forget_turn(self) -> None:
         self._turn_pcm, self._turn_speech_ms = b"", 0
@@ -175,7 +192,7 @@ class CalleeScript:
         output: list[ScriptOutput] = []
         for command in commands:
             if isinstance(command, TurnAnswered):
-                self._ignore_turn = True
+                self._ignore_turn, self._ignored_speech_ms = True, None
                 self._forget_turn()
             elif isinstance(command, GoTo):
                 output.extend(self._enter(command.node, now_ms))

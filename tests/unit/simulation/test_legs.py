@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from opendeep.simulation import Callee
 from opendeep.simulation.callee_schema import Attempt, Node, Outcome, Talk
-from opendeep.simulation.legs import interleave
+from opendeep.simulation.legs import Keyed, interleave
 from tests.support import ami_captures
 from tests.unit.simulation.support import World, world
 
@@ -135,9 +135,9 @@ async def test_every_header_of_an_event_is_there_under_its_real_name(name: str) 
     seed=st.integers(min_value=0, max_value=1000),
 )
 def test_mixing_keeps_everything_and_the_order_within_a_key(keys: list[str], seed: int) -> None:
-    keyed = [(key, [("Event", index)]) for index, key in enumerate(keys)]
+    keyed: list[Keyed] = [(key, [("Event", index)]) for index, key in enumerate(keys)]
     mixed = interleave(keyed, random.Random(seed))
-    assert sorted(packet[0][1] for packet in mixed) == list(range(len(keys)))
+    assert sorted(str(packet) for packet in mixed) == sorted(str(packet) for _, packet in keyed)
     for key in "abc":
         own = [packet for name, packet in keyed if name == key]
         assert [packet for packet in mixed if packet in own] == own

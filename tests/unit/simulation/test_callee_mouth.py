@@ -1,0 +1,88 @@
+"""The mouth of a callee: utterances in, 20 ms frames out."""
+
+from __future__ import annotations
+
+from opendeep.simulation.audiosocket_wire import SILENCE_FRAME
+from opendeep.simulation.callee_mouth import (
+    LINE_DEADLINE_MS,
+    MAX_QUEUE,
+    Echo,
+    HangUp,
+    Mouth,
+    Pause,
+    Play,
+    Press,
+    Say,
+)
+from opendeep.simulation.callee_schema import Tone
+
+HEARD = b"\x07\x08" * 160
+
+
+class Lines:
+    def __init__(self, **lines: bytes) -> None:
+        self.lines = lines
+
+    def get(self, text: str) -> bytes | None:
+        return self.lines.get(text)
+
+
+def frames(mouth: Mouth, count: int) -> list[bytes]:
+    return [mouth.pull(HEARD) for _ in range(count)]
+
+
+def test_utterances_follow_one_another_without_a_gap_and_the_last_is_padded() -> None:
+    mouth = Mouth(Lines(hi=b"ab" * 240))
+    for utterance in (Say("hi"), Pause(40), Play(Tone(hz=500, ms=20)), HangUp()):
+        mouth.add(utterance)
+    played = frames(mouth, 6)
+    assert played[0] == b"ab" * 160
+    assert played[1] == b"ab" * 80 + bytes(160)
+    assert played[2:4] == [SILENCE_FRAME] * 2
+    assert any(played[4])
+    assert mouth.hung_up
+    assert mouth.idle
+
+
+def test_a_line_that_is_not_ready_is_waited_for_but_not_for_ever() -> None:
+    lines = Lines()
+    mouth = Mouth(lines)
+    mouth.add(Say("late"))
+    mouth.add(Say("never"))
+    assert frames(mouth, 10) == [SILENCE_FRAME] * 10
+    assert not mouth.idle
+    lines.lines["late"] = b"ab" * 160
+    assert mouth.pull(HEARD) == b"ab" * 160
+    frames(mouth, LINE_DEADLINE_MS // 20 + 1)
+    assert mouth.idle
+
+
+def test_keys_are_pressed_one_after_the_other() -> None:
+    mouth = Mouth(Lines())
+    mouth.add(Press("12#"))
+    mouth.add(Pause(20))
+    pressed: list[tuple[int, str]] = []
+    for tick in range(40):
+        mouth.pull(HEARD)
+        pressed.extend((tick, digit) for digit in mouth.take_digits())
+    assert pressed == [(0, "1"), (11, "2"), (22, "#")]
+
+
+def test_echo_repeats_what_is_heard_while_nothing_is_said() -> None:
+    mouth = Mouth(Lines(hi=b"ab" * 160))
+    mouth.add(Echo(on=True))
+    assert mouth.pull(HEARD) == HEARD
+    mouth.add(Say("hi"))
+    assert mouth.pull(HEARD) == b"ab" * 160
+    mouth.add(Echo(on=False))
+    assert mouth.pull(HEARD) == SILENCE_FRAME
+
+
+def test_stop_is_at_once_and_a_full_queue_counts_what_it_drops() -> None:
+    mouth = Mouth(Lines())
+    for _ in range(MAX_QUEUE + 5):
+        mouth.add(Pause(1000))
+    assert mouth.dropped == 5
+    mouth.pull(HEARD)
+    mouth.stop()
+    assert mouth.idle
