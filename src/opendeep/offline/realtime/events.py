@@ -62,7 +62,9 @@ def field(event: Event, name: str, kind: type, *, default: Any = ..., param: str
     if value is None:
         if default is not ...:
             return default
-        raise ClientMistake("missing_required_parameter", f"Missing required parameter: '{param or name}'.", param=name)
+        raise ClientMistake(
+            "missing_required_parameter", f"Missing required parameter: '{param or name}'.", param=param or name
+        )
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ClientMistake(
             "invalid_type", f"Invalid type for '{param or name}': expected {kind.__name__}.", param=param or name

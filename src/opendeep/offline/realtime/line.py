@@ -91,7 +91,8 @@ class Line:
         self._buffer = bytearray()
         self._beep = BeepDetector()
         self._received = 0  # bytes of s16le at 8 kHz
-        self.speech_start_ms: int | None = None
+        self._speech_start_ms: int | None = None
+        self.speaking = False
         self.last_speech_ms = 0  # end of the last voiced sound
 
     @property
@@ -115,7 +116,7 @@ class Line:
             self._turns = turns
             self._activity = self._make_activity(turns) if turns else None
             self._activity_start_ms = self.now_ms
-            self.speech_start_ms = None
+            self._speech_start_ms, self.speaking = None, False
 
     def append(self, wire: bytes) -> Iterator[tuple[bool, int]]:
         """Take wire audio. Yields the edges of speech as (started, ms of the stream), one at a time, so that the
@@ -132,17 +133,17 @@ class Line:
     def take(self, until_ms: int | None = None) -> bytes:
         """The buffered audio up to `until_ms` of the stream (None: all), from the start of speech if that is known."""
         start_ms = self.now_ms - self.buffered_ms
-        skip = max(0, (self.speech_start_ms or 0) - start_ms) * BYTES_PER_MS
+        skip = max(0, (self._speech_start_ms or 0) - start_ms) * BYTES_PER_MS
         end = len(self._buffer) if until_ms is None else max(0, until_ms - start_ms) * BYTES_PER_MS
         taken = bytes(self._buffer[skip:end])
         del self._buffer[:end]
-        self.speech_start_ms = None
+        self._speech_start_ms = None
         return taken
 
     def clear(self) -> None:
         """Forget what is buffered."""
         self._buffer.clear()
-        self.speech_start_ms = None
+        self._speech_start_ms = None
 
     @staticmethod
     def convert(wire: bytes, audio_format: AudioFormat) -> bytes:
@@ -156,7 +157,7 @@ class Line:
 
     def greeting_over(self, quiet_ms: int) -> bool:
         """True when a beep has ended after the last speech, or nothing was heard for `quiet_ms`."""
-        if self.speech_start_ms is not None or self._beep.sounding:
+        if self.speaking or self._beep.sounding:
             return False
         beep_end = self._beep.last_end_ms
         if beep_end is not None and beep_end >= self.last_speech_ms:
@@ -174,9 +175,9 @@ class Line:
 
     def _edge(self, edge: SpeechStarted | SpeechStopped) -> tuple[bool, int]:
         at_ms = edge.at_ms + self._activity_start_ms
-        started = isinstance(edge, SpeechStarted)
+        self.speaking = started = isinstance(edge, SpeechStarted)
         if started:
-            self.speech_start_ms = at_ms
+            self._speech_start_ms = at_ms
         else:
             silence = self._turns.silence_duration_ms if self._turns else 0
             self.last_speech_ms = max(0, at_ms - silence)
@@ -184,7 +185,7 @@ class Line:
 
     def _bound(self) -> None:
         """Keep the buffer bounded: without speech only the padding, never more than `MAX_BUFFER_MS`."""
-        waiting = self._activity is not None and self.speech_start_ms is None
+        waiting = self._activity is not None and not self.speaking
         prefix = self._turns.prefix_padding_ms if self._turns else 0
         limit = (KEPT_BEFORE_SPEECH_MS + prefix if waiting else MAX_BUFFER_MS) * BYTES_PER_MS
         del self._buffer[: max(0, len(self._buffer) - limit)]

@@ -268,7 +268,7 @@ class RealtimeSession:
 
     def _idle_timeout(self) -> None:
         self._idle_at_ms = None
-        if self._active or self.line.speech_start_ms is not None:
+        if self._active or self.line.speaking:
             return
         start_ms = self.line.now_ms - self.line.buffered_ms
         item_id = self.ids.new("item")
@@ -278,7 +278,7 @@ class RealtimeSession:
         self._respond(self._wish())
 
     def _commit(self, event: Event) -> None:
-        if self.line.buffered_ms < MIN_COMMIT_MS or (self.settings.turns and self.line.speech_start_ms is None):
+        if self.line.buffered_ms < MIN_COMMIT_MS or (self.settings.turns and not self.line.speaking):
             text = f"Error committing input audio buffer: buffer too small, need at least {MIN_COMMIT_MS}ms of audio."
             raise ClientMistake("input_audio_buffer_commit_empty", text)
         self._commit_audio(self.ids.new("item"), self.line.take(), padding_ms=0)
