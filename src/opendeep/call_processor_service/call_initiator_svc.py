@@ -146,6 +146,7 @@ class CallInitiatorService:
                 await run_rounds("call-initiator", self._bell, rings, self._limits.look_every_s, self._round)
         finally:
             forget()
+            self._switch.close()
             self._group = None
 
     async def drain(self, deadline_s: float) -> None:

@@ -20,6 +20,7 @@ class SwitchView:
         """The live channels by `Uniqueid`. Raises `TelephonyFault` when Asterisk cannot be asked."""
         if self._listing is None or self._listing.done():
             self._listing = asyncio.create_task(self._list(), name="ami:list-channels")
+            self._listing.add_done_callback(_retrieve)
         return await asyncio.shield(self._listing)
 
     async def channel_of(self, call_id: UUID) -> AmiEvent | None:
@@ -31,6 +32,17 @@ class SwitchView:
         response = await self._ami.send_action(ami_action.hangup(channel))
         return response.ok
 
+    def close(self) -> None:
+        """Stop asking; whoever still waits is cancelled."""
+        if self._listing is not None:
+            self._listing.cancel()
+
     async def _list(self) -> Mapping[str, AmiEvent]:
         events = await self._ami.send_list_action(ami_action.core_show_channels())
         return {event.get("Uniqueid"): event for event in events if event.name == "CoreShowChannel"}
+
+
+def _retrieve(listing: asyncio.Task[Mapping[str, AmiEvent]]) -> None:
+    """Whoever asked may have gone meanwhile; the failure has then nobody to go to."""
+    if not listing.cancelled():
+        listing.exception()
