@@ -12,7 +12,7 @@ import contextlib
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from types import TracebackType
@@ -52,7 +52,10 @@ class OfflineServer:
         engines: Engines,
         limits: ConnectionLimits | None = None,
         max_sessions: int = MAX_SESSIONS,
+        text_routes: Sequence[BaseRoute] | None = None,
     ) -> None:
+        """`text_routes`: what answers beside Realtime; None takes the routes of the text minds."""
+        self._text_routes = text_routes
         self._host = host
         self._port = port
         self._engines = engines
@@ -74,11 +77,12 @@ class OfflineServer:
 
     async def start(self) -> None:
         """Bind and serve. Raises OSError when the address is taken, TimeoutError when serving does not begin."""
+        app = self.app()
         listener = socket.create_server((self._host, self._port))
         self._port = listener.getsockname()[1]
         server = _Uvicorn(
             uvicorn.Config(
-                self.app(),
+                app,
                 ws="websockets-sansio",
                 ws_max_size=MAX_MESSAGE_BYTES,
                 ws_per_message_deflate=False,
@@ -132,7 +136,7 @@ class OfflineServer:
             Route("/healthz", self._health),
             Route("/v1/models", self._models),
             WebSocketRoute("/v1/realtime", self._realtime),
-            *_mind_routes(),
+            *(_mind_routes() if self._text_routes is None else self._text_routes),
         ]
         return Starlette(routes=routes)
 
