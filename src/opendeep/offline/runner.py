@@ -69,6 +69,11 @@ class OfflineProcess:
         """The child's process id while it lives."""
         return self._child.pid if self._child and self._child.returncode is None else None
 
+    @property
+    def ready(self) -> bool:
+        """True while the child lives and has told its address."""
+        return self.pid is not None and self._ready is not None and self._ready.done()
+
     async def start(self) -> None:
         """Start the child and wait until it serves. Raises OfflineProcessFault."""
         self._stopping = False
