@@ -476,7 +476,7 @@ async def test_the_question_asked_back_waits_for_its_answer() -> None:
         assert place.engines.spoken(await place.listen(peer, 30_000)) == []
         await place.talk(peer, place.engines.speech("no the water stays on does tuesday at ten work", 3000))
         heard = await place.listen(peer, 3000)
-        assert place.engines.spoken(heard) == ["yes then tuesday at ten works for me"]
+        assert place.engines.spoken(heard) == ["yes tuesday at ten works for me"]
 
 
 async def test_an_interruption_starts_while_the_caller_speaks_and_is_not_taken_for_an_answer() -> None:

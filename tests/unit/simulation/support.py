@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from opendeep.simulation import Callee, SimulatedSwitch
+from opendeep.simulation.speech_seam import LineRecognizer, LineSynthesizer
 from opendeep.simulation.ticker import ManualTicker
 
 DEADLINE_S = 10.0
@@ -274,14 +275,19 @@ class World:
 
 
 @asynccontextmanager
-async def world(callees: list[Callee] | None = None, **options: object) -> AsyncIterator[World]:
-    """Start everything; `options` go to the switch."""
+async def world(
+    callees: list[Callee] | None = None,
+    speech: tuple[LineSynthesizer, LineRecognizer] | None = None,
+    **options: object,
+) -> AsyncIterator[World]:
+    """Start everything; `speech` replaces the fake engines, `options` go to the switch."""
     ticker, engines, peer = ManualTicker(), FakeEngines(), AudioPeer()
     server = await asyncio.start_server(peer.serve, "127.0.0.1", 0)
     peer.port = server.sockets[0].getsockname()[1]
+    synthesizer, recognizer = speech or (engines, engines)
     switch = SimulatedSwitch(
-        synthesizer=engines,
-        recognizer=engines,
+        synthesizer=synthesizer,
+        recognizer=recognizer,
         username=USERNAME,
         secret=SECRET,
         callees=callees,
