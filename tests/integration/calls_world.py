@@ -179,19 +179,25 @@ async def calls_world(
     folder: Path,
     switch: FakeSwitch,
     *,
+    address: AmiAddress | None = None,
+    audiosocket: tuple[str, int] = AUDIOSOCKET,
     limits: InitiatorLimits = LIMITS,
     running: bool = True,
     secret: str = RIGHT,
     **settings: Any,
 ) -> AsyncIterator[World]:
-    """Everything between a queued task and the analyser. With `running=False` the workers wait for `run_workers`."""
+    """Everything between a queued task and the analyser. With `running=False` the workers wait for `run_workers`.
+
+    `address` leads to another switch than `switch`, which then need not listen.
+    """
     path = folder / "calls.db"
     bell = ForgetfulDoorbell()
     db = DatabaseManager(f"sqlite+aiosqlite:///{path}", bell)
     await db.upgrade()
     config = AppConfig(_env_file=None, node_id=NODE, data_dir=folder, **settings)  # type: ignore[call-arg]
-    ami = AsteriskAmiClient(AmiAddress("127.0.0.1", switch.port, "opendeep", secret), limits=AmiLimits(action_s=2.0))
-    initiator = CallInitiatorService(config, db, bell, ami, lambda: AUDIOSOCKET, limits=limits)
+    where = address or AmiAddress("127.0.0.1", switch.port, "opendeep", secret)
+    ami = AsteriskAmiClient(where, limits=AmiLimits(action_s=2.0))
+    initiator = CallInitiatorService(config, db, bell, ami, lambda: audiosocket, limits=limits)
     async with db.transaction() as work:
         user = await work.users.get_or_create("Maria")
         campaign_id = await new_campaign(work, user)

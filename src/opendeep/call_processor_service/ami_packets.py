@@ -96,11 +96,7 @@ def parse_packet(raw: bytes) -> AmiPacket | None:
     """Read one packet without its empty line; None for what is neither an event nor a response."""
     first, *lines = raw.decode("utf-8", "replace").lstrip("\r\n").split("\r\n")
     kind, _, name = first.partition(":")
-    headers: dict[str, str] = {}
-    for line in lines:
-        header, colon, value = line.partition(":")
-        if colon and header not in headers:
-            headers[header] = value.strip()
+    headers = _parse_headers(lines)
     match kind.lower():
         case "event":
             return AmiEvent(name.strip(), headers)
@@ -108,3 +104,13 @@ def parse_packet(raw: bytes) -> AmiPacket | None:
             return AmiResponse(name.strip(), headers)
         case _:
             return None
+
+
+def _parse_headers(lines: list[str]) -> dict[str, str]:
+    """Of repeated headers the first counts, so the last is written first. Every event passes here: keep it fast."""
+    lines.reverse()
+    try:
+        return dict([line.split(": ", 1) for line in lines])  # pairs, or ValueError
+    except ValueError:  # a header without a space after its colon, or a line that is none
+        pairs = (line.partition(":") for line in lines)
+        return {header: value.strip() for header, colon, value in pairs if colon}
