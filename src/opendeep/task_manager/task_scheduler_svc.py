@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
+from pydantic import ValidationError
 
 from opendeep.common import channels
 from opendeep.common.campaign_plan import TaskBrief
@@ -86,7 +87,13 @@ class TaskSchedulerService:
 
     async def _decide(self, work: Transaction, task: Task) -> int:
         """Queue, postpone or refuse one task; 1 if it was queued."""
-        brief = TaskBrief.model_validate(task.brief)
+        try:
+            brief = TaskBrief.model_validate(task.brief)
+        except ValidationError as error:
+            # One unreadable row must not stop the scheduler of all tenants.
+            log.error("scheduler.unreadable_brief", task_id=str(task.id), error=str(error))
+            await work.tasks.transition(task.id, TaskStatus.FAILED, "What this call is about cannot be read.")
+            return 0
         try:
             number = parse_number(task.phone_number, self._settings.region, self._settings.extensions)
         except InvalidPhoneNumber as error:

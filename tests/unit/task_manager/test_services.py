@@ -138,6 +138,15 @@ async def test_outside_hours_waits_and_then_goes(world: World) -> None:
     assert await statuses(world, user.id, campaign.id) == ["QUEUED_FOR_CALL"]
 
 
+async def test_an_unreadable_task_fails_alone(world: World) -> None:
+    user = await add_user(world.db)
+    campaign, tasks = await add_campaign(world.db, user.id, sample_plan(NUMBERS[:2]))
+    async with world.db.transaction() as work:
+        await work.tasks.change(user.id, tasks[0].id, tasks[0].version, brief={"questions": "none"})
+    await scheduler(world).round()
+    assert await statuses(world, user.id, campaign.id) == ["FAILED", "QUEUED_FOR_CALL"]
+
+
 async def test_a_draining_scheduler_hands_nothing_over(world: World) -> None:
     user = await add_user(world.db)
     campaign, _ = await add_campaign(world.db, user.id, sample_plan(NUMBERS[:1]))

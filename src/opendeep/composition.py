@@ -1,0 +1,171 @@
+"""The composition root: the object graph, and the workers in the order in which they start. No business rules."""
+
+import contextlib
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from opendeep.audio_processing_service import AudioSocketServer
+from opendeep.call_processor_service.asterisk_ami_client import AmiAddress, AsteriskAmiClient
+from opendeep.call_processor_service.call_initiator_svc import CallInitiatorService
+from opendeep.campaign_summarizer_service.summarizer_svc import CampaignSummarizerService
+from opendeep.common.clock import Clock, SystemClock
+from opendeep.common.redis_client import Doorbell, InProcessDoorbell, RedisDoorbell
+from opendeep.config.app_config import AppConfig, Role
+from opendeep.database.db_manager import DatabaseManager
+from opendeep.embedded import start_embedded
+from opendeep.llm_integrations.google_gemini_client import GoogleGeminiClient
+from opendeep.llm_integrations.google_places_client import GooglePlacesClient
+from opendeep.llm_integrations.openai_form_client import OpenAIFormClient
+from opendeep.post_call_analyzer_service.analysis_svc import AnalysisService
+from opendeep.supervisor import Worker
+from opendeep.system_status import Probe, SystemStatus
+from opendeep.task_manager.campaign_query_svc import CampaignQueryService
+from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
+from opendeep.task_manager.orchestrator_svc import OrchestratorService
+from opendeep.task_manager.task_lifecycle_manager_svc import TaskLifecycleManagerService
+from opendeep.task_manager.task_scheduler_svc import SchedulerSettings, TaskSchedulerService
+from opendeep.task_manager.ui_assistant_svc import AssistantSettings, UIAssistantService
+from opendeep.tools.information_retriever_svc import InformationRetrieverService
+from opendeep.web_interface.app import create_app
+from opendeep.web_interface.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What `main` runs. `web` is None on a node without the web role."""
+
+    config: AppConfig
+    workers: list[Worker]
+    web: FastAPI | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What every part of the graph stands on."""
+
+    config: AppConfig
+    db: DatabaseManager
+    bell: Doorbell
+    clock: Clock
+    text_ai: OpenAIFormClient
+    retriever: InformationRetrieverService
+
+
+async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Application:
+    """Start the stand-ins that are needed, open the database, build everything. Closed by `stack`.
+
+    Raises `OpenDeepError` when a part that is needed cannot start.
+    """
+    modes.data_dir.mkdir(parents=True, exist_ok=True)
+    bell: Doorbell = (
+        RedisDoorbell(Redis.from_url(modes.redis_url), modes.node_id) if modes.redis_url else InProcessDoorbell()
+    )
+    clock = SystemClock()
+    db = DatabaseManager(modes.effective_database_url, bell, clock)
+    stack.push_async_callback(db.close)
+    await db.upgrade()
+    config, workers = await start_embedded(modes, stack)
+    text_ai, retriever = _providers(config, stack)
+    ground = _Ground(config, db, bell, clock, text_ai, retriever)
+    workers.append(Worker("doorbell", bell.run))
+    initiator, voice_workers, probes = _voice(ground)
+    workers += voice_workers
+    workers += _between_calls(ground)
+    status = SystemStatus(modes, db, bell, probes, initiator.snapshot if initiator else None)
+    web = _web(ground, status) if Role.WEB in config.opendeep_roles else None
+    return Application(config, workers, web)
+
+
+def _providers(
+    config: AppConfig, stack: contextlib.AsyncExitStack
+) -> tuple[OpenAIFormClient, InformationRetrieverService]:
+    key = config.openai_api_key.get_secret_value() if config.openai_api_key else None
+    google = config.google_api_key.get_secret_value() if config.google_api_key else None
+    timeout_ms = config.provider_timeout_ms
+    text_ai = OpenAIFormClient(key, config.openai_base_url, config.openai_text_model, timeout_ms)
+    gemini = GoogleGeminiClient(google, config.google_base_url, config.gemini_model, timeout_ms)
+    places = GooglePlacesClient(google, config.google_places_base_url, timeout_ms)
+    for client in (text_ai, gemini, places):
+        stack.push_async_callback(client.close)
+    return text_ai, InformationRetrieverService(places, gemini, config.default_region)
+
+
+def _voice(ground: _Ground) -> tuple[CallInitiatorService | None, list[Worker], dict[str, Probe]]:
+    """The lines of this node: AMI, audio, the initiator, and the scheduler that fills them."""
+    config = ground.config
+    if Role.VOICE not in config.opendeep_roles:
+        return None, [], {}
+    secret = config.asterisk_ami_secret.get_secret_value() if config.asterisk_ami_secret else ""
+    ami = AsteriskAmiClient(
+        AmiAddress(
+            config.asterisk_ami_host or "127.0.0.1", config.asterisk_ami_port, config.asterisk_ami_username, secret
+        ),
+        ground.clock,
+    )
+    audio = AudioSocketServer(config, ground.db, ground.bell, ground.clock)
+    initiator = CallInitiatorService(config, ground.db, ground.bell, ami, audio.address, ground.clock)
+
+    async def drain_calls() -> None:
+        await initiator.drain(config.drain_seconds)
+
+    workers = [
+        Worker("ami", ami.run),
+        Worker("audiosocket", audio.run),
+        Worker("call_initiator", initiator.run, drain_calls),
+    ]
+    if Role.SCHEDULER in config.opendeep_roles:
+        scheduler = _scheduler(ground, initiator)
+
+        async def stop_claiming() -> None:
+            scheduler.stop_claiming()
+
+        workers.append(Worker("scheduler", scheduler.run, stop_claiming))
+
+    async def asterisk() -> str | None:
+        return None if ami.ready else f"AMI is {ami.state}: {ami.last_error or 'not connected yet'}"
+
+    return initiator, workers, {"asterisk": asterisk}
+
+
+def _scheduler(ground: _Ground, initiator: CallInitiatorService) -> TaskSchedulerService:
+    config = ground.config
+    settings = SchedulerSettings(
+        node_id=config.node_id,
+        poll_s=config.scheduler_poll_s,
+        lease_s=config.lease_s,
+        region=config.default_region,
+        extensions=config.internal_extensions,
+        allowed_countries=config.allowed_countries,
+        home_zone=config.default_timezone,
+    )
+    return TaskSchedulerService(ground.db, ground.bell, ground.clock, initiator, settings)
+
+
+def _between_calls(ground: _Ground) -> list[Worker]:
+    """What decides, watches and reports when nobody is talking."""
+    config, workers = ground.config, []
+    if Role.ANALYSIS in config.opendeep_roles:
+        analysis = AnalysisService(ground.db, ground.bell, ground.text_ai, ground.clock, config)
+        summariser = CampaignSummarizerService(ground.db, ground.bell, ground.text_ai, ground.clock)
+        workers += [Worker("analysis", analysis.run), Worker("summariser", summariser.run)]
+    if Role.LIFECYCLE in config.opendeep_roles:
+        lifecycle = TaskLifecycleManagerService(ground.db, ground.bell, ground.clock, config)
+        feedback = FeedbackManagerService(ground.db, ground.bell)
+        workers += [Worker("lifecycle", lifecycle.run), Worker("feedback", feedback.run)]
+    return workers
+
+
+def _web(ground: _Ground, status: SystemStatus) -> FastAPI:
+    config = ground.config
+    settings = AssistantSettings(config.default_region, config.internal_extensions, config.default_timezone)
+    services = Services(
+        assistant=UIAssistantService(ground.db, ground.text_ai, ground.retriever, settings, ground.clock),
+        orchestrator=OrchestratorService(ground.db, config.default_region, config.internal_extensions),
+        campaigns=CampaignQueryService(ground.db, config.data_dir, config.default_timezone),
+        feedback=FeedbackManagerService(ground.db, ground.bell),
+        status=status,
+        bell=ground.bell,
+    )
+    return create_app(services, config, ground.clock)

@@ -1,0 +1,66 @@
+"""The embedded world: starts the stand-ins that the settings ask for and says where they listen.
+
+What comes back is the same `AppConfig` with addresses filled in. From there on nothing knows the difference.
+"""
+
+import contextlib
+import secrets
+
+import structlog
+from pydantic import SecretStr
+
+from opendeep.config.app_config import AppConfig, Role
+from opendeep.offline.runner import OfflineProcess
+from opendeep.offline.speech import SpeechEngines
+from opendeep.simulation.switch import SimulatedSwitch
+from opendeep.supervisor import Worker
+
+log = structlog.get_logger(__name__)
+
+OFFLINE_KEY = SecretStr("offline")
+RECOGNISERS = 1  # worker processes for the callees; the offline server has its own
+
+
+async def start_embedded(config: AppConfig, stack: contextlib.AsyncExitStack) -> tuple[AppConfig, list[Worker]]:
+    """Start what is needed; it stops with `stack`. Returns the settings with addresses, and workers to supervise."""
+    config, workers = await _offline(config, stack)
+    if config.simulated_telephony and Role.VOICE in config.opendeep_roles:
+        config = await _switch(config, stack)
+    return config, workers
+
+
+async def _offline(config: AppConfig, stack: contextlib.AsyncExitStack) -> tuple[AppConfig, list[Worker]]:
+    if not (config.offline_ai or config.sample_directory):
+        return config, []
+    process = OfflineProcess()
+    await process.start()
+    stack.push_async_callback(process.stop)
+    changes: dict[str, object] = {}
+    if config.offline_ai:
+        changes |= {"openai_base_url": process.base_url, "openai_api_key": OFFLINE_KEY}
+    if config.sample_directory:
+        changes |= {
+            "google_api_key": OFFLINE_KEY,
+            "google_base_url": process.base_url,
+            "google_places_base_url": process.base_url,
+        }
+    log.info("embedded.offline_started", url=process.base_url, voice=config.offline_ai, samples=config.sample_directory)
+    return config.model_copy(update=changes), [Worker("offline", process.run, process.stop)]
+
+
+async def _switch(config: AppConfig, stack: contextlib.AsyncExitStack) -> AppConfig:
+    engines = await stack.enter_async_context(SpeechEngines(workers=RECOGNISERS))
+    secret = secrets.token_hex(16)
+    switch = SimulatedSwitch(
+        synthesizer=engines.synthesizer,
+        recognizer=engines.recognizer,
+        username=config.asterisk_ami_username,
+        secret=secret,
+    )
+    await stack.enter_async_context(switch)
+    host, port = switch.ami_address
+    log.info("embedded.switch_started", host=host, port=port)
+    return config.model_copy(
+        update={"asterisk_ami_host": host, "asterisk_ami_port": port, "asterisk_ami_secret": SecretStr(secret)}
+    )
+
