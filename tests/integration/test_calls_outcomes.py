@@ -94,6 +94,17 @@ async def test_we_hang_up_after_the_farewell(world: World) -> None:
     assert (call.status, call.end_reason) == (CallStatus.COMPLETED, "We ended the call (completed).")
 
 
+async def test_we_give_up_while_it_rings(world: World) -> None:
+    world.switch.default_plan = "ring"
+    (task_id,) = await world.start(NUMBER)
+    call_id = await world.wait_for_status(CallStatus.RINGING)
+    await world.media(call_id, "hangup", reason="cancelled by the user")
+    await world.wait_for_ends()
+    call = await world.only_call(task_id)
+    assert (call.status, call.disposition) == (CallStatus.CANCELLED, Disposition.FAILED)
+    assert world.switch.channels == {}
+
+
 async def test_what_is_originated(world: World) -> None:
     (task_id,) = await world.start(NUMBER)
     originate = await world.switch.wait_for_action("Originate")

@@ -68,6 +68,7 @@ class AmiLimits:
     action_s: float = 5.0
     list_s: float = 10.0
     login_s: float = 5.0
+    boot_s: float = 5.0  # Login → FullyBooted; a starting Asterisk accepts logins before its trunks are there
     ping_every_s: float = 10.0
     queue_capacity: int = QUEUE_CAPACITY
 
@@ -98,6 +99,7 @@ class AsteriskAmiClient:
         self._since: datetime = self._clock.now()
         self._connection: AmiConnection | None = None
         self._lost = asyncio.Event()
+        self._booted = asyncio.Event()
         self._listeners = EventListeners()
         self._pending: dict[str, _Pending] = {}
         self._action_count = 0
@@ -193,6 +195,7 @@ class AsteriskAmiClient:
             reason = f"Asterisk refuses the AMI user “{self.address.username}”: {response.message}"
             self._enter(AmiState.REFUSED, reason)
             raise AmiLoginRefused(f"{reason}. Compare ASTERISK_AMI_USERNAME and ASTERISK_AMI_SECRET with manager.conf.")
+        await self._wait_until_booted()
         self.connections += 1
         self._enter(AmiState.READY)
         _call_all(self._on_reconnected)
@@ -238,8 +241,15 @@ class AsteriskAmiClient:
                     raise
         raise TelephonyFault(self.last_error or "Asterisk closed the connection.")
 
+    async def _wait_until_booted(self) -> None:
+        if await _first_of(self._booted, self._lost, timeout=self._limits.boot_s) is None:
+            log.warning("ami.not_booted", hint="Asterisk is still starting, or the AMI user lacks read = system")
+        if self._lost.is_set():
+            raise TelephonyFault(self.last_error or "Asterisk closed the connection after the login.")
+
     async def _open_connection(self) -> None:
         connected = asyncio.Event()
+        self._booted = asyncio.Event()
         self._lost = lost = asyncio.Event()
         self._connection = AmiConnection(
             self.address.host,
@@ -300,6 +310,8 @@ class AsteriskAmiClient:
                 pending.answer.set_result(packet)
             return
         self.events_seen += 1
+        if packet.name == "FullyBooted":
+            self._booted.set()
         if not self._receive_list_item(packet):
             self._listeners.dispatch(packet)
 

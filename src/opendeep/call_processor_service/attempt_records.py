@@ -133,7 +133,7 @@ class AttemptRecorder:
             except PeerFault as error:
                 log.warning("call.database_away", call_id=str(self._call.id), error=str(error), retry_in_s=backoff)
                 self._put_back(lines, status)
-                await asyncio.sleep(backoff)
+                await self._clock.sleep(backoff)
                 backoff = min(backoff * 2, BACKOFF_MAX_S)
                 continue
             except Exception:  # boundary: one call's rows; its ending is tried again without what may have failed

@@ -101,6 +101,7 @@ class CallInitiatorService:
         self._gate = asyncio.Lock()  # claiming and reconciling exclude each other
         self._group: asyncio.TaskGroup | None = None
         self._unreconciled = True
+        self._ami_is_back = asyncio.Event()
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -143,6 +144,7 @@ class CallInitiatorService:
             async with asyncio.TaskGroup() as self._group:
                 self._group.create_task(self._renew_leases(), name="calls:leases")
                 self._group.create_task(self._reconcile_on_timer(), name="calls:reconcile")
+                self._group.create_task(self._look_when_ami_is_back(), name="calls:ami-is-back")
                 await run_rounds("call-initiator", self._bell, rings, self._limits.look_every_s, self._round)
         finally:
             forget()
@@ -277,8 +279,13 @@ class CallInitiatorService:
 
     def _want_reconciliation(self) -> None:
         self._unreconciled = True
-        if self._group is not None:
-            self._group.create_task(self._bell.ring(channels.TASKS_QUEUED), name="calls:ami-is-back")
+        self._ami_is_back.set()
+
+    async def _look_when_ami_is_back(self) -> None:
+        while True:
+            await self._ami_is_back.wait()
+            self._ami_is_back.clear()
+            await self._bell.ring(channels.TASKS_QUEUED)
 
     async def _renew_leases(self) -> None:
         while True:

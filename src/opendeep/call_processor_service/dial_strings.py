@@ -27,7 +27,7 @@ class DialPlan:
 
     def channel_for(self, number: str) -> str:
         """The dial string for a number or one of our extensions. Raises `TelephonyMisuse` for anything else."""
-        if number in self.extensions or number == self.redirect_to:
+        if number in self.extensions or (number == self.redirect_to and not number.startswith("+")):
             if not number.isascii() or not number.isdigit():
                 raise TelephonyMisuse(f"The extension {number[:20]!r} must consist of digits.")
             return self.extension_template.replace("{number}", number)
