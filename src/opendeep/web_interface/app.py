@@ -1,0 +1,38 @@
+"""`create_app`: the FastAPI application from the services it serves. Owns no lifetimes and builds no services."""
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from opendeep import __version__
+from opendeep.common.clock import Clock, SystemClock
+from opendeep.config.app_config import AppConfig
+from opendeep.web_interface import error_answers, events_socket, routes_api, routes_health, routes_ui
+from opendeep.web_interface.events_socket import PageCounter
+from opendeep.web_interface.http_boundary import BodyLimit, RequestBoundary, SameOrigin, SecurityHeaders
+from opendeep.web_interface.services import Services
+from opendeep.web_interface.sessions import SessionCookies, load_or_make_key
+
+
+def create_app(services: Services, config: AppConfig, clock: Clock | None = None) -> FastAPI:
+    """The whole web interface. Without `SECRET_KEY` the session key is made once and kept in `DATA_DIR`."""
+    app = FastAPI(
+        title="OpenDeep",
+        version=__version__,
+        description="AI outbound calling: from a chat to a phone call to a report with evidence.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # the ready-made pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    key = config.secret_key.get_secret_value() if config.secret_key else load_or_make_key(config.data_dir)
+    app.state.services = services
+    app.state.clock = clock or SystemClock()
+    app.state.cookies = SessionCookies(key, app.state.clock)
+    app.state.pages = PageCounter()
+    app.state.default_user_name = config.default_user_name
+    error_answers.install(app)
+    for router in (routes_ui.router, routes_health.router, routes_api.router, events_socket.router):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=routes_ui.STATIC_DIR), name="static")
+    for layer in (BodyLimit, SameOrigin, RequestBoundary, SecurityHeaders):  # the last one is the outermost
+        app.add_middleware(layer)
+    return app

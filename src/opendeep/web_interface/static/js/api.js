@@ -1,0 +1,54 @@
+// The HTTP API as functions. Errors are `ApiError` with the server's own sentence.
+
+const DEADLINE_MS = 20_000;
+const CHAT_DEADLINE_MS = 150_000; // the assistant may look things up for two minutes
+
+export class ApiError extends Error {
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+async function request(method, path, body, deadlineMs = DEADLINE_MS) {
+  const options = { method, credentials: "same-origin", signal: AbortSignal.timeout(deadlineMs) };
+  if (body !== undefined) {
+    options.headers = { "Content-Type": "application/json" };
+    options.body = JSON.stringify(body);
+  }
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "TimeoutError") throw new ApiError(0, "TimedOut", "The server took too long. Please try again.");
+    throw new ApiError(0, "Unreachable", "The server cannot be reached. Please try again in a moment.");
+  }
+  if (response.status === 204) return null;
+  const data = await response.json().catch(() => null);
+  if (!response.ok) {
+    const known = data?.error ?? {};
+    throw new ApiError(response.status, known.code ?? "Unknown", known.message ?? `The server answered ${response.status}.`);
+  }
+  return data;
+}
+
+const at = (path, id, rest = "") => `/api/${path}/${encodeURIComponent(id)}${rest}`;
+
+export const api = {
+  session: () => request("GET", "/api/session"),
+  signOut: () => request("DELETE", "/api/session"),
+  status: () => request("GET", "/api/status"),
+  chat: (body) => request("POST", "/api/chat", body, CHAT_DEADLINE_MS),
+  history: (chatId) => request("GET", at("chat", chatId)),
+  execute: (planId) => request("POST", "/api/execute_campaign", { plan_id: planId }),
+  campaigns: () => request("GET", "/api/campaigns"),
+  campaign: (id) => request("GET", at("campaigns", id)),
+  control: (id, action) => request("POST", at("campaigns", id, `/${action}`), {}),
+  report: (id) => request("GET", at("campaigns", id, "/report")),
+  task: (id) => request("GET", at("tasks", id)),
+  call: (id) => request("GET", at("calls", id)),
+  feedback: () => request("GET", "/api/feedback"),
+  answer: (id, answer) => request("POST", at("feedback", id), { answer }),
+  recordingUrl: (callId) => at("calls", callId, "/recording"),
+};
