@@ -22,6 +22,8 @@ TOPICS = (
     "assistant", "callback", "callee", "menu", "numbers", "opt_out", "questions", "screening", "times", "voicemail",
     "yes_no",
 )  # fmt: skip
+MOST_REPEATS = 8
+"""A short template counts as much as a long one: its few sentences are repeated up to this often."""
 BASE_WEIGHT = 1
 EXPECTED_WEIGHT = 5
 TOPICS_OF = {
@@ -160,14 +162,25 @@ def expand(node: Node, seed: str) -> list[str]:
 @cache
 def sentences_of(topic: str) -> tuple[str, ...]:
     """All sentences of one of `TOPICS`, lower case, spoken words only."""
+    return tuple(sentence for template in templates_of(topic) for sentence in template)
+
+
+@cache
+def templates_of(topic: str) -> tuple[tuple[str, ...], ...]:
+    """The sentences of one of `TOPICS` by the template they come from. Raises `TemplateError`."""
     reader = TemplateReader(_slots())
-    found: list[str] = []
+    found: list[tuple[str, ...]] = []
     for number, line in _lines(f"{topic}.txt"):
         try:
-            found += expand(reader.read(line), seed=line)
+            found.append(tuple(expand(reader.read(line), seed=line)))
         except TemplateError as error:
             raise TemplateError(f"{topic}.txt line {number}: {error}") from None
     return tuple(found)
+
+
+def repeats(template: tuple[str, ...]) -> int:
+    """How often each sentence of a template counts."""
+    return max(1, min(MOST_REPEATS, MOST_PER_TEMPLATE // len(template)))
 
 
 @cache

@@ -4,6 +4,7 @@ Owns the decoder, its dictionary, the language models (cached by expectation and
 pocketsphinx holds the GIL, so never on the event loop's process.
 """
 
+import math
 import tempfile
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -25,24 +26,36 @@ log = structlog.get_logger(__name__)
 MODEL_HZ = 16000
 PAD_S = 0.2
 """Silence around every utterance: the decoder wants to see it begin and end."""
-DITHER_LSB = 8.0
-"""Noise added in 16-bit steps: digital silence has no logarithm."""
+DITHER_LSB = 32.0
+"""Noise added in 16-bit steps (-60 dBFS): digital silence has no logarithm, and the model was trained on rooms. Word
+errors at 2, 8, 32, 100 steps: 23, 17, 14, 17 %."""
 CACHED_MODELS = 24
 """Language models kept; the least recently used is dropped."""
 HINT_WEIGHT = 20
 KEYWORDS = {
-    "opt_out": (
-        "stop calling", "do not call", "don't call me", "do not call again", "call list", "remove my number",
-        "remove me from", "take me off", "off your list", "leave me alone", "never call", "unsubscribe", "opt out",
-        "not to call",
-    ),
-    "voicemail": (
-        "leave a message", "after the tone", "after the beep", "at the tone", "you have reached", "voicemail",
-        "mailbox", "record your message", "leave your name", "is not available", "as soon as possible",
-        "answering machine",
-    ),
+    "opt_out": {
+        "stop calling": 1e-30, "do not call": 1e-20, "don't call me": 1e-20, "don't call again": 1e-30,
+        "do not call again": 1e-30, "call list": 1e-10, "remove my number": 1e-20, "remove me from": 1e-30,
+        "never call": 1e-10, "do not contact": 1e-30, "no more calls": 1e-30, "want any calls": 1e-30,
+        "to be called": 1e-20, "off your list": 1e-10, "leave me alone": 1e-20, "take me off": 1e-20,
+        "unsubscribe": 1e-10,
+    },
+    "voicemail": {
+        "leave a message": 1e-40, "leave me a message": 1e-40, "a message after": 1e-40, "leave your message": 1e-40,
+        "after the tone": 1e-10, "after the beep": 1e-30, "record your message": 1e-30, "you have reached": 1e-30,
+        "the voicemail": 1e-20, "the mailbox": 1e-20, "i'm not available": 1e-30, "take your call": 1e-20,
+        "come to the phone": 1e-40, "as soon as possible": 1e-40, "answering machine": 1e-20,
+    },
 }  # fmt: skip
-KEYWORD_THRESHOLD = 1e-10
+"""Phrases and their thresholds (likelihood ratio against the phone loop), each tuned so that 99 other sentences through
+the telephone gave at most one false alarm: short phrases need a high one, long phrases a low one."""
+LONGEST_WORD_FRAMES = 50
+LONGEST_LETTER_FRAMES = 10
+"""A word of n letters longer than 500 + 100·n ms is noise, music or a hum that was given a word's name."""
+CONFIDENCE_MIDDLE = 0.6
+CONFIDENCE_SLOPE = 14.0
+"""Posterior to confidence, fitted on 309 sentences at telephone quality: word-exact ones had a median of 0.85 (lowest
+quarter below 0.75), sentences with over 40 % errors 0.53, foreign sentences 0.38 (highest twentieth above 0.58)."""
 KEYWORD_SEARCH = "keywords"
 
 
@@ -65,9 +78,12 @@ class UtteranceDecoder:
             raise SpeechEngineMissing("speech recognition needs pocketsphinx: pip install pocketsphinx") from error
         model = Path(self._sphinx.get_model_path()) / "en-us"
         self._lexicon = Lexicon(model / "cmudict-en-us.dict")
-        self._topics = {topic: self._counts(corpus.sentences_of(topic)) for topic in corpus.TOPICS}
-        self._slots = self._counts(corpus.slot_sentences())
-        self._known = set(self._base_counts("any").vocabulary) | set(" ".join(sum(KEYWORDS.values(), ())).split())
+        self._topics = {topic: _topic_counts(topic) for topic in corpus.TOPICS}
+        self._slots = NgramCounts()
+        self._slots.add(corpus.slot_sentences())
+        self._known = set(self._base_counts("any").vocabulary) | {
+            word for phrases in KEYWORDS.values() for phrase in phrases for word in phrase.split()
+        }
         self._searches: OrderedDict[tuple[str, tuple[str, ...]], str] = OrderedDict()
         self._made = 0
         self._unknown: set[str] = set()
@@ -91,30 +107,36 @@ class UtteranceDecoder:
         return pcm.to_s16(pcm.padded_with_noise(sound, int(PAD_S * MODEL_HZ), DITHER_LSB / pcm.FULL_SCALE))
 
     def _run(self, search: str, sound: bytes) -> tuple[str, float]:
-        decoder = self._decoder
-        decoder.activate_search(search)
-        decoder.start_utt()
-        decoder.process_raw(sound, no_search=False, full_utt=True)
-        decoder.end_utt()
-        hypothesis = decoder.hyp()
+        self._listen(search, sound)
+        hypothesis = self._decoder.hyp()
         if hypothesis is None or not hypothesis.hypstr:
             return "", 0.0
-        return hypothesis.hypstr, self._confidence()
+        confidence = self._confidence()
+        return (hypothesis.hypstr, confidence) if confidence > 0.0 else ("", 0.0)
+
+    def _listen(self, search: str, sound: bytes) -> None:
+        self._decoder.activate_search(search)
+        self._decoder.start_utt()
+        self._decoder.process_raw(sound, no_search=False, full_utt=True)
+        self._decoder.end_utt()
 
     def _confidence(self) -> float:
-        """Mean word posterior, words weighted by their length in frames."""
+        """Mean word posterior, words weighted by their length in frames; 0 for words too long to be speech."""
         total = frames = 0.0
         for segment in self._decoder.seg():
             if segment.word.startswith(("<", "[")):
                 continue
             length = segment.end_frame - segment.start_frame + 1
+            if length > LONGEST_WORD_FRAMES + LONGEST_LETTER_FRAMES * len(segment.word):
+                return 0.0
             total += length * min(1.0, float(segment.prob))
             frames += length
-        return total / frames if frames else 0.0
+        return calibrated(total / frames) if frames else 0.0
 
     def _spot(self, sound: bytes) -> tuple[str, ...]:
-        heard, _ = self._run(KEYWORD_SEARCH, sound)
-        return tuple(name for name, phrases in KEYWORDS.items() if any(phrase in heard for phrase in phrases))
+        self._listen(KEYWORD_SEARCH, sound)
+        heard = {segment.word.strip() for segment in self._decoder.seg() or ()}
+        return tuple(name for name, phrases in KEYWORDS.items() if heard.intersection(phrases))
 
     def _search_for(self, expects: str, hints: tuple[str, ...]) -> str:
         key = (expects, hints)
@@ -166,12 +188,6 @@ class UtteranceDecoder:
             counts.add_counts(found, corpus.EXPECTED_WEIGHT if expected else corpus.BASE_WEIGHT)
         return counts
 
-    @staticmethod
-    def _counts(sentences: Iterable[str]) -> NgramCounts:
-        counts = NgramCounts()
-        counts.add(sentences)
-        return counts
-
     def _build(self, model: Path, folder: Path) -> Any:
         dictionary = folder / "words.dict"
         entries = self._lexicon.entries(sorted(self._known - {END}))
@@ -180,7 +196,19 @@ class UtteranceDecoder:
             hmm=str(model / "en-us"), dict=str(dictionary), lm=None, cmn="batch", loglevel="FATAL"
         )
         keywords = folder / "keywords.txt"
-        phrases = sum(KEYWORDS.values(), ())
-        keywords.write_text("".join(f"{phrase} /{KEYWORD_THRESHOLD}/\n" for phrase in phrases), encoding="utf-8")
+        lines = (f"{phrase} /{level}/\n" for phrases in KEYWORDS.values() for phrase, level in phrases.items())
+        keywords.write_text("".join(lines), encoding="utf-8")
         decoder.add_kws(KEYWORD_SEARCH, str(keywords))
         return decoder
+
+
+def _topic_counts(topic: str) -> NgramCounts:
+    counts = NgramCounts()
+    for template in corpus.templates_of(topic):
+        counts.add(template, corpus.repeats(template))
+    return counts
+
+
+def calibrated(posterior: float) -> float:
+    """A mean word posterior as a confidence: 0.5 means it may as well be wrong."""
+    return 1.0 / (1.0 + math.exp(-CONFIDENCE_SLOPE * (posterior - CONFIDENCE_MIDDLE)))

@@ -43,13 +43,15 @@ class WorkerRecognizer:
 
     name = "pocketsphinx"
 
-    def __init__(self, *, workers: int = 1) -> None:
+    def __init__(self, *, workers: int = 1, base_deadline_s: float = BASE_DEADLINE_S) -> None:
+        """`base_deadline_s` plus the length of the speech is how long an utterance may take, waiting included."""
         if workers < 1:
             raise ValueError("a recogniser needs at least one worker process")
         self._slots = [_Slot(number) for number in range(workers)]
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue(MAX_WAITING)
         self._tasks: list[asyncio.Task[None]] = []
         self._numbered = 0
+        self._base_deadline_s = base_deadline_s
 
     @property
     def worker_pids(self) -> list[int]:
@@ -86,7 +88,7 @@ class WorkerRecognizer:
         sound = pcm[: 2 * int(LONGEST_UTTERANCE_S * sample_rate)]
         speech_s = len(sound) / 2 / sample_rate
         head = {"do": "recognize", "sample_rate": sample_rate, "expects": expects, "hints": _bounded(hints)}
-        answer = await self._ask(head, sound, BASE_DEADLINE_S + DEADLINE_PER_SPEECH_S * speech_s)
+        answer = await self._ask(head, sound, self._base_deadline_s + DEADLINE_PER_SPEECH_S * speech_s)
         if answer is None:
             return NOTHING_UNDERSTOOD
         text = str(answer.head["text"])
@@ -99,7 +101,7 @@ class WorkerRecognizer:
 
     async def prepare(self, *, expects: str = "any", hints: tuple[str, ...] = ()) -> None:
         """Let a worker build the language model for what will be asked, before the answer comes. Best effort."""
-        await self._ask({"do": "prepare", "expects": expects, "hints": _bounded(hints)}, b"", BASE_DEADLINE_S)
+        await self._ask({"do": "prepare", "expects": expects, "hints": _bounded(hints)}, b"", self._base_deadline_s)
 
     async def _ask(self, head: dict[str, Any], body: bytes, timeout_s: float) -> Message | None:
         loop = asyncio.get_running_loop()

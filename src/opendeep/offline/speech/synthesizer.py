@@ -45,8 +45,11 @@ class VoiceEngine(Protocol):
 class LocalSynthesizer:
     """A `Synthesizer` over the engines of this machine. `close()` ends its threads."""
 
-    def __init__(self, engines: Sequence[VoiceEngine], *, voice: str | None = None) -> None:
+    def __init__(
+        self, engines: Sequence[VoiceEngine], *, voice: str | None = None, cache_bytes: int = CACHE_BYTES
+    ) -> None:
         """`voice` is the default; without it the first voice of the first engine. Raises `UnknownVoice`."""
+        self._cache_limit = cache_bytes
         self._by_voice = {name: engine for engine in reversed(engines) for name in engine.voices}
         if not self._by_voice:
             raise SpeechEngineMissing("no speech synthesis: apt-get install libflite1, or pip install espeakng-loader")
@@ -95,7 +98,7 @@ class LocalSynthesizer:
     def _remember(self, key: _Key, spoken: bytes) -> None:
         self._cache[key] = spoken
         self._cached_bytes += len(spoken)
-        while self._cached_bytes > CACHE_BYTES:
+        while self._cached_bytes > self._cache_limit:
             _, oldest = self._cache.popitem(last=False)
             self._cached_bytes -= len(oldest)
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
+import numpy as np
+
 from opendeep.offline.speech import pcm
 from opendeep.offline.speech.types import SpeechEngineMissing
 
@@ -21,6 +23,8 @@ HYSTERESIS = 0.15
 START_WINDOWS = 2
 """Windows above the threshold within `START_SPAN` before we believe it: keeps clicks and key presses out."""
 START_SPAN = 3
+QUIET_PEAK = 10 ** (-66 / 20)
+"""Windows that never exceed -66 dBFS (µ-law's two smallest steps) are silence without asking; asking costs 1.6 ms."""
 
 Detector = Callable[[pcm.Samples], float]
 """One window of 512 floats at 16 kHz in, the probability of speech out. Keeps state between windows."""
@@ -75,10 +79,15 @@ class VoiceActivity:
         while len(self._pending) >= size:
             window = bytes(self._pending[:size])
             del self._pending[:size]
-            event = self._judge(self._detect(pcm.interpolate(pcm.from_s16(window), self._rate, DETECTOR_HZ)))
+            event = self._judge(self._probability(pcm.from_s16(window)))
             if event is not None:
                 events.append(event)
         return events
+
+    def _probability(self, window: pcm.Samples) -> float:
+        if float(np.max(np.abs(window))) < QUIET_PEAK:
+            return 0.0
+        return self._detect(pcm.interpolate(window, self._rate, DETECTOR_HZ))
 
     def _judge(self, probability: float) -> SpeechStarted | SpeechStopped | None:
         start = self._position

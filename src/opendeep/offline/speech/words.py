@@ -28,7 +28,7 @@ CURRENCY = {"$": "dollars", "€": "euros", "£": "pounds"}
 
 DATE = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})(?:t(?=\d))?")
 CLOCK = re.compile(r"\b([01]?\d|2[0-3])[:.h]([0-5]\d)(?::[0-5]\d)?\b(?!\.\d)")
-HALF_DAY = re.compile(r"(?<![a-z'])([ap])\.? ?m\b\.?", re.IGNORECASE)
+HALF_DAY = re.compile(r"(?<![a-z'])([ap])\. ?m\b\.?|(?<=\d)( ?)([ap])m\b")
 ORDINAL = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)\b")
 PRICE = re.compile(r"([$€£]) ?(\d+)(?:[.,](\d\d))?\b")
 DIGITS = re.compile(r"\d+")
@@ -64,8 +64,8 @@ def spoken(text: str) -> str:
     steps: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
         (DATE, _date),
         (PRICE, _price),
+        (HALF_DAY, lambda match: f" {match[1] or match[3]}.m. "),
         (CLOCK, _clock),
-        (HALF_DAY, lambda match: f" {match[1].lower()}.m. "),
         (ORDINAL, lambda match: f" {ordinal(int(match[1]))} "),
         (DIGITS, lambda match: f" {_number(match[0])} "),
     )
