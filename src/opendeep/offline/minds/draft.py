@@ -1,0 +1,204 @@
+"""What a chat has told so far. Rebuilt from all its messages in every round; holds no state between rounds.
+
+Owns the folding of messages, form answers and look-up results into a `Draft`, and what a later message corrects.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from opendeep.offline.minds.contacts import KINDS, Contact, read_contacts
+from opendeep.offline.minds.data_blocks import find_block, without_block
+from opendeep.offline.minds.moments import NUMBER_WORDS, find_slot
+from opendeep.offline.minds.purposes import Purpose, free_purpose, read_purpose
+
+LOOKUP_TOOL: Final = "get_authoritative_business_info"
+_ACKNOWLEDGED: Final = re.compile(
+    r"^\W*(ok(ay)?|thanks?|thank you|yes|fine|good|great|perfect|looks good|go|go ahead|confirm|do it|hello|hi)\b"
+    r"[^?]{0,20}$",
+    re.IGNORECASE,
+)
+_REMOVAL: Final = re.compile(
+    r"\b(?:without|remove|drop|skip|leave out|do not call|don't call|not)\b(.*)", re.IGNORECASE
+)
+_ANY_TIME: Final = re.compile(r"\b(any ?time|whenever|at any hour)\b", re.IGNORECASE)
+_BEHALF: Final = re.compile(r"\b(?:on behalf of|in the name of) ([A-Z][\w'.-]*(?: [A-Z][\w'.-]*)*)")
+_MAY_SAY: Final = re.compile(r"\b(?:you (?:may|can) (?:say|tell them)|tell them if they ask) (?:that )?([^.\n]+)", re.I)
+_NO_VOICEMAIL: Final = re.compile(r"\b(no|without|don't leave|do not leave)( a| any)? (voice ?mail|message)s?\b", re.I)
+_LEAVE_MESSAGE: Final = re.compile(r"\bleave (a|them a) (voice ?mail|message)\b", re.IGNORECASE)
+_TRIES: Final = re.compile(rf"\b(\d+|{'|'.join(NUMBER_WORDS[1:11])}) (?:attempts|tries|times)\b", re.IGNORECASE)
+_EVERY: Final = re.compile(r"\b(?:retry|again|try)\D{0,20}(?:every|after) (\d+) minutes?\b", re.IGNORECASE)
+
+
+@dataclass
+class Draft:
+    """`lookups` are names asked of the directory, `found` the matches by lower-cased name."""
+
+    profile: dict[str, Any] = field(default_factory=dict)
+    contacts: list[Contact] = field(default_factory=list)
+    lookups: list[str] = field(default_factory=list)
+    found: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    purpose: Purpose | None = None
+    answers: dict[str, str] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    removed: list[str] = field(default_factory=list)
+    planned: bool = False
+    understood: bool = True
+    acknowledged: bool = False
+
+    def is_removed(self, name: str) -> bool:
+        return any(_same_person(name, words) for words in self.removed)
+
+    def unresolved(self) -> list[str]:
+        """Names that must still be looked up."""
+        return [name for name in self.lookups if name.lower() not in self.found and not self.is_removed(name)]
+
+
+def read_chat(messages: Sequence[dict[str, Any]]) -> Draft:
+    """Fold the messages of a Chat Completions request."""
+    draft = Draft()
+    names: dict[str, str] = {}  # of tool calls, by their id
+    for message in messages:
+        text = _text(message)
+        if message.get("role") in ("system", "developer"):
+            draft.profile = (find_block("situation", text) or {}).get("profile") or draft.profile
+        elif message.get("role") == "assistant":
+            _read_assistant(draft, message, text, names)
+        elif message.get("role") == "tool":
+            _read_result(draft, names.get(str(message.get("tool_call_id")), ""), text)
+        elif message.get("role") == "user":
+            _read_user(draft, text)
+    return draft
+
+
+def _text(message: dict[str, Any]) -> str:
+    content = message.get("content")
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
+
+
+def _read_assistant(draft: Draft, message: dict[str, Any], text: str, names: dict[str, str]) -> None:
+    for call in message.get("tool_calls") or []:
+        function = call.get("function", {})
+        arguments = _json(function.get("arguments", ""))
+        if function.get("name") == LOOKUP_TOOL:
+            names[str(call.get("id"))] = str(arguments.get("name", ""))
+    turn = _json(text)
+    for entry in (turn.get("form") or {}).get("fields") or []:
+        draft.asked.add(str(entry.get("name")))
+    draft.planned = draft.planned or bool(turn.get("campaign_plan"))
+
+
+def _read_result(draft: Draft, name: str, text: str) -> None:
+    if name:
+        matches = _json(text).get("matches")
+        usable = [match for match in matches or [] if isinstance(match, dict) and match.get("phone_number")]
+        draft.found[name.lower()] = usable
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        value = orjson.loads(text) if text.strip().startswith("{") else {}
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+# -- the user's words
+
+
+def _read_user(draft: Draft, text: str) -> None:
+    answers = find_block("form_answers", text) or {}
+    words = without_block("form_answers", text)
+    draft.answers |= {str(name): str(value).strip() for name, value in answers.items() if str(value).strip()}
+    if answers.get("contacts"):
+        _add_people(draft, str(answers["contacts"]))
+    if answers.get("purpose"):
+        purpose = str(answers["purpose"])
+        draft.purpose = read_purpose(purpose) or free_purpose(purpose, str(answers.get("question", "")))
+    elif answers.get("question") and draft.purpose and not draft.purpose.asked():
+        draft.purpose = free_purpose(draft.purpose.thing, str(answers["question"]))
+    if answers.get("slot") and draft.purpose:
+        draft.purpose = draft.purpose.with_slot(find_slot(_with_on(str(answers["slot"]))))
+    draft.understood = bool(answers) or _read_words(draft, words)
+    draft.acknowledged = bool(_ACKNOWLEDGED.match(words)) and not answers
+
+
+def _read_words(draft: Draft, words: str) -> bool:
+    """Take what the words say; False when nothing was understood."""
+    corrected = _read_removal(draft, words) or _read_wishes(draft, words)
+    reading = read_contacts(words)
+    new = _add_people(draft, words)
+    if not (draft.contacts or draft.lookups) and (kind := KINDS.search(words)):
+        draft.lookups.append(kind.group(1).lower())
+        new = True
+    purpose = None if corrected and not new else read_purpose(reading.rest)
+    if purpose is not None:
+        slot = purpose.slot or (draft.purpose.slot if draft.purpose else purpose.slot)
+        draft.purpose = purpose.with_slot(slot or find_slot(reading.rest))
+        return True
+    slot = find_slot(_with_on(reading.rest))
+    if draft.purpose is not None and slot and not corrected:
+        draft.purpose = draft.purpose.with_slot(slot)
+        return True
+    return corrected or new
+
+
+def _with_on(text: str) -> str:
+    """`Thursday, 9:30` and `make it eleven` lack the word before the time."""
+    return re.sub(
+        r"(?<=[a-z0-9])[, ]+(?=\d{1,2}[:.]\d\d)|\b(?:make it|change it to|rather) (?=\d|[a-z]+$)", " at ", text
+    )
+
+
+def _add_people(draft: Draft, text: str) -> bool:
+    reading = read_contacts(text)
+    known = {contact.number for contact in draft.contacts}
+    fresh = [contact for contact in reading.contacts if contact.number not in known]
+    names = [name for name in reading.names if not any(_same_person(name, old) for old in draft.lookups)]
+    names = [name for name in names if not any(_same_person(c.name, name) for c in [*draft.contacts, *fresh])]
+    draft.contacts += fresh
+    draft.lookups += names
+    return bool(fresh or names)
+
+
+def _read_removal(draft: Draft, words: str) -> bool:
+    found = _REMOVAL.search(words)
+    if not found:
+        return False
+    people = [*(contact.name for contact in draft.contacts), *draft.lookups]
+    gone = [name for name in people if _same_person(name, found.group(1))]
+    draft.removed += gone
+    return bool(gone)
+
+
+def _read_wishes(draft: Draft, words: str) -> bool:
+    """Calling hours, voicemail, attempts, facts: what the form asks may also be said in words."""
+    told: dict[str, str] = {}
+    if _ANY_TIME.search(words):
+        told["call_window"] = "any time"
+    if _NO_VOICEMAIL.search(words):
+        told["voicemail"] = "hang up"
+    elif _LEAVE_MESSAGE.search(words):
+        told["voicemail"] = "leave a message"
+    if tries := _TRIES.search(words):
+        told["max_attempts"] = tries.group(1).lower()
+    if every := _EVERY.search(words):
+        told["retry_minutes"] = every.group(1)
+    if behalf := _BEHALF.search(words):
+        told["on_behalf_of"] = behalf.group(1)
+    if facts := _MAY_SAY.search(words):
+        told["may_say"] = "\n".join(part for part in (draft.answers.get("may_say", ""), facts.group(1)) if part)
+    draft.answers |= told
+    return bool(told)
+
+
+def _same_person(name: str, words: str) -> bool:
+    """The whole name, or its first or last word, is in the words."""
+    lowered = f" {re.sub(r'[^a-z0-9 ]', ' ', words.lower())} "
+    parts = re.sub(r"[^a-z0-9 ]", " ", name.lower()).split()
+    return bool(parts) and (f" {' '.join(parts)} " in lowered or (len(parts) > 1 and f" {parts[0]} " in lowered))
