@@ -22,7 +22,8 @@ EVENING_HOUR: Final = 18
 DAY: Final = re.compile(
     rf"\b(?:on )?((?:(?:next|this|coming) )?(?:{_WEEKDAYS})|the day after tomorrow|tomorrow|today"
     r"|\d{4}-\d\d-\d\d"
-    rf"|(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{_MONTHS})|(?:{_MONTHS}) \d{{1,2}}(?:st|nd|rd|th)?)\b(?!['\u2019]s)",
+    rf"|(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{_MONTHS})|(?:{_MONTHS}) \d{{1,2}}(?:st|nd|rd|th)?)\b"
+    r"(?!['\u2019]s)",
     re.IGNORECASE,
 )
 TIME: Final = re.compile(
