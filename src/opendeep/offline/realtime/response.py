@@ -13,11 +13,12 @@ from typing import Any, Final
 
 import orjson
 
-from opendeep.offline.realtime.audio_format import AudioFormat
 from opendeep.offline.realtime.events import Event, Ids
 from opendeep.offline.realtime.items import Conversation, Item
+from opendeep.offline.realtime.wish import ResponseWish
 
 ASSISTANT_AUDIO_TOKENS_PER_S: Final = 20
+USER_AUDIO_TOKENS_PER_S: Final = 10
 CHARS_PER_TOKEN: Final = 4
 ARGUMENT_PIECE_CHARS: Final = 64
 HEARD_SHARE: Final = 0.5  # of a sentence: played so far, it counts as heard
@@ -33,19 +34,6 @@ class SpokenAct:
     complete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseWish:
-    """What was asked of this response. `in_band` False: out of band, the conversation does not see it."""
-
-    modalities: tuple[str, ...]
-    audio_format: AudioFormat
-    voice: str
-    instructions: str = ""
-    metadata: dict[str, str] | None = None
-    in_band: bool = True
-    max_output_tokens: int | str = "inf"
-
-
 @dataclass(slots=True)
 class Usage:
     """Tokens as the vendor counts them: audio by its length, words by theirs."""
@@ -54,6 +42,15 @@ class Usage:
     input_audio: int = 0
     output_text: int = 0
     output_audio: int = 0
+
+    def count_input(self, conversation: Conversation, instructions: str) -> None:
+        """The whole conversation is read again at each response, as the vendor bills it."""
+        for item in conversation:
+            if item.fields.get("role") == "user":
+                self.input_audio += item.audio_ms * USER_AUDIO_TOKENS_PER_S // 1000
+            texts = (str(part.get("text") or part.get("transcript") or "") for part in item.fields.get("content", ()))
+            self.input_text += sum(len(text) for text in texts) // CHARS_PER_TOKEN
+        self.input_text += len(instructions) // CHARS_PER_TOKEN
 
     def as_field(self) -> dict[str, Any]:
         cached = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}

@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import orjson
 
-from opendeep.offline.realtime.audio_format import parse_format
 from opendeep.offline.realtime.events import ClientMistake, Event, Ids, field
 from opendeep.offline.realtime.items import Conversation, Item, decode_audio, read_item
 from opendeep.offline.realtime.line import BYTES_PER_MS, LINE_RATE, ActivityFactory, Line
 from opendeep.offline.realtime.pending import PendingInputs
-from opendeep.offline.realtime.response import Response, ResponseWish
-from opendeep.offline.realtime.settings import SessionSettings, read_max_tokens, read_modalities, read_tools
+from opendeep.offline.realtime.response import Response
+from opendeep.offline.realtime.settings import SessionSettings
+from opendeep.offline.realtime.wish import ResponseWish, read_wish
 from opendeep.offline.script.acts import Act, Say
 from opendeep.offline.script.brief import BriefError, CallBrief, parse_brief
 from opendeep.offline.script.machine import ScriptedConversation
@@ -32,11 +32,7 @@ LISTEN_STEP_MS: Final = 500
 MIN_COMMIT_MS: Final = 100
 MAX_APPEND_BYTES: Final = 15 * 1024 * 1024
 MAX_RECOGNIZED_MS: Final = 20_000  # longer utterances are understood by their last part
-MAX_METADATA: Final = 16
-MAX_METADATA_KEY_CHARS, MAX_METADATA_VALUE_CHARS = 64, 512
 MAX_OUT_OF_BAND: Final = 4
-USER_AUDIO_TOKENS_PER_S: Final = 10
-CHARS_PER_TOKEN: Final = 4
 
 _VERBATIM = re.compile(r"^\s*say(?: exactly| verbatim)?\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)
 
@@ -178,7 +174,7 @@ class RealtimeSession:
         if self._previous is not None and self._previous.interrupted:
             self.talk.cut(said=self._previous.heard_sentences(), called=self._previous.calls_sent)
         self._previous = response
-        self._count_input(response)
+        response.usage.count_input(self.conversation, self.settings.instructions)
         return self._pending.react(self.talk)
 
     def finish(self, response: Response, status: str, reason: str | None = None, **error: Any) -> None:
@@ -284,7 +280,12 @@ class RealtimeSession:
         self._commit_audio(self.ids.new("item"), self.line.take(), padding_ms=0)
 
     def _commit_audio(self, item_id: str, pcm: bytes, *, padding_ms: int, speech: bool = True) -> None:
-        fields = {"type": "message", "role": "user", "status": "completed", "content": [_heard_part()]}
+        fields = {
+            "type": "message",
+            "role": "user",
+            "status": "completed",
+            "content": [{"type": "input_audio", "transcript": None}],
+        }
         audio_ms = len(pcm) // BYTES_PER_MS
         item = Item(item_id, fields, pcm=pcm, rate=LINE_RATE, audio_ms=audio_ms)
         self._emit("input_audio_buffer.committed", previous_item_id=self.conversation.last_id, item_id=item_id)
@@ -375,28 +376,7 @@ class RealtimeSession:
         self._respond(wish)
 
     def _wish(self, asked: dict[str, Any] | None = None) -> ResponseWish:
-        asked = asked or {}
-        read_tools(asked.get("tools"))
-        where = asked.get("conversation", "auto")
-        if where not in ("auto", "none", None):
-            raise ClientMistake(
-                "invalid_value", "conversation must be 'auto' or 'none'.", param="response.conversation"
-            )
-        field(asked, "input", list, default=[], param="response.input")
-        output = field(field(asked, "audio", dict, default={}), "output", dict, default={})
-        modalities = asked.get("output_modalities")
-        wanted_format = output.get("format")
-        return ResponseWish(
-            modalities=tuple(read_modalities(modalities) if modalities else self.settings.output_modalities),
-            audio_format=parse_format(wanted_format, "response.audio.output.format")
-            if wanted_format
-            else self.settings.output_format,
-            voice=str(output.get("voice") or self.settings.voice),
-            instructions=field(asked, "instructions", str, default="", param="response.instructions"),
-            metadata=_metadata(asked.get("metadata")),
-            in_band=where != "none",
-            max_output_tokens=read_max_tokens(asked.get("max_output_tokens")),
-        )
+        return read_wish(asked or {}, self.settings)
 
     def _respond(self, wish: ResponseWish) -> None:
         response = Response(
@@ -422,35 +402,5 @@ class RealtimeSession:
         self.jobs.append(StopJob(response))
         self.finish(response, "cancelled", reason)
 
-    def _count_input(self, response: Response) -> None:
-        """The whole conversation is read again at each response, as the vendor bills it."""
-        for item in self.conversation:
-            if item.fields.get("role") == "user":
-                response.usage.input_audio += item.audio_ms * USER_AUDIO_TOKENS_PER_S // 1000
-            texts = (str(part.get("text") or part.get("transcript") or "") for part in item.fields.get("content", ()))
-            response.usage.input_text += sum(len(text) for text in texts) // CHARS_PER_TOKEN
-        response.usage.input_text += len(self.settings.instructions) // CHARS_PER_TOKEN
-
     def _emit(self, kind: str, **fields: Any) -> None:
         self.outbox.append(self.ids.event(kind, **fields))
-
-
-def _heard_part() -> dict[str, Any]:
-    return {"type": "input_audio", "transcript": None}
-
-
-def _metadata(value: Any) -> dict[str, str] | None:
-    if value is None:
-        return None
-    fits = (
-        isinstance(value, dict)
-        and len(value) <= MAX_METADATA
-        and all(
-            isinstance(item, str) and len(key) <= MAX_METADATA_KEY_CHARS and len(item) <= MAX_METADATA_VALUE_CHARS
-            for key, item in value.items()
-        )
-    )
-    if not fits:
-        text = f"metadata holds at most {MAX_METADATA} texts of {MAX_METADATA_VALUE_CHARS} characters."
-        raise ClientMistake("invalid_value", text, param="response.metadata")
-    return dict(value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from opendeep.offline.script.brief import CallBrief
 from opendeep.offline.script.words import content_stems, overlap
 
 ENOUGH_OVERLAP: Final = 0.5
@@ -25,6 +26,12 @@ _KINDS: Final = (
     (re.compile(r"\bwho\b"), re.compile(r"\b(technician|engineer|doctor|colleague|company|team|mr|mrs|ms)\b")),
 )
 _LEAD_IN = re.compile(r"^((and|but|so|well|ok|okay|um|uh|wait|sorry|right|first|yes|yeah|hello|hi)\s+)+")
+
+
+def allowed_facts(brief: CallBrief) -> tuple[str, ...]:
+    """The facts of the brief without those that hold something it forbids."""
+    forbidden = tuple(text.lower().rstrip(".") for text in brief.must_not_say if text)
+    return tuple(fact for fact in brief.may_say if not any(text in fact.lower() for text in forbidden))
 
 
 def best_fact(question: str, facts: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ person speaks and nothing here applies.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from opendeep.offline.script.acts import Act, AwaitQuiet, CallTool, Say, SayRole
@@ -19,6 +20,7 @@ MAX_MACHINE_WAITS: Final = 3
 BEEP_WAIT_MS: Final = 2_000  # quiet after which a voicemail without a beep is taken to record
 HUMAN_GREETING_MS: Final = 3_000  # a greeting as short as this, where a machine spoke before, is a person
 
+_SCREENER_WORDS: Final = re.compile(r"\b(names?|screening|state|person (is )?available|connect)\b")
 _PERSON_SPEAKS: Final = frozenset({Phase.OTHER_TIME, Phase.CALLBACK_WHEN, Phase.IS_THERE})
 
 
@@ -31,7 +33,7 @@ def react(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...
         return leave_message(course, wait=True)
     if options or "menu" in found:
         return _menu(course, heard)
-    if "screening" in found and not _asked_by_person(course, heard):
+    if "screening" in found and _SCREENER_WORDS.search(heard.text):
         return course.turn(*_introduction_for_screen(course))
     if course.phase is Phase.MACHINE:
         person = "greeting" in found and heard.duration_ms <= HUMAN_GREETING_MS
@@ -39,11 +41,6 @@ def react(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...
     if course.phase in (Phase.OPENING, Phase.GREETING) and is_monologue(heard) and not course.holding:
         return leave_message(course, wait=True)
     return None
-
-
-def _asked_by_person(course: Course, heard: Heard) -> bool:
-    """Who has heard our purpose and asks what it is about is a person, unless they want a name for somebody else."""
-    return course.phase is Phase.ASKING and "name" not in heard.text
 
 
 def leave_message(course: Course, *, wait: bool) -> tuple[Act, ...]:

@@ -14,7 +14,7 @@ from opendeep.offline.script import sentences
 from opendeep.offline.script.acts import Act, CallTool, Say, SayRole
 from opendeep.offline.script.answers import Answer, yes_or_no
 from opendeep.offline.script.course import ASK_USER, Course
-from opendeep.offline.script.facts import best_fact, same_question, tidy_question
+from opendeep.offline.script.facts import allowed_facts, best_fact, same_question, tidy_question
 from opendeep.offline.script.phases import Phase
 from opendeep.offline.script.understanding import Heard
 
@@ -101,7 +101,7 @@ def asks(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]
     if question and question.type == "yes_no" and course.question_heard and yes_or_no(heard) == "yes":
         course.answers[question.key] = Answer(question.key, "yes", "yes", heard.text)
         course.next_question()
-    fact = best_fact(heard.text, course.brief.may_say) or _known_answer(course, heard.text)
+    fact = best_fact(heard.text, allowed_facts(course.brief)) or _known_answer(course, heard.text)
     if fact:
         return course.go_on(Say(fact))
     if ASK_USER not in course.tools or len(course.user_answers) >= MAX_QUESTIONS_TO_USER:

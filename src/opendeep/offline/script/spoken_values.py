@@ -10,44 +10,25 @@ import re
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from opendeep.offline.script.words import plain_apostrophes, vocabulary
-
-_SMALL = vocabulary(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
+from opendeep.offline.script.spoken_words import (
+    MONTH_NAMES,
+    MONTHS,
+    ORDINAL_UNITS,
+    ORDINAL_WORDS,
+    SCALES,
+    TENS,
+    UNITS,
+    WEEKDAY_NAMES,
+    WEEKDAYS,
+    cardinal_at,
+    ordinal_at,
+    words_of,
 )
-_TENS = vocabulary("twenty thirty forty fifty sixty seventy eighty ninety")
-_ORDINALS = vocabulary(
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
-    "sixteenth seventeenth eighteenth nineteenth twentieth"
-)
-_MONTHS = vocabulary("january february march april may june july august september october november december")
-_WEEKDAYS = vocabulary("monday tuesday wednesday thursday friday saturday sunday")
-
-UNITS: Final = {word: value for value, word in enumerate(_SMALL)} | {"oh": 0, "a": 1, "an": 1}
-TENS: Final = {word: 10 * value for value, word in enumerate(_TENS, 2)}
-SCALES: Final = {"hundred": 100, "thousand": 1_000, "million": 1_000_000}
-ORDINAL_UNITS: Final = {word: value for value, word in enumerate(_ORDINALS, 1)} | {"thirtieth": 30}
-MONTHS: Final = {word: value for value, word in enumerate(_MONTHS, 1)}
-WEEKDAYS: Final = {word: value for value, word in enumerate(_WEEKDAYS)}
-MONTH_NAMES: Final = tuple(word.capitalize() for word in MONTHS)
-WEEKDAY_NAMES: Final = tuple(word.capitalize() for word in WEEKDAYS)
-ORDINAL_WORDS: Final = {value: word for word, value in ORDINAL_UNITS.items()}
 
 FIRST_MORNING_HOUR: Final = 8  # a bare "three" is the afternoon, a bare "nine" the morning: nobody books at 3 am
 NOON: Final = 12
 DIGIT_RUN: Final = 3  # so many single digits in a row are a number read out digit by digit
 FEWEST_BARE_MINUTES: Final = 10  # "ten five" is no time of day, "ten fifteen" is
-
-
-def words_of(text: str) -> list[str]:
-    """Lower-case words; "o'clock", "p.m." and "10:30" in one normal form each."""
-    text = plain_apostrophes(text.lower())
-    text = re.sub(r"\bo'? ?clock\b", "oclock", text)
-    text = re.sub(r"\b([ap])\.? ?m\b\.?", r"\1m", text)
-    text = re.sub(r"(\d)(am|pm)\b", r"\1 \2", text)
-    text = re.sub(r"(\d)[.](\d\d)\b", r"\1:\2", text)
-    return re.findall(r"\d+(?::\d\d)?(?:st|nd|rd|th)?|[a-z][a-z']*", text.replace("-", " "))
 
 
 def spoken_number(text: str) -> float | None:
@@ -134,36 +115,15 @@ def _weekday(words: list[str], phrase: str, today: date) -> date | None:
     return None
 
 
-def _ordinal_at(words: list[str], at: int) -> tuple[int, int] | None:
-    """Day of the month starting at word `at`, and how many words it took."""
-    word = words[at]
-    figures = re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)", word)
-    if figures:
-        return int(figures.group(1)), 1
-    if word in TENS and at + 1 < len(words) and words[at + 1] in ORDINAL_UNITS and ORDINAL_UNITS[words[at + 1]] < 10:
-        return TENS[word] + ORDINAL_UNITS[words[at + 1]], 2
-    return (ORDINAL_UNITS[word], 1) if word in ORDINAL_UNITS else None
-
-
-def _cardinal_at(words: list[str], at: int) -> int | None:
-    word = words[at] if at < len(words) else ""
-    if word.isdigit():
-        return int(word)
-    if word in TENS:
-        following = UNITS.get(words[at + 1], 10) if at + 1 < len(words) else 10
-        return TENS[word] + (following if 0 < following < 10 else 0)
-    return UNITS.get(word) if word not in ("a", "an", "oh") else None
-
-
 def _day_of_month(words: list[str], today: date) -> date | None:
     month = next((MONTHS[word] for word in words if word in MONTHS and _is_month(words, word)), None)
     for at in range(len(words)):
-        ordinal = _ordinal_at(words, at)
+        ordinal = ordinal_at(words, at)
         if ordinal and 1 <= ordinal[0] <= 31 and not _is_moment(words, at):
             return _next_day(ordinal[0], month, today)
     if month is None:
         return None
-    day = _cardinal_at(words, words.index(MONTH_NAMES[month - 1].lower()) + 1)
+    day = cardinal_at(words, words.index(MONTH_NAMES[month - 1].lower()) + 1)
     return _next_day(day, month, today) if day and 1 <= day <= 31 else None
 
 
@@ -172,7 +132,7 @@ def _is_month(words: list[str], word: str) -> bool:
     if word != "may":
         return True
     at = words.index(word)
-    return words[max(at - 1, 0)] in ("of", "in", "this") or bool(at and _ordinal_at(words, at - 1))
+    return words[max(at - 1, 0)] in ("of", "in", "this") or bool(at and ordinal_at(words, at - 1))
 
 
 def _is_moment(words: list[str], at: int) -> bool:
@@ -224,7 +184,7 @@ def _past_or_to(words: list[str]) -> time | None:
     for at, word in enumerate(words):
         if word not in ("past", "to", "after", "before") or not 0 < at < len(words) - 1:
             continue
-        hour = _cardinal_at(words, at + 1)
+        hour = cardinal_at(words, at + 1)
         minutes = _minutes_before(words, at)
         if hour is None or not 0 <= hour <= 24 or minutes is None:
             continue
@@ -241,7 +201,7 @@ def _minutes_before(words: list[str], at: int) -> int | None:
     named = {"half": 30, "quarter": 15}.get(words[last])
     if named is not None:
         return named
-    value = _cardinal_at(words, last)
+    value = cardinal_at(words, last)
     tens = TENS.get(words[last - 1], 0) if last and value is not None and value < 10 else 0
     return None if value is None or not 0 < value + tens < 60 else value + tens
 
@@ -250,7 +210,7 @@ def _plain_hour(words: list[str]) -> time | None:
     """A bare hour, best where a word before or after says that it is one."""
     best: tuple[int, time] | None = None
     for at in range(len(words)):
-        hour = _cardinal_at(words, at)
+        hour = cardinal_at(words, at)
         if hour is None or not 0 <= hour <= 24 or (words[at] in TENS and hour > 24) or _is_day_or_count(words, at):
             continue
         before, rest = words[at - 1] if at else "", words[at + 1 :]
@@ -279,7 +239,7 @@ def _minutes_after(rest: list[str]) -> tuple[int, int]:
         return 0, 0
     if rest[0] == "oh" and len(rest) > 1 and 0 < UNITS.get(rest[1], 0) < 10:
         return UNITS[rest[1]], 2
-    value = _cardinal_at(rest, 0) or 0
+    value = cardinal_at(rest, 0) or 0
     if value >= FEWEST_BARE_MINUTES:
         took = 2 if rest[0] in TENS and value % 10 else 1
         return (value, took) if 0 < value < 60 else (0, 0)

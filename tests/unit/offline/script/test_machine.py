@@ -208,6 +208,19 @@ def test_without_the_tool_a_question_is_passed_on() -> None:
     assert calls(acts) == []
 
 
+def test_a_forbidden_fact_is_not_told() -> None:
+    brief = make_brief(may_say=["The visit takes thirty minutes."], must_not_say=["thirty minutes"])
+    assert (
+        said(converse(ScriptedConversation(brief), "hello", "how long does it take"))
+        == "One moment please, I will ask."
+    )
+
+
+@pytest.mark.parametrize("words", ["who is this", "are you a robot", "who is this and why are you calling"])
+def test_a_person_who_asks_first_who_we_are_hears_the_question_too(words: str) -> None:
+    assert said(converse(ScriptedConversation(make_brief()), words)) == f"{DISCLOSURE} {PURPOSE} {QUESTION}"
+
+
 @pytest.mark.parametrize("words", ["who is this", "are you a robot", "what is this about"])
 def test_who_is_this_is_answered_at_any_time(words: str) -> None:
     assert said(converse(ScriptedConversation(make_brief()), "hello", words)) == f"{DISCLOSURE} {PURPOSE} {QUESTION}"
