@@ -1,0 +1,206 @@
+"""`AudioSocketServer`: where Asterisk brings the audio of this node's calls.
+
+Owns the listening socket, the ticker's lifetime, and which handler belongs to which call: announced by `expect` on the
+node's channel, or, when that was lost, found by the id in the first frame if the database says the call is live.
+Unknown ids, second connections and strangers are refused with a counter. A call's failure never leaves its own task.
+"""
+
+import asyncio
+import ssl
+from collections import Counter, OrderedDict
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from opendeep.audio_processing_service.audio_socket_handler import AudioSocketHandler
+from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection, ConnectionLimits
+from opendeep.audio_processing_service.call_tools import ToolLimits
+from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient
+from opendeep.audio_processing_service.realtime_protocol import settings_from
+from opendeep.audio_processing_service.recorder import RecordingDisk
+from opendeep.audio_processing_service.ticker import Ticker
+from opendeep.audio_processing_service.voice_services import RealtimeFactory, VoiceServices
+from opendeep.common.channels import node_calls
+from opendeep.common.clock import Clock
+from opendeep.common.errors import DatabaseUnavailable, NotFound
+from opendeep.common.redis_client import Doorbell
+from opendeep.config.app_config import AppConfig
+from opendeep.database.db_manager import DatabaseManager
+
+log = structlog.get_logger(__name__)
+
+MAX_REMEMBERED = 1_000  # ended calls whose late connections are refused
+MAX_LOOKUPS = 8  # unknown ids being looked up at once; more are refused
+BACKLOG = 1_024
+
+
+class AudioSocketServer:
+    """The worker of the voice role. `await run()`; `started` is set when it listens on `port`."""
+
+    def __init__(
+        self, host: str, port: int, node_id: str, services: VoiceServices, limits: ConnectionLimits | None = None
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._node_id = node_id
+        self._services = services
+        self._limits = limits or ConnectionLimits()
+        self._handlers: dict[UUID, AudioSocketHandler] = {}
+        self._ended: OrderedDict[UUID, None] = OrderedDict()
+        self._connections: set[AudioSocketConnection] = set()
+        self._unnamed: set[AudioSocketConnection] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lookups = 0
+        self.counters: Counter[str] = Counter()
+        self.started = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        """The port that is really listened on (after `started`)."""
+        return self._port
+
+    @property
+    def live_calls(self) -> int:
+        """Calls that have a handler now."""
+        return len(self._handlers)
+
+    async def run(self) -> None:
+        """Serve until cancelled; then every call is closed, with its rows written."""
+        loop = asyncio.get_running_loop()
+        ticker = asyncio.create_task(self._services.ticker.run(), name="audio-ticker")
+        server = await loop.create_server(
+            lambda: AudioSocketConnection(self, self._services.ticker, self._limits),
+            self._host,
+            self._port,
+            backlog=BACKLOG,
+        )
+        self._port = server.sockets[0].getsockname()[1]
+        try:
+            async with self._services.bell.listen(node_calls(self._node_id)) as inbox:
+                log.info("audiosocket.listening", host=self._host, port=self._port)
+                self.started.set()
+                while True:
+                    message = await inbox.next()
+                    if message is not None and message.data.get("type") == "expect":
+                        self._expect(message.data.get("call_id"))
+        finally:
+            server.close()
+            await self._close_all()
+            ticker.cancel()
+            await asyncio.gather(ticker, return_exceptions=True)
+            if self._services.recordings is not None:
+                self._services.recordings.close()
+            await server.wait_closed()
+
+    # -- for the connections
+
+    def opened(self, connection: AudioSocketConnection) -> bool:
+        self.counters["accepted"] += 1
+        if len(self._unnamed) >= self._limits.max_unnamed:
+            return False
+        self._connections.add(connection)
+        self._unnamed.add(connection)
+        return True
+
+    def named(self, connection: AudioSocketConnection, call_id: UUID) -> None:
+        """The first frame has come: give the line to its call, or refuse it."""
+        self._unnamed.discard(connection)
+        handler = self._handlers.get(call_id)
+        if handler is not None:
+            if not handler.attach(connection):
+                connection.drop("second_connection")
+        elif call_id in self._ended:
+            connection.drop("ended_call")
+        elif self._lookups >= MAX_LOOKUPS:
+            connection.drop("too_many_lookups")
+        else:
+            self._spawn(self._look_up(connection, call_id), f"audiosocket-lookup:{call_id}")
+
+    def closed(self, connection: AudioSocketConnection) -> None:
+        self._connections.discard(connection)
+        self._unnamed.discard(connection)
+
+    # -- calls
+
+    def _expect(self, call_id: Any) -> None:
+        try:
+            known = UUID(str(call_id))
+        except ValueError:
+            log.warning("audiosocket.bad_expect")
+            return
+        if known not in self._handlers and known not in self._ended:
+            self._start(known)
+
+    async def _look_up(self, connection: AudioSocketConnection, call_id: UUID) -> None:
+        """An id that nobody announced: the row decides."""
+        self._lookups += 1
+        try:
+            call = await self._services.db.get_call_by_id(call_id)
+        except NotFound:
+            connection.drop("unknown_call")
+            return
+        except DatabaseUnavailable as error:
+            log.warning("audiosocket.lookup_failed", error=str(error))
+            connection.drop("lookup_failed")
+            return
+        finally:
+            self._lookups -= 1
+        if not call.live:
+            connection.drop("ended_call")
+            return
+        self.counters["unannounced_call"] += 1
+        handler = self._handlers.get(call_id) or self._start(call_id)
+        if not handler.attach(connection):
+            connection.drop("second_connection")
+
+    def _start(self, call_id: UUID) -> AudioSocketHandler:
+        handler = AudioSocketHandler(call_id, self._services, self.counters)
+        self._handlers[call_id] = handler
+        self._spawn(self._hold(handler), f"call:{call_id}")
+        return handler
+
+    async def _hold(self, handler: AudioSocketHandler) -> None:
+        try:
+            await handler.run()
+        except Exception:  # boundary: one call
+            self.counters["call_failed"] += 1
+            log.exception("call.failed", call_id=str(handler.call_id))
+        finally:
+            handler.close_line()
+            self._handlers.pop(handler.call_id, None)
+            self._ended[handler.call_id] = None
+            while len(self._ended) > MAX_REMEMBERED:
+                self._ended.popitem(last=False)
+
+    async def _close_all(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in tuple(self._connections):
+            connection.drop("shutdown")
+
+    def _spawn(self, work: Any, name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def build_audio_socket_server(
+    config: AppConfig, db: DatabaseManager, bell: Doorbell, clock: Clock, *, openai_base_url: str | None = None
+) -> AudioSocketServer:
+    """From the settings. `openai_base_url` (http://…/v1) is the offline server's, when that stands in."""
+    settings = settings_from(config, openai_base_url)
+    tls = ssl.create_default_context() if settings.url.startswith("wss:") else None
+    realtime: RealtimeFactory = lambda on_event, on_end: OpenAIRealtimeClient(settings, on_event, on_end, tls=tls)  # noqa: E731
+    services = VoiceServices(
+        db=db,
+        bell=bell,
+        clock=clock,
+        ticker=Ticker(),
+        realtime=realtime,
+        settings=settings,
+        tools=ToolLimits(config.feedback_timeout_s, config.max_feedback_per_call),
+        recordings=RecordingDisk(config.data_dir) if config.record_calls else None,
+    )
+    return AudioSocketServer(config.audiosocket_host, config.audiosocket_port, config.node_id, services)

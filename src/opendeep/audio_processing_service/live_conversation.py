@@ -1,0 +1,319 @@
+"""What the Realtime events of one call mean: audio to the playout, words to the transcript, barge-in, turn taking.
+
+Synchronous, no I/O: events and line facts in, client events out through `send`. Times are ms since the answer, asked
+from `now_ms`. The sockets, sessions and the end of the call are `audio_socket_handler`'s.
+"""
+
+from binascii import a2b_base64
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from opendeep.audio_processing_service import realtime_protocol as protocol
+from opendeep.audio_processing_service.call_tools import ToolRequest
+from opendeep.audio_processing_service.openai_realtime_client import SessionEnd
+from opendeep.audio_processing_service.playout import Playout, PlayoutEvent
+from opendeep.audio_processing_service.realtime_protocol import Event, Severity
+from opendeep.audio_processing_service.transcript_book import TranscriptBook
+from opendeep.audio_processing_service.usage import UsageSum
+
+log = structlog.get_logger(__name__)
+
+STALL_MS: Final = 6_000  # something is owed to us and nothing at all has come for so long
+SPEECH_CAP_MS: Final = 120_000  # speech that never stops is a lost event
+DIGITS_PAUSE_MS: Final = 1_000  # keys pressed within one second are one message
+RETRY_AFTER_MS: Final = 400  # of a response that failed
+MAX_FAILED_RESPONSES: Final = 2
+MAX_DIGITS: Final = 64
+MAX_ITEM_CHARS: Final = 20_000
+LOCAL_ITEM: Final = "local:"  # sounds of our own in the playout
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationPorts:
+    """Where a conversation's decisions go. None of these may block."""
+
+    send: Callable[[Event], object]
+    start_tool: Callable[[ToolRequest], None]
+    lost: Callable[[SessionEnd], None]
+    callee_spoke: Callable[[], None]
+    text_arrived: Callable[[], None]
+    now_ms: Callable[[], int]
+
+
+class LiveConversation:
+    """One per call; `begin_session` for each session."""
+
+    def __init__(self, ports: ConversationPorts, playout: Playout, book: TranscriptBook, usage: UsageSum) -> None:
+        self._ports = ports
+        self._playout = playout
+        self._book = book
+        self._usage = usage
+        self._offset_ms = 0
+        self._response: str | None = None
+        self._awaiting_since: int | None = None
+        self._want_response = False
+        self._retry_at: int | None = None
+        self._failed_responses = 0
+        self._speech_item: str | None = None
+        self._speech_since = 0
+        self._last_event_ms = 0
+        self._final_response: str | None = None
+        self._closing = False
+        self._cut: deque[str] = deque(maxlen=32)  # responses whose late audio is dropped
+        self._words: dict[str, str] = {}  # by item, while its response is spoken
+        self._tool_calls: deque[str] = deque(maxlen=200)
+        self._digits = ""
+        self._digits_at = 0
+        self._event_count = 0
+        self.interruptions = 0
+        self._handlers: dict[str, Callable[[Event], None]] = {
+            "response.output_audio.delta": self._audio_delta,
+            "response.output_audio_transcript.delta": self._words_delta,
+            "response.output_audio.done": self._audio_done,
+            "response.output_audio_transcript.done": self._words_done,
+            "response.output_item.done": self._item_done,
+            "response.created": self._response_created,
+            "response.done": self._response_done,
+            "input_audio_buffer.speech_started": self._speech_started,
+            "input_audio_buffer.speech_stopped": self._speech_stopped,
+            "input_audio_buffer.committed": self._committed,
+            "conversation.item.input_audio_transcription.completed": self._transcribed,
+            "conversation.item.input_audio_transcription.failed": self._not_transcribed,
+            "error": self._error,
+        }
+
+    # -- what the handler may ask and tell
+
+    @property
+    def speaking(self) -> bool:
+        """The callee speaks."""
+        return self._speech_item is not None
+
+    @property
+    def responding(self) -> bool:
+        """The AI is producing a response, or one is on its way."""
+        return self._response is not None or self._awaiting_since is not None or self._retry_at is not None
+
+    @property
+    def final_response_done(self) -> bool:
+        """After `close`: the response in which the AI said goodbye is complete."""
+        return self._response is None or self._response != self._final_response
+
+    def begin_session(self, stream_offset_ms: int) -> None:
+        """A new session: nothing of an old one is owed any more. The stream of the callee's audio starts now."""
+        self._offset_ms = stream_offset_ms
+        self._response = None
+        self._awaiting_since = self._retry_at = None
+        self._want_response = False
+        self._speech_item = None
+        self._words.clear()
+        self._last_event_ms = self._ports.now_ms()
+
+    def request_response(self) -> None:
+        """Let the AI speak; at once, or when the protocol allows it."""
+        if self.speaking or self._closing:
+            return  # the end of the callee's speech creates a response anyway; after the farewell there is none
+        if self.responding:
+            self._want_response = True
+            return
+        self._want_response = False
+        self._awaiting_since = self._ports.now_ms()
+        self._send(protocol.response_create(self._next_id("response")))
+
+    def answer_tool(self, request: ToolRequest, output: dict[str, Any], *, respond: bool) -> None:
+        """Give the model what its function returned."""
+        self._send(protocol.function_output(request.call_id, output))
+        if respond:
+            self.request_response()
+
+    def tell(self, text: str) -> None:
+        """A note of ours (role system), answered by the AI."""
+        self._send(protocol.message("system", text))
+        self.request_response()
+
+    def press(self, digit: str) -> None:
+        """The callee pressed a key."""
+        self._digits = (self._digits + digit)[-MAX_DIGITS:]
+        self._digits_at = self._ports.now_ms()
+
+    def close(self) -> None:
+        """The AI has said goodbye: no barge-in, no further response."""
+        self._closing = True
+        self._want_response = False
+        self._retry_at = None
+        self._final_response = self._response
+
+    def commit_speech(self) -> None:
+        """The line closed while the callee spoke: have it transcribed."""
+        if self.speaking:
+            self._send({"type": "input_audio_buffer.commit", "event_id": self._next_id("commit")})
+
+    def played(self, event: PlayoutEvent) -> None:
+        """The playout reached the first or passed the last frame of an item."""
+        if event.item_id.startswith(LOCAL_ITEM):
+            return
+        now_ms = self._ports.now_ms()
+        if event.started:
+            self._book.ai_started(event.item_id, now_ms)
+        else:
+            if event.item_id in self._words:
+                self._book.ai_text(event.item_id, self._words.pop(event.item_id), final=False)
+            self._book.ai_ended(event.item_id, now_ms)
+
+    def check(self) -> None:
+        """Every 100 ms or so: keys to pass on, responses to try again, a provider that owes us and is silent."""
+        now_ms = self._ports.now_ms()
+        if self._digits and now_ms - self._digits_at >= DIGITS_PAUSE_MS:
+            digits, self._digits = self._digits, ""
+            self._send(protocol.message("user", f"[The other side pressed keys on the telephone: {digits}]"))
+            self.request_response()
+        if self._retry_at is not None and now_ms >= self._retry_at:
+            self._retry_at = None
+            self.request_response()
+        if self.speaking and now_ms - self._speech_since > SPEECH_CAP_MS:
+            self._speech_item = None
+        owed = self._awaiting_since is not None or (self._response is not None and self._playout.idle)
+        if owed and now_ms - max(self._last_event_ms, self._awaiting_since or 0) > STALL_MS:
+            self._awaiting_since = self._response = None
+            self._ports.lost(SessionEnd("the voice AI has stopped answering"))
+
+    # -- events
+
+    def receive(self, event: Event) -> None:
+        """One server event. Unknown types are ignored. Raises `KeyError`/`TypeError`/`ValueError` on a broken one."""
+        self._last_event_ms = self._ports.now_ms()
+        handler = self._handlers.get(event["type"])
+        if handler is not None:
+            handler(event)
+
+    def _audio_delta(self, event: Event) -> None:
+        response = event["response_id"]
+        if response in self._cut or (self._closing and response != self._final_response):
+            return
+        self._playout.append(event["item_id"], a2b_base64(event["delta"]), int(event.get("content_index", 0)))
+
+    def _audio_done(self, event: Event) -> None:
+        self._playout.complete(event["item_id"])
+
+    def _words_delta(self, event: Event) -> None:
+        item = event["item_id"]
+        self._words[item] = (self._words.get(item, "") + event["delta"])[:MAX_ITEM_CHARS]
+
+    def _words_done(self, event: Event) -> None:
+        if event["response_id"] not in self._cut:
+            self._words.pop(event["item_id"], None)
+            self._book.ai_text(event["item_id"], str(event["transcript"])[:MAX_ITEM_CHARS], final=True)
+
+    def _item_done(self, event: Event) -> None:
+        item = event["item"]
+        if item.get("type") == "function_call" and item.get("status") in (None, "completed"):
+            call_id = str(item["call_id"])
+            if call_id not in self._tool_calls:
+                self._tool_calls.append(call_id)
+                self._ports.start_tool(ToolRequest(call_id, str(item["name"]), str(item.get("arguments") or "")))
+        elif item.get("type") == "message":
+            self._playout.complete(str(item["id"]))
+
+    def _response_created(self, event: Event) -> None:
+        self._response = str(event["response"]["id"])
+        self._awaiting_since = None
+
+    def _response_done(self, event: Event) -> None:
+        response = event["response"]
+        self._usage.add_response(response.get("usage"))
+        for item in response.get("output") or ():
+            self._playout.complete(str(item.get("id")))
+        if response["id"] != self._response:
+            return
+        self._response = None
+        if response.get("status") == "failed":
+            self._response_failed((response.get("status_details") or {}).get("error") or {})
+            return
+        self._failed_responses = 0
+        if self._want_response:
+            self.request_response()
+
+    def _response_failed(self, error: dict[str, Any]) -> None:
+        self._failed_responses += 1
+        log.warning("realtime.response_failed", code=error.get("code"), message=str(error.get("message"))[:300])
+        fatal = protocol.severity(error) is Severity.FATAL
+        if fatal or self._failed_responses >= MAX_FAILED_RESPONSES:
+            self._ports.lost(SessionEnd("the voice AI cannot answer", fatal=fatal))
+        elif not self._closing:
+            self._retry_at = self._ports.now_ms() + RETRY_AFTER_MS
+
+    def _speech_started(self, event: Event) -> None:
+        now_ms = self._ports.now_ms()
+        self._speech_item, self._speech_since = str(event["item_id"]), now_ms
+        self._awaiting_since = self._retry_at = None
+        self._want_response = False
+        if not self._closing:
+            self._interrupt(now_ms)
+        self._book.callee_started(self._speech_item, self._line_ms(event["audio_start_ms"]))
+        self._ports.callee_spoke()
+
+    def _interrupt(self, now_ms: int) -> None:
+        """Barge-in: silence at once, tell the server what was heard, keep only those words."""
+        if self._response is not None:
+            self._cut.append(self._response)
+        cut = [item for item in self._playout.flush() if not item.item_id.startswith(LOCAL_ITEM)]
+        for item in cut:
+            if item.item_id in self._words:
+                self._book.ai_text(item.item_id, self._words.pop(item.item_id), final=False)
+            self._book.ai_cut(item.item_id, now_ms, item.played_ms / item.received_ms if item.received_ms else 0.0)
+            if item.played_ms:
+                heard_ms = protocol.heard_ms(item.played_ms, item.received_ms)
+                self._send(protocol.truncate(item.item_id, item.content_index, heard_ms))
+            else:
+                self._send(protocol.delete_item(item.item_id))
+        self.interruptions += bool(cut)
+
+    def _speech_stopped(self, event: Event) -> None:
+        item, self._speech_item = self._speech_item, None
+        self._book.callee_ended(item or str(event["item_id"]), self._line_ms(event["audio_end_ms"]))
+        if not self._closing:
+            self._awaiting_since = self._ports.now_ms()
+        self._ports.callee_spoke()
+
+    def _committed(self, event: Event) -> None:
+        if self._speech_item is not None and event["item_id"] != self._speech_item:
+            self._book.rename(self._speech_item, str(event["item_id"]))
+            self._speech_item = None
+
+    def _transcribed(self, event: Event) -> None:
+        self._usage.add_transcription(event.get("usage"))
+        self._book.callee_text(str(event["item_id"]), str(event["transcript"]), self._ports.now_ms())
+        self._ports.text_arrived()
+
+    def _not_transcribed(self, event: Event) -> None:
+        self._book.callee_inaudible(str(event["item_id"]), self._ports.now_ms())
+        self._ports.text_arrived()
+
+    def _error(self, event: Event) -> None:
+        error = event["error"]
+        kind = protocol.severity(error)
+        level = log.debug if kind is Severity.HARMLESS else log.warning
+        level("realtime.error", code=error.get("code"), message=str(error.get("message"))[:300], severity=kind.value)
+        if error.get("code") == "conversation_already_has_active_response":
+            self._awaiting_since = None  # the server's own response came first; ours follows it
+            self._want_response = self._response is not None
+            self._retry_at = None if self._want_response else self._ports.now_ms() + RETRY_AFTER_MS
+        if kind in (Severity.LOST, Severity.FATAL):
+            self._ports.lost(SessionEnd(str(error.get("code")), fatal=kind is Severity.FATAL))
+
+    # -- inside
+
+    def _send(self, event: Event) -> None:
+        self._ports.send(event)
+
+    def _line_ms(self, stream_ms: int) -> int:
+        """A time of the session's audio stream as ms since the answer; never in the future."""
+        return max(0, min(self._offset_ms + int(stream_ms), self._ports.now_ms()))
+
+    def _next_id(self, stem: str) -> str:
+        self._event_count += 1
+        return f"{stem}-{self._event_count}"

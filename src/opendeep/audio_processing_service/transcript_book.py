@@ -1,0 +1,168 @@
+"""The transcript of one call while it is spoken: turns of both sides in the order they were spoken. Pure.
+
+A turn gets its number when it is first heard on the line, its text may come later (recognition, rest of a sentence) or
+be cut (barge-in); each change that a reader should see goes to `put`. Times are ms since the answer.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from opendeep.common.data_models import Speaker, TranscriptTurn
+
+MAX_TURNS: Final = 2_000
+MAX_TEXT_CHARS: Final = 8_000
+INAUDIBLE: Final = "(not understood)"
+
+Put = Callable[[TranscriptTurn], None]
+
+
+@dataclass(slots=True)
+class _Turn:
+    speaker: Speaker
+    number: int = 0  # 0: not on the line yet
+    text: str = ""
+    started_ms: int = 0
+    ended_ms: int | None = None
+    interrupted: bool = False
+    settled: bool = False  # the text is final
+
+
+class TranscriptBook:
+    """Keyed by the provider's item ids. Beyond `MAX_TURNS` turns nothing is written any more (and counted)."""
+
+    def __init__(self, call_id: UUID, put: Put) -> None:
+        self._call_id = call_id
+        self._put = put
+        self._turns: OrderedDict[str, _Turn] = OrderedDict()
+        self._last_number = 0
+        self.dropped = 0
+
+    @property
+    def waiting_for_text(self) -> bool:
+        """Some words of the callee are not recognised yet."""
+        return any(turn.speaker is Speaker.CALLEE and not turn.settled for turn in self._turns.values())
+
+    def history(self) -> list[tuple[Speaker, str]]:
+        """What was said so far, in order."""
+        spoken = sorted((turn for turn in self._turns.values() if turn.number and turn.text), key=lambda t: t.number)
+        return [(turn.speaker, turn.text) for turn in spoken]
+
+    # -- the callee
+
+    def callee_started(self, item_id: str, at_ms: int) -> None:
+        turn = self._turn(item_id, Speaker.CALLEE)
+        if turn is not None and not turn.number:
+            self._number(turn, at_ms)
+
+    def callee_ended(self, item_id: str, at_ms: int) -> None:
+        turn = self._turns.get(item_id)
+        if turn is not None:
+            turn.ended_ms = max(at_ms, turn.started_ms)
+
+    def callee_text(self, item_id: str, text: str, now_ms: int) -> None:
+        """The recognised words; empty when there were none."""
+        turn = self._turn(item_id, Speaker.CALLEE)
+        if turn is None:
+            return
+        if not turn.number:
+            self._number(turn, now_ms)
+        turn.text, turn.settled = _clean(text), True
+        turn.ended_ms = now_ms if turn.ended_ms is None else turn.ended_ms
+        self._write(turn)
+
+    def rename(self, old_item_id: str, new_item_id: str) -> None:
+        """The server committed what was being said under another item id."""
+        if old_item_id in self._turns and new_item_id not in self._turns:
+            self._turns[new_item_id] = self._turns.pop(old_item_id)
+
+    def callee_inaudible(self, item_id: str, now_ms: int) -> None:
+        """There was speech, but nobody could understand it."""
+        self.callee_text(item_id, INAUDIBLE, now_ms)
+
+    # -- the AI
+
+    def ai_text(self, item_id: str, text: str, *, final: bool) -> None:
+        """All words of an item so far."""
+        turn = self._turn(item_id, Speaker.AI)
+        if turn is None or turn.interrupted:
+            return
+        turn.text, turn.settled = _clean(text), final
+        if final and turn.number:
+            self._write(turn)
+
+    def ai_started(self, item_id: str, at_ms: int) -> None:
+        """The first frame of an item leaves."""
+        turn = self._turn(item_id, Speaker.AI)
+        if turn is not None and not turn.number:
+            self._number(turn, at_ms)
+            if turn.settled:
+                self._write(turn)
+
+    def ai_ended(self, item_id: str, at_ms: int) -> None:
+        """The last frame has left."""
+        turn = self._turns.get(item_id)
+        if turn is not None and turn.number:
+            turn.ended_ms, turn.settled = at_ms, True
+            self._write(turn)
+
+    def ai_cut(self, item_id: str, at_ms: int, heard: float) -> None:
+        """Barge-in: only the share `heard` (0 to 1) of the words so far was played."""
+        turn = self._turns.get(item_id)
+        if turn is None or turn.interrupted:
+            return
+        turn.text = _spoken_part(turn.text, heard)
+        turn.ended_ms, turn.interrupted, turn.settled = at_ms, True, True
+        if turn.number:
+            self._write(turn)
+
+    def close(self, now_ms: int) -> None:
+        """The call is over: whatever still lacks its end or its words is written as it is."""
+        for turn in self._turns.values():
+            if turn.number and (turn.ended_ms is None or not turn.settled):
+                turn.ended_ms = now_ms if turn.ended_ms is None else turn.ended_ms
+                if turn.speaker is Speaker.CALLEE and not turn.text:
+                    turn.text = INAUDIBLE
+                turn.settled = True
+                self._write(turn)
+
+    # -- inside
+
+    def _turn(self, item_id: str, speaker: Speaker) -> _Turn | None:
+        turn = self._turns.get(item_id)
+        if turn is not None:
+            return turn if turn.speaker is speaker else None
+        if len(self._turns) >= MAX_TURNS:
+            self.dropped += 1
+            return None
+        turn = self._turns[item_id] = _Turn(speaker)
+        return turn
+
+    def _number(self, turn: _Turn, at_ms: int) -> None:
+        self._last_number += 1
+        turn.number, turn.started_ms = self._last_number, max(0, at_ms)
+
+    def _write(self, turn: _Turn) -> None:
+        if turn.text:
+            ended_ms = turn.started_ms if turn.ended_ms is None else max(turn.ended_ms, turn.started_ms)
+            self._put(
+                TranscriptTurn(
+                    self._call_id, turn.number, turn.speaker, turn.text, turn.started_ms, ended_ms, turn.interrupted
+                )
+            )
+
+
+def _clean(text: str) -> str:
+    return " ".join(text.replace("\0", "").split())[:MAX_TEXT_CHARS]
+
+
+def _spoken_part(text: str, heard: float) -> str:
+    """Whole words up to the share that was heard."""
+    if heard >= 1:
+        return text
+    cut = int(len(text) * max(0.0, heard))
+    if cut >= len(text) or text[cut : cut + 1] == " ":
+        return text[:cut].rstrip()
+    return text[:cut].rpartition(" ")[0]

@@ -1,0 +1,46 @@
+"""What every live call of a process shares, as values handed to each `AudioSocketHandler`. No behaviour."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from opendeep.audio_processing_service.call_tools import ToolLimits
+from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient, SessionEnd
+from opendeep.audio_processing_service.realtime_protocol import Event, RealtimeSettings
+from opendeep.audio_processing_service.recorder import RecordingDisk
+from opendeep.audio_processing_service.ticker import Ticker
+from opendeep.common.clock import Clock
+from opendeep.common.redis_client import Doorbell
+from opendeep.database.db_manager import DatabaseManager
+
+RealtimeFactory = Callable[[Callable[[Event], None], Callable[[SessionEnd], None]], OpenAIRealtimeClient]
+"""Makes an unconnected client from `on_event` and `on_end`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallTimes:
+    """Deadlines of one call, in seconds."""
+
+    reopen_s: float = 3.0  # of a new session after a lost one
+    steady_s: float = 30.0  # a session that held so long forgives its loss
+    farewell_s: float = 60.0  # end_call → hang-up, at most
+    farewell_quiet_s: float = 3.0  # nothing left to play, but the response is not finished
+    line_close_s: float = 5.0  # our hang-up → the socket is closed
+    last_words_s: float = 1.5  # after the end: recognition of what was said last
+    rows_s: float = 20.0  # after the end: rows that the database did not take yet
+    look_s: float = 15.0  # without a message: look at the row whether the call still lives
+    goodbye_before_limit_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceServices:
+    """Built once by the composition root. `recordings` None: calls are not recorded."""
+
+    db: DatabaseManager
+    bell: Doorbell
+    clock: Clock
+    ticker: Ticker
+    realtime: RealtimeFactory
+    settings: RealtimeSettings
+    tools: ToolLimits = field(default_factory=ToolLimits)
+    recordings: RecordingDisk | None = None
+    times: CallTimes = field(default_factory=CallTimes)
