@@ -632,6 +632,26 @@ async def test_an_attached_phone_stops_ringing_when_the_caller_gives_up() -> Non
         assert peer.call_id is not None
 
 
+async def test_a_phone_that_breaks_in_a_call_ends_that_call_only() -> None:
+    class Broken(Phone):
+        def next_frame(self, call_id: str) -> bytes | None:
+            raise RuntimeError("no microphone")
+
+        def ended(self, call_id: str) -> None:
+            raise RuntimeError("no screen either")
+
+    async with world() as place:
+        other, peer = await place.answered(trunk(TONE))
+        phone = Broken()
+        call_id = await ring(place, phone)
+        phone.decision.set_result(CallDecision.ACCEPT)
+        for _ in range(50):
+            await place.listen(peer, 20)
+        await place.ami.wait(lambda: place.ami.events("Hangup", call_id))
+        assert place.ami.events("Hangup", call_id)[0]["Cause"] == "38"
+        assert [call.call_id for call in place.switch.calls()] == [other]
+
+
 async def test_stop_ends_everything_and_may_be_called_twice() -> None:
     async with world() as place:
         _, peer = await place.answered(trunk(TONE))

@@ -41,6 +41,7 @@ from opendeep.simulation.talking_callee import TalkingCallee
 log = structlog.get_logger(__name__)
 
 MAX_CALLS = 500
+NETWORK_OUT_OF_ORDER = 38
 EPOCH = 1_700_000_000  # ids that nobody chose count on from here
 
 
@@ -119,7 +120,7 @@ class Exchange:
                 call.tick(now_ms)
             except Exception:  # boundary: one call's failure ends that call only
                 log.exception("simulated_call_failed", call_id=call.channel.uniqueid)
-                call.abandon()
+                self._break_off(call)
         self._calls = {key: call for key, call in self._calls.items() if call.phase is not Phase.ENDED}
 
     def forget_ended(self) -> None:
@@ -127,9 +128,20 @@ class Exchange:
         self._calls = {key: call for key, call in self._calls.items() if call.phase is not Phase.ENDED}
 
     def stop(self) -> None:
+        """End every call without a word, as a switch that loses power does."""
         for call in self._calls.values():
-            call.abandon()
+            try:
+                call.abandon()
+            except Exception:  # boundary: one callee that fails at the end must not keep the others alive
+                log.exception("simulated_call_failed_at_its_end", call_id=call.channel.uniqueid)
         self._calls.clear()
+
+    def _break_off(self, call: SimulatedCall) -> None:
+        """End a call that failed, so that its events are sent and its line is free."""
+        try:
+            call.hang_up(NETWORK_OUT_OF_ORDER)
+        except Exception:  # boundary: a callee that fails again at its end keeps nothing alive
+            log.exception("simulated_call_failed_at_its_end", call_id=call.channel.uniqueid)
 
     def _refusal(self, asked: Origination) -> str | None:
         """Say why no channel can be made, None when it can."""

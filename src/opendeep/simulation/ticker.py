@@ -47,8 +47,14 @@ class PacingTicker:
             self._handle = None
 
     def _wake(self) -> None:
-        loop = asyncio.get_running_loop()
-        late_ticks = int((loop.time() - self._deadline_s) * 1000) // FRAME_MS
+        try:
+            self._tick_until(asyncio.get_running_loop().time())
+        finally:  # a handler that raises is reported by the loop and must not stop the clock
+            if self._on_tick is not None:
+                self._handle = asyncio.get_running_loop().call_at(self._deadline_s, self._wake)
+
+    def _tick_until(self, now_s: float) -> None:
+        late_ticks = int((now_s - self._deadline_s) * 1000) // FRAME_MS
         if late_ticks > MAX_CATCH_UP_TICKS:
             self.skipped_ticks += late_ticks - MAX_CATCH_UP_TICKS
             self._deadline_s += (late_ticks - MAX_CATCH_UP_TICKS) * FRAME_MS / 1000
@@ -59,8 +65,6 @@ class PacingTicker:
             self._now_ms += FRAME_MS
             self._deadline_s += FRAME_MS / 1000
             self._on_tick(self._now_ms)
-        if self._on_tick is not None:
-            self._handle = loop.call_at(self._deadline_s, self._wake)
 
 
 class ManualTicker:

@@ -43,6 +43,25 @@ async def test_a_late_wake_up_is_made_up_for_and_a_very_late_one_is_skipped() ->
     ticker.stop()
 
 
+async def test_a_handler_that_raises_is_reported_and_the_clock_goes_on() -> None:
+    reported: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(str(context["exception"])))
+    ticker, enough, seen = PacingTicker(), asyncio.Event(), list[int]()
+
+    def on_tick(now_ms: int) -> None:
+        seen.append(now_ms)
+        if len(seen) == 3:
+            ticker.stop()
+            enough.set()
+        raise ValueError(f"at {now_ms}")
+
+    ticker.start(on_tick)
+    async with asyncio.timeout(5):
+        await enough.wait()
+    await asyncio.sleep(0)
+    assert reported[:2] == ["at 20", "at 40"]
+
+
 def test_the_manual_ticker_moves_when_told() -> None:
     ticker, seen = ManualTicker(), list[int]()
     ticker.start(seen.append)
