@@ -16,9 +16,10 @@ import orjson
 import structlog
 
 from opendeep.offline.realtime.events import ClientMistake
+from opendeep.offline.realtime.jobs import Job, RecognizeJob, RespondJob
 from opendeep.offline.realtime.line import LINE_RATE, Activity
 from opendeep.offline.realtime.response import Response
-from opendeep.offline.realtime.session import RealtimeSession, RecognizeJob, RespondJob, StopJob
+from opendeep.offline.realtime.session import RealtimeSession
 from opendeep.offline.realtime.settings import TurnSettings
 from opendeep.offline.script import AwaitQuiet, CallTool, Heard, Say
 from opendeep.offline.speech.types import Recognizer, Synthesizer
@@ -190,7 +191,7 @@ class RealtimeConnection:
         except Disconnected:
             self._log.debug("client_gone_before_events", waiting=len(outbox))
 
-    def _start(self, job: RecognizeJob | RespondJob | StopJob) -> None:
+    def _start(self, job: Job) -> None:
         if isinstance(job, RecognizeJob):
             task = self._group.create_task(self._recognize(job), name=f"realtime-hear-{job.item_id}")
             self._recognitions.add(task)

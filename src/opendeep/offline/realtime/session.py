@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from opendeep.offline.realtime.events import ClientMistake, Event, Ids, field
 from opendeep.offline.realtime.items import Conversation, Item, decode_audio, read_item
+from opendeep.offline.realtime.jobs import Job, RecognizeJob, RespondJob, StopJob
 from opendeep.offline.realtime.line import BYTES_PER_MS, LINE_RATE, ActivityFactory, Line
 from opendeep.offline.realtime.pending import PendingInputs
 from opendeep.offline.realtime.response import Response
@@ -35,34 +35,6 @@ MAX_RECOGNIZED_MS: Final = 20_000  # longer utterances are understood by their l
 MAX_OUT_OF_BAND: Final = 4
 
 _VERBATIM = re.compile(r"^\s*say(?: exactly| verbatim)?\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class RecognizeJob:
-    """Understand this utterance (s16le, 8 kHz) of the item, then call `recognized`."""
-
-    item_id: str
-    pcm: bytes
-    duration_ms: int
-    expects: str
-    hints: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RespondJob:
-    """Perform this response: when all utterances are understood, `plan` it, speak it, `finish` it."""
-
-    response: Response
-
-
-@dataclass(frozen=True, slots=True)
-class StopJob:
-    """Stop performing this response; its closing events are out already."""
-
-    response: Response
-
-
-Job = RecognizeJob | RespondJob | StopJob
 
 
 class RealtimeSession:

@@ -12,8 +12,9 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import Field, TypeAdapter
 
 from opendeep.offline import g711
+from opendeep.offline.realtime.jobs import RecognizeJob, RespondJob
 from opendeep.offline.realtime.response import Response
-from opendeep.offline.realtime.session import RealtimeSession, RecognizeJob, RespondJob
+from opendeep.offline.realtime.session import RealtimeSession
 from opendeep.offline.realtime.settings import TurnSettings
 from opendeep.offline.script import CallTool, Heard, Say
 from opendeep.offline.speech.vad import SpeechStarted, SpeechStopped
