@@ -44,8 +44,8 @@ SETTINGS: dict[str, tuple[str, str]] = {
     "RTP_FIRST_PORT": ("10000", "first UDP port for sound"),
     "RTP_LAST_PORT": ("10999", "last UDP port for sound"),
     "PHONE_SECRET": ("", "secret of the softphone 7000; made up when not given"),
-    "TRUNK": ("trunk", "PJSIP endpoint that carries calls to the world"),
-    "TRUNK_PREFIX": ("+", "what the trunk wants before country code and number"),
+    "TRUNK": ("trunk", "PJSIP endpoint that carries calls to the world, see pjsip.conf"),
+    "TRUNK_PREFIX": ("+", "what the trunk wants before country code and number (dialplan only)"),
 }
 MADE_UP_WHEN_EMPTY = ("AMI_SECRET", "PHONE_SECRET")
 
@@ -140,8 +140,8 @@ def main() -> int:
     print("ASTERISK_AMI_HOST=127.0.0.1")
     for name in ("AMI_PORT", "AMI_USERNAME", "AMI_SECRET"):
         print(f"ASTERISK_{name}={values[name]}")
-    for name in ("CHANNEL", "EXTENSION"):
-        print(f"ASTERISK_{name}_TEMPLATE=Local/{{number}}@opendeep-out/n")
+    print(f"ASTERISK_CHANNEL_TEMPLATE=PJSIP/{{number}}@{values['TRUNK']}")
+    print("ASTERISK_EXTENSION_TEMPLATE=PJSIP/{number}")
     print(f"# softphone: user 7000, secret {values['PHONE_SECRET']}, SIP over UDP at port {values['SIP_PORT']}")
     return 0
 

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.asterisk
 
 NUMBER = "+493087654321"
 CHANNEL = RealAsterisk.channel_template.format(number=NUMBER)
+CHANNELS = {"direct": CHANNEL, "local": RealAsterisk.dialplan_template.format(number=NUMBER)}
 CALLEE_TONE_HZ, OUR_TONE_HZ = 1_000, 440
 TONE_MS = 600
 ENOUGH_MS = 500  # a frame or two may straddle the edges of the tone
@@ -71,8 +72,7 @@ async def test_sound_flows_both_ways_at_the_same_time(
 ) -> None:
     phone = await callees.phone(NUMBER, on_answer_play=tone(CALLEE_TONE_HZ, TONE_MS))
     wire_audio.play(tone(OUR_TONE_HZ, TONE_MS))
-    channel = CHANNEL if route == "local" else real_asterisk.direct_channel(NUMBER, phone.sip_port)
-    await _answered_call(wire_ami, wire_audio, call_id, channel)
+    await _answered_call(wire_ami, wire_audio, call_id, CHANNELS[route])
     await asyncio.gather(_heard(phone, OUR_TONE_HZ, ENOUGH_MS), _we_heard(wire_audio, CALLEE_TONE_HZ, ENOUGH_MS))
     assert tone_ms(phone.received(), CALLEE_TONE_HZ) == 0  # nobody hears an echo of himself
     assert tone_ms(bytes(wire_audio.heard), OUR_TONE_HZ) == 0
@@ -110,8 +110,7 @@ async def test_keys_that_we_press_reach_the_callee(
     route: str,
 ) -> None:
     phone = await callees.phone(NUMBER)
-    channel = CHANNEL if route == "local" else real_asterisk.direct_channel(NUMBER, phone.sip_port)
-    await _answered_call(wire_ami, wire_audio, call_id, channel)
+    await _answered_call(wire_ami, wire_audio, call_id, CHANNELS[route])
     for digit in "12*0#":
         assert (await wire_ami.send("PlayDTMF", Channel=call_id, Digit=digit))["Response"] == "Success"
     assert await phone.wait_for_digits(5) == "12*0#"
@@ -128,8 +127,7 @@ async def test_keys_of_the_callee_arrive_on_the_audiosocket_and_on_ami(
     route: str,
 ) -> None:
     phone = await callees.phone(NUMBER)
-    channel = CHANNEL if route == "local" else real_asterisk.direct_channel(NUMBER, phone.sip_port)
-    await _answered_call(wire_ami, wire_audio, call_id, channel)
+    await _answered_call(wire_ami, wire_audio, call_id, CHANNELS[route])
     phone.press("42#")
     assert await wire_audio.pressed(3) == "42#"
     for digit in "42#":
@@ -262,16 +260,23 @@ async def own_asterisk(asterisk_program: AsteriskProgram) -> AsyncIterator[RealA
         yield asterisk
 
 
+@pytest.fixture
+async def shipped_asterisk(asterisk_program: AsteriskProgram) -> AsyncIterator[RealAsterisk]:
+    """Exactly the configuration that a person gets."""
+    async with RealAsterisk(trunk=False) as asterisk:
+        yield asterisk
+
+
 async def test_extension_7000_rings_the_registered_softphone(
-    own_asterisk: RealAsterisk, wire_audio: WireAudioSocket, call_id: str
+    shipped_asterisk: RealAsterisk, wire_audio: WireAudioSocket, call_id: str
 ) -> None:
-    a = own_asterisk
+    a = shipped_asterisk
     async with RecordingCallee() as phone, WireAmi(a.ami_host, a.ami_port, a.ami_username, a.ami_secret) as ami:
         with pytest.raises(ConnectionRefusedError):
             await phone.register(a.sip_port, "7000", "wrong")
         await phone.register(a.sip_port, "7000", a.phone_secret)
         wire_audio.play(tone(OUR_TONE_HZ, TONE_MS))
-        await _answered_call(ami, wire_audio, call_id, a.channel_template.format(number="7000"))
+        await _answered_call(ami, wire_audio, call_id, a.extension_template.format(number="7000"))
         await _heard(phone, OUR_TONE_HZ, ENOUGH_MS)
         assert phone.invite is not None
         assert "+4930123456" in phone.invite.get("From")
@@ -288,9 +293,9 @@ def _documented_trunk(letter: str, provider: str) -> str:
 
 @pytest.mark.parametrize("letter", ["a", "b"])
 async def test_the_documented_trunk_gets_the_number_in_e164(
-    own_asterisk: RealAsterisk, wire_audio: WireAudioSocket, call_id: str, letter: str
+    shipped_asterisk: RealAsterisk, wire_audio: WireAudioSocket, call_id: str, letter: str
 ) -> None:
-    a = own_asterisk
+    a = shipped_asterisk
     async with RecordingCallee() as carrier, WireAmi(a.ami_host, a.ami_port, a.ami_username, a.ami_secret) as ami:
         trunk = _documented_trunk(letter, f"127.0.0.1:{carrier.sip_port}")
         await a.configure_pjsip(re.sub(r"(match = 127\.0\.0\.1):\d+", r"\1", trunk))
@@ -350,7 +355,7 @@ async def test_the_same_id_cannot_be_dialled_twice(
 
 
 async def test_it_starts_without_complaint_and_leaves_nothing_behind(asterisk_program: AsteriskProgram) -> None:
-    async with RealAsterisk() as asterisk:
+    async with RealAsterisk(trunk=False) as asterisk:
         complaints = [line for line in asterisk.log().splitlines() if "WARNING" in line or "ERROR" in line]
         directory, pid = asterisk.directory, asterisk.pid
         assert "Running" in await asterisk.cli("module show like app_audiosocket")

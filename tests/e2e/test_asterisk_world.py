@@ -23,6 +23,7 @@ pytestmark = pytest.mark.asterisk
 
 NUMBER = "+493012345678"
 RING_TIMEOUT_MS = 1_000
+TEMPLATES = {"direct": RealAsterisk.channel_template, "local": RealAsterisk.dialplan_template}
 SAVE_CAPTURES = os.environ.get("OPENDEEP_SAVE_CAPTURES") == "1"
 
 
@@ -96,11 +97,8 @@ OUTCOMES = [
 @pytest.mark.parametrize("route", ["local", "direct"])
 @pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: outcome.name)
 async def test_outcome_is_seen_on_the_channel_that_carries_our_id(world: World, outcome: Outcome, route: str) -> None:
-    callee = await world.callees.sipp(NUMBER, outcome.scenario, status=outcome.status)
-    channel = world.asterisk.channel_template.format(number=NUMBER)
-    if route == "direct":
-        channel = world.asterisk.direct_channel(NUMBER, callee.sip_port)
-    await world.call(channel, outcome.timeout_ms)
+    await world.callees.sipp(NUMBER, outcome.scenario, status=outcome.status)
+    await world.call(TEMPLATES[route].format(number=NUMBER), outcome.timeout_ms)
     if outcome.we_hang_up:
         await world.ami.event("OriginateResponse", Uniqueid=world.call_id)
         assert await world.audio.connected() == world.call_id
@@ -122,7 +120,7 @@ async def test_outcome_is_seen_on_the_channel_that_carries_our_id(world: World, 
 
 @pytest.mark.parametrize(("number", "cause"), [("112", "28"), ("+49abc123456", "28"), ("+491234567890123456", "28")])
 async def test_shipped_dialplan_refuses_what_is_not_a_number(world: World, number: str, cause: str) -> None:
-    await world.call(world.asterisk.channel_template.format(number=number))
+    await world.call(TEMPLATES["local"].format(number=number))
     assert (await world.hung_up())["Cause"] == cause
     assert (await world.originate_response())["Response"] == "Failure"
     await _all_channels_gone(world)
@@ -144,9 +142,10 @@ async def test_no_endpoint_is_silent_without_the_dialplan(world: World, route: s
     _compare_with_capture(f"{route}-no-endpoint", world)
 
 
-async def test_we_cancel_while_it_rings(world: World) -> None:
+@pytest.mark.parametrize("route", ["local", "direct"])
+async def test_we_cancel_while_it_rings(world: World, route: str) -> None:
     phone = await world.callees.phone(NUMBER, answer_after_s=None)
-    await world.call(world.asterisk.channel_template.format(number=NUMBER))
+    await world.call(TEMPLATES[route].format(number=NUMBER))
     await world.ami.event("Newstate", Uniqueid=world.call_id, ChannelStateDesc="Ringing")
     await world.ami.send("Hangup", Channel=world.call_id, Cause="16")
     assert (await world.originate_response())["Response"] == "Failure"
@@ -155,7 +154,7 @@ async def test_we_cancel_while_it_rings(world: World) -> None:
     assert phone.ended_by == "CANCEL"
     assert world.audio.call_id is None
     await _all_channels_gone(world)
-    _compare_with_capture("local-cancelled", world)
+    _compare_with_capture(f"{route}-cancelled", world)
 
 
 async def test_audio_waits_for_the_answer_and_not_for_early_media(world: World) -> None:

@@ -28,12 +28,22 @@ FETCH_DEADLINE_S = 540
 POLL_S = 0.02
 RTP_PORTS = 400  # two for each call
 START_ATTEMPTS = 3
-CALLEE_ENDPOINT = "test-callee"
 
-LOCAL_PJSIP = f"""\
-; Written by the tests: an endpoint for callees whose address stands in the dialplan.
-[{CALLEE_ENDPOINT}](opendeep-endpoint)
-rtp_timeout = 0
+# What a person writes into pjsip.local.conf: a trunk. Its carrier (tests.support.callees) sends each number on to a
+# callee by 302, and is registered as 7000 in the same way.
+LOCAL_PJSIP = """\
+[trunk](opendeep-endpoint)
+aors = trunk
+redirect_method = uri_pjsip
+rewrite_contact = no
+
+[trunk]
+type = aor
+contact = sip:127.0.0.1:{trunk_port}
+
+[7000](+type=endpoint)
+redirect_method = uri_pjsip
+rewrite_contact = no
 """
 
 
@@ -87,23 +97,24 @@ def free_udp_range(count: int) -> int:
 class RealAsterisk:
     """One Asterisk process with the shipped configuration, in a folder of its own.
 
-    ``async with RealAsterisk() as asterisk`` gives a switch that is fully booted. Numbers are routed to callees with
-    ``route``; 7000 is the shipped softphone until it is routed elsewhere.
+    ``async with RealAsterisk() as asterisk`` gives a switch that is fully booted. Its trunk leads to ``trunk_port`` of
+    loopback, where ``Callees`` listens; ``trunk=False`` leaves the configuration exactly as shipped.
     """
 
     ami_host = "127.0.0.1"
     ami_username = "opendeep"
     ami_secret = "test-ami-secret"
     phone_secret = "test-phone-secret"
-    channel_template = "Local/{number}@opendeep-out/n"
+    channel_template = "PJSIP/{number}@trunk"
+    extension_template = "PJSIP/{number}"
+    dialplan_template = "Local/{number}@opendeep-out/n"
 
-    def __init__(self) -> None:
+    def __init__(self, *, trunk: bool = True) -> None:
         self.program = find_asterisk()
         self.directory = Path(tempfile.mkdtemp(prefix="opendeep-asterisk-"))
-        self.ami_port = self.sip_port = self.rtp_first_port = 0
+        self.ami_port = self.sip_port = self.trunk_port = self.rtp_first_port = 0
         self._process: subprocess.Popen[bytes] | None = None  # not asyncio's: it outlives the loop that started it
-        self._pjsip = LOCAL_PJSIP
-        self._routes: dict[str, str] = {}
+        self._trunk = trunk
 
     async def __aenter__(self) -> Self:
         try:
@@ -179,28 +190,9 @@ class RealAsterisk:
 
     async def configure_pjsip(self, text: str) -> None:
         """Append to ``pjsip.local.conf``, as a person does who adds a trunk, and let Asterisk read it."""
-        self._pjsip += text
-        (self._etc / "pjsip.local.conf").write_text(self._pjsip)
+        with (self._etc / "pjsip.local.conf").open("a") as file:
+            file.write(text)
         await self.cli("module reload res_pjsip.so")
-
-    def direct_channel(self, number: str, sip_port: int) -> str:
-        """The Originate channel that reaches a callee on loopback without the dialplan."""
-        return f"PJSIP/{CALLEE_ENDPOINT}/sip:{number}@127.0.0.1:{sip_port}"
-
-    async def route(self, number: str, sip_port: int) -> None:
-        """Let ``number`` (7000, or E.164 with its plus sign) ring the callee on a SIP port of loopback."""
-        await self.route_dialplan(number, f"Dial({self.direct_channel(number, sip_port)})")
-
-    async def route_dialplan(self, number: str, *applications: str) -> None:
-        """Let ``number`` run dialplan applications, for callees that need no SIP."""
-        steps = [*applications, "Hangup(${HANGUPCAUSE})"]
-        self._routes[number] = f"exten => {number},1,{steps[0]}\n" + "".join(f" same => n,{s}\n" for s in steps[1:])
-        await self._reload_routes()
-
-    async def unroute(self, number: str) -> None:
-        """Give ``number`` back to the shipped dialplan."""
-        if self._routes.pop(number, None) is not None:
-            await self._reload_routes()
 
     def log(self) -> str:
         """What Asterisk wrote to its log and console."""
@@ -217,7 +209,6 @@ class RealAsterisk:
         for attempt in range(1, START_ATTEMPTS + 1):
             self._choose_ports()
             self._render()
-            await self._reload_routes()
             try:
                 await self.start()
                 return
@@ -228,7 +219,7 @@ class RealAsterisk:
 
     def _choose_ports(self) -> None:
         self.ami_port, self.sip_port = free_port(), free_port(socket.SOCK_DGRAM)
-        self.rtp_first_port = free_udp_range(RTP_PORTS)
+        self.trunk_port, self.rtp_first_port = free_udp_range(1), free_udp_range(RTP_PORTS)
 
     def _render(self) -> None:
         for name in ("etc", "var/keys", "spool", "run", "log"):
@@ -244,13 +235,8 @@ class RealAsterisk:
         arguments = [argument for name, value in values.items() for argument in ("--set", f"{name}={value}")]
         script = ROOT / "scripts" / "render_asterisk_conf.py"
         subprocess.run([sys.executable, script, self._etc, *arguments], check=True, capture_output=True, text=True)
-        (self._etc / "pjsip.local.conf").write_text(self._pjsip)
-
-    async def _reload_routes(self) -> None:
-        text = "[opendeep-out](+)\n" + "".join(self._routes.values())
-        (self._etc / "extensions.local.conf").write_text(text)
-        if self._process is not None and self._process.poll() is None:
-            await self.cli("dialplan reload")
+        local = LOCAL_PJSIP.format(trunk_port=self.trunk_port) if self._trunk else ""
+        (self._etc / "pjsip.local.conf").write_text(local)
 
     def _launch(self) -> subprocess.Popen[bytes]:
         command = [self.program.executable, "-f", "-n", "-C", str(self._etc / "asterisk.conf")]

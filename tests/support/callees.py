@@ -8,17 +8,24 @@ from typing import Self
 
 from tests.support.asterisk import RealAsterisk, SippCallee
 from tests.support.services import require
-from tests.support.sip_callee import RecordingCallee
+from tests.support.sip_callee import Carrier, RecordingCallee
+
+SOFTPHONE = "7000"
 
 
 class Callees:
-    """``await callees.phone("+4930…")`` or ``await callees.sipp("+4930…", "reject", status="486 Busy Here")``."""
+    """Numbers in E.164 are reached through the trunk, 7000 as the registered softphone.
+
+    ``await callees.phone("+4930…")`` or ``await callees.sipp("+4930…", "reject", status="486 Busy Here")``.
+    """
 
     def __init__(self, asterisk: RealAsterisk) -> None:
         self._asterisk = asterisk
+        self._carrier = Carrier(asterisk.trunk_port)
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(self._carrier)
         return self
 
     async def __aexit__(
@@ -55,11 +62,9 @@ class Callees:
         await self._route(number, callee.sip_port)
         return callee
 
-    async def dialplan(self, number: str, *applications: str) -> None:
-        """A callee made of dialplan applications, for example ``"Answer()", "Wait(5)"``."""
-        await self._asterisk.route_dialplan(number, *applications)
-        self._stack.push_async_callback(self._asterisk.unroute, number)
-
     async def _route(self, number: str, sip_port: int) -> None:
-        await self._asterisk.route(number, sip_port)
-        self._stack.push_async_callback(self._asterisk.unroute, number)
+        self._carrier.ports[number] = sip_port
+        if number == SOFTPHONE:
+            registration = self._asterisk.sip_port, SOFTPHONE, self._asterisk.phone_secret
+            await self._carrier.register(*registration)
+            self._stack.push_async_callback(self._carrier.register, *registration, 0)

@@ -34,7 +34,9 @@ class RecordingCallee(asyncio.DatagramProtocol):
         early_media: bool = False,
         on_answer_play: bytes = b"",
         sends_sound: bool = True,
+        sip_port: int = 0,
     ) -> None:
+        self._wanted_port = sip_port
         self._sends_sound = sends_sound
         self._answer_after_s = answer_after_s
         self._early_media = early_media
@@ -56,7 +58,9 @@ class RecordingCallee(asyncio.DatagramProtocol):
 
     async def __aenter__(self) -> Self:
         await self.rtp.open()
-        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
+        await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: self, local_addr=("127.0.0.1", self._wanted_port)
+        )
         return self
 
     async def __aexit__(
@@ -131,8 +135,11 @@ class RecordingCallee(asyncio.DatagramProtocol):
                 await self.rtp.digit_arrived.wait()
         return self.rtp.digits
 
-    async def register(self, sip_port: int, username: str, secret: str) -> None:
-        """Register at the switch on loopback as a softphone does; raises ConnectionRefusedError when it says no."""
+    async def register(self, sip_port: int, username: str, secret: str, expires_s: int = REGISTRATION_S) -> None:
+        """Register at the switch on loopback as a softphone does (``expires_s=0``: unregister).
+
+        Raises ConnectionRefusedError when the switch says no.
+        """
         uri, call_id, authorization = f"sip:127.0.0.1:{sip_port}", uuid.uuid4().hex, ""
         for sequence in (1, 2):
             headers = [
@@ -142,7 +149,7 @@ class RecordingCallee(asyncio.DatagramProtocol):
                 ("To", f"<sip:{username}@127.0.0.1>"),
                 ("Call-ID", call_id),
                 ("CSeq", f"{sequence} REGISTER"),
-                ("Contact", f"<{self._contact}>;expires={REGISTRATION_S}"),
+                ("Contact", f"<sip:{username}@127.0.0.1:{self.sip_port}>;expires={expires_s}"),
             ]
             if authorization:
                 headers.append(("Authorization", authorization))
@@ -256,3 +263,22 @@ class RecordingCallee(asyncio.DatagramProtocol):
     def _send(self, message: SipMessage, to: Address) -> None:
         assert self._transport is not None
         self._transport.sendto(message.encode(), to)
+
+
+class Carrier(RecordingCallee):
+    """What stands behind a trunk: sends each number on to the port of its callee (302), refuses others (404)."""
+
+    def __init__(self, sip_port: int) -> None:
+        super().__init__(sip_port=sip_port)
+        self.ports: dict[str, int] = {}  # number -> SIP port of loopback
+
+    def _on_invite(self, message: SipMessage, addr: Address) -> None:
+        number = message.start_line.split(" ")[1].removeprefix("sip:").partition("@")[0]
+        if number in self.ports:
+            contact = f"sip:{number}@127.0.0.1:{self.ports[number]}"
+            self._send(response(message, 302, self._tag, contact), addr)
+        else:
+            self._send(response(message, 404, self._tag, self._contact), addr)
+
+    def _on_cancel(self, message: SipMessage, addr: Address) -> None:
+        self._send(response(message, 481, self._tag, self._contact), addr)

@@ -14,6 +14,7 @@ REASONS = {
     180: "Ringing",
     183: "Session Progress",
     200: "OK",
+    302: "Moved Temporarily",
     403: "Forbidden",
     404: "Not Found",
     480: "Temporarily Unavailable",
