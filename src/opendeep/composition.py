@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
-from opendeep.audio_processing_service import AudioSocketServer
+from opendeep.audio_processing_service.audio_socket_server import build_audio_socket_server
 from opendeep.call_processor_service.asterisk_ami_client import AmiAddress, AsteriskAmiClient
 from opendeep.call_processor_service.call_initiator_svc import CallInitiatorService
 from opendeep.campaign_summarizer_service.summarizer_svc import CampaignSummarizerService
@@ -104,8 +104,16 @@ def _voice(ground: _Ground) -> tuple[CallInitiatorService | None, list[Worker], 
         ),
         ground.clock,
     )
-    audio = AudioSocketServer(config, ground.db, ground.bell, ground.clock)
-    initiator = CallInitiatorService(config, ground.db, ground.bell, ami, audio.address, ground.clock)
+    audio = build_audio_socket_server(config, ground.db, ground.bell, ground.clock)
+
+    def audio_address() -> tuple[str, int]:
+        return config.audiosocket_public_host or config.audiosocket_host, audio.port
+
+    initiator = CallInitiatorService(config, ground.db, ground.bell, ami, audio_address, ground.clock)
+
+    async def run_initiator() -> None:
+        await audio.started.wait()  # nobody is called before their voice can be heard
+        await initiator.run()
 
     async def drain_calls() -> None:
         await initiator.drain(config.drain_seconds)
@@ -113,7 +121,7 @@ def _voice(ground: _Ground) -> tuple[CallInitiatorService | None, list[Worker], 
     workers = [
         Worker("ami", ami.run),
         Worker("audiosocket", audio.run),
-        Worker("call_initiator", initiator.run, drain_calls),
+        Worker("call_initiator", run_initiator, drain_calls),
     ]
     if Role.SCHEDULER in config.opendeep_roles:
         scheduler = _scheduler(ground, initiator)
