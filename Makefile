@@ -26,7 +26,7 @@ lint:
 docs:
 	@echo "==> docs"
 	@$(BIN)/python scripts/render_docs.py --check
-	@$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
 bench: ## One JSON object a line; ONLY=media for one group
 	@scripts/setup.sh test >&2
