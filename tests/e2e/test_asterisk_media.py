@@ -291,6 +291,14 @@ def _documented_trunk(letter: str, provider: str) -> str:
     return re.sub(r"sip\.provider\.example(:5060)?|198\.51\.100\.0/24", provider, block)
 
 
+async def test_the_check_context_connects_to_the_audiosocket(
+    wire_ami: WireAmi, wire_audio: WireAudioSocket, call_id: str
+) -> None:
+    await _answered_call(wire_ami, wire_audio, call_id, "Local/check@opendeep-check/n")
+    await wire_ami.send("Hangup", Channel=call_id)
+    await wire_ami.event("Hangup", Uniqueid=call_id)
+
+
 @pytest.mark.parametrize("letter", ["a", "b"])
 async def test_the_documented_trunk_gets_the_number_in_e164(
     shipped_asterisk: RealAsterisk, wire_audio: WireAudioSocket, call_id: str, letter: str
