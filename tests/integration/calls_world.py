@@ -181,6 +181,7 @@ async def calls_world(
     *,
     address: AmiAddress | None = None,
     audiosocket: tuple[str, int] = AUDIOSOCKET,
+    database_url: str | None = None,
     limits: InitiatorLimits = LIMITS,
     running: bool = True,
     secret: str = RIGHT,
@@ -188,11 +189,12 @@ async def calls_world(
 ) -> AsyncIterator[World]:
     """Everything between a queued task and the analyser. With `running=False` the workers wait for `run_workers`.
 
-    `address` leads to another switch than `switch`, which then need not listen.
+    `address` leads to another switch than `switch`, which then need not listen;
+    `database_url` to another database than SQLite in `folder`.
     """
     path = folder / "calls.db"
     bell = ForgetfulDoorbell()
-    db = DatabaseManager(f"sqlite+aiosqlite:///{path}", bell)
+    db = DatabaseManager(database_url or f"sqlite+aiosqlite:///{path}", bell)
     await db.upgrade()
     config = AppConfig(_env_file=None, node_id=NODE, data_dir=folder, **settings)  # type: ignore[call-arg]
     where = address or AmiAddress("127.0.0.1", switch.port, "opendeep", secret)
