@@ -147,6 +147,7 @@ async def test_we_cancel_while_it_rings(world: World, route: str) -> None:
     phone = await world.callees.phone(NUMBER, answer_after_s=None)
     await world.call(TEMPLATES[route].format(number=NUMBER))
     await world.ami.event("Newstate", Uniqueid=world.call_id, ChannelStateDesc="Ringing")
+    await world.ami.event("DialState", DestUniqueid=world.call_id, DialStatus="RINGING")
     await world.ami.send("Hangup", Channel=world.call_id, Cause="16")
     assert (await world.originate_response())["Response"] == "Failure"
     await world.hung_up()
