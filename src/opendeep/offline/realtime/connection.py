@@ -10,13 +10,13 @@ import asyncio
 import math
 import re
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import orjson
 import structlog
 
 from opendeep.offline.realtime.events import ClientMistake
-from opendeep.offline.realtime.jobs import Job, RecognizeJob, RespondJob
+from opendeep.offline.realtime.jobs import Job, PrepareJob, RecognizeJob, RespondJob, StopJob
 from opendeep.offline.realtime.line import LINE_RATE, Activity
 from opendeep.offline.realtime.response import Response
 from opendeep.offline.realtime.session import RealtimeSession
@@ -57,6 +57,13 @@ class Socket(Protocol):
     async def close(self, code: int, reason: str) -> None:
         """Close. Harmless when closed."""
         ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A recogniser that can get ready for an expectation before the utterance comes."""
+
+    async def prepare(self, *, expects: str = "any", hints: tuple[str, ...] = ()) -> None: ...
 
 
 class Engines(Protocol):
@@ -127,6 +134,7 @@ class RealtimeConnection:
         self._sent = asyncio.Event()
         self._performers: dict[str, asyncio.Task[None]] = {}
         self._recognitions: set[asyncio.Task[None]] = set()
+        self._preparations: set[asyncio.Task[None]] = set()
         self._audio_arrived = asyncio.Event()
         self._group = asyncio.TaskGroup()
         self._log = logger.bind(realtime_session=stem)
@@ -144,7 +152,7 @@ class RealtimeConnection:
             except Disconnected:
                 self._log.info("offline_session_closed")
             finally:
-                for task in (expiry, writer, *self._performers.values(), *self._recognitions):
+                for task in (expiry, writer, *self._performers.values(), *self._recognitions, *self._preparations):
                     task.cancel()
 
     async def _read(self) -> None:
@@ -201,7 +209,11 @@ class RealtimeConnection:
             task = self._group.create_task(self._perform(response), name=f"realtime-speak-{response.id}")
             self._performers[response.id] = task
             task.add_done_callback(lambda _: self._performers.pop(response.id, None) and None)
-        elif job.response.id in self._performers:
+        elif isinstance(job, PrepareJob):
+            task = self._group.create_task(self._prepare(job), name=f"realtime-prepare-{self._stem}")
+            self._preparations.add(task)
+            task.add_done_callback(self._preparations.discard)
+        elif isinstance(job, StopJob) and job.response.id in self._performers:
             self._performers[job.response.id].cancel()
 
     def _voice_activity(self, turns: TurnSettings) -> Activity:
@@ -211,6 +223,23 @@ class RealtimeConnection:
             silence_duration_ms=turns.silence_duration_ms,
             sample_rate=LINE_RATE,
         )
+
+    async def _prepare(self, job: PrepareJob) -> None:
+        """Boundary of getting ready: it may fail, the work itself will tell."""
+        settings = self._session.settings
+        recognizer = self._engines.recognizer
+        try:
+            async with asyncio.timeout(SYNTHESIS_DEADLINE_S):
+                if isinstance(recognizer, Preparing):
+                    await recognizer.prepare(expects=job.listen.expects, hints=job.listen.hints)
+                for text in job.sentences:
+                    for sentence in _SENTENCE_END.split(text):
+                        rate = settings.output_format.rate
+                        await self._engines.synthesizer.synthesize(
+                            sentence, voice=own_voice(settings.voice), sample_rate=rate
+                        )
+        except Exception:
+            self._log.warning("preparation_failed", exc_info=True)
 
     # --- hearing ----------------------------------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
-"""What the pure session asks of its shell: understand an utterance, perform a response, stop performing one."""
+"""What the pure session asks of its shell: get ready, understand an utterance, perform a response or stop it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from opendeep.offline.realtime.response import Response
+from opendeep.offline.script.acts import Listen
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +33,12 @@ class StopJob:
     response: Response
 
 
-Job = RecognizeJob | RespondJob | StopJob
+@dataclass(frozen=True, slots=True)
+class PrepareJob:
+    """Get ready for what comes next, when there is time: what will be heard, and what will probably be said."""
+
+    listen: Listen
+    sentences: tuple[str, ...]
+
+
+Job = PrepareJob | RecognizeJob | RespondJob | StopJob

@@ -16,13 +16,13 @@ import orjson
 
 from opendeep.offline.realtime.events import ClientMistake, Event, Ids, field
 from opendeep.offline.realtime.items import Conversation, Item, decode_audio, read_item
-from opendeep.offline.realtime.jobs import Job, RecognizeJob, RespondJob, StopJob
+from opendeep.offline.realtime.jobs import Job, PrepareJob, RecognizeJob, RespondJob, StopJob
 from opendeep.offline.realtime.line import BYTES_PER_MS, LINE_RATE, ActivityFactory, Line
 from opendeep.offline.realtime.pending import PendingInputs
 from opendeep.offline.realtime.response import Response
 from opendeep.offline.realtime.settings import SessionSettings
 from opendeep.offline.realtime.wish import ResponseWish, read_wish
-from opendeep.offline.script.acts import Act, Say
+from opendeep.offline.script.acts import Act, Listen, Say
 from opendeep.offline.script.brief import BriefError, CallBrief, parse_brief
 from opendeep.offline.script.machine import ScriptedConversation
 from opendeep.offline.script.talk import EchoTalk, Talk
@@ -48,6 +48,7 @@ class RealtimeSession:
         self.outbox: deque[Event] = deque()
         self.jobs: deque[Job] = deque()
         self.talk: Talk = EchoTalk()
+        self._prepared_for: Listen | None = None
         self._brief: CallBrief | None = None
         self._conversation_id = self.ids.new("conv")
         self._pending = PendingInputs()
@@ -147,7 +148,9 @@ class RealtimeSession:
             self.talk.cut(said=self._previous.heard_sentences(), called=self._previous.calls_sent)
         self._previous = response
         response.usage.count_input(self.conversation, self.settings.instructions)
-        return self._pending.react(self.talk)
+        acts = self._pending.react(self.talk)
+        self._prepare(())
+        return acts
 
     def finish(self, response: Response, status: str, reason: str | None = None, **error: Any) -> None:
         """End a response. Harmless when it has ended already."""
@@ -180,8 +183,16 @@ class RealtimeSession:
             self._brief = brief
             self.talk = ScriptedConversation(brief) if brief else EchoTalk()
             self._previous = None
+            self._prepare(self.talk.first_sentences)
         self.talk.tools = self.settings.tool_names
         self._emit("session.updated", session=self.settings.as_field())
+
+    def _prepare(self, sentences: tuple[str, ...]) -> None:
+        """Have the recogniser ready before the callee speaks, and the voice before we do."""
+        listen = self.talk.listening
+        if sentences or listen != self._prepared_for:
+            self._prepared_for = listen
+            self.jobs.append(PrepareJob(listen, sentences))
 
     @staticmethod
     def _read_brief(instructions: Any) -> CallBrief | None:

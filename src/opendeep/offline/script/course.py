@@ -57,16 +57,17 @@ class Course:
 
     @property
     def listening(self) -> Listen:
-        """What the recogniser should expect now."""
-        names = tuple(text for text in (self.brief.contact_name, self.brief.menu_hint or "") if text)
+        """What the recogniser should expect now. Names only where somebody may say them: each set of hints costs the
+        recogniser a language model, and those of plain questions are shared by all calls."""
         question = self.question
         if self.phase is Phase.ASKING and question is not None and question.type != "text":
-            return Listen(question.type, (*question.options, *names))
+            return Listen(question.type, question.options)
         if self.phase in (Phase.OTHER_TIME, Phase.CALLBACK_WHEN):
-            return Listen("datetime", names)
+            return Listen("datetime")
         if self.phase is Phase.IS_THERE:
-            return Listen("yes_no", names)
-        return Listen("menu" if self.phase is Phase.MENU else "any", names)
+            return Listen("yes_no")
+        names = tuple(text for text in (self.brief.contact_name, self.brief.menu_hint or "") if text)
+        return Listen("any", names)
 
     def enter(self, phase: Phase) -> None:
         """The only change of phase. Raises RuntimeError for a step that the table does not have."""

@@ -79,6 +79,14 @@ class ScriptedConversation:
         """What the recogniser should expect now."""
         return self._course.listening
 
+    @property
+    def first_sentences(self) -> tuple[str, ...]:
+        """What will be said first, so that the voice can be ready."""
+        brief = self._course.brief
+        return tuple(
+            filter(None, (sentences.HELLO, brief.disclosure, brief.opening, *(ask.ask for ask in brief.questions[:1])))
+        )
+
     # --- inputs -------------------------------------------------------------------------------------------------------
 
     def speak(self) -> tuple[Act, ...]:

@@ -23,6 +23,11 @@ class Talk(Protocol):
         """What the recogniser should expect now."""
         ...
 
+    @property
+    def first_sentences(self) -> tuple[str, ...]:
+        """What will be said first, so that the voice can be ready."""
+        ...
+
     def speak(self) -> tuple[Act, ...]:
         """Asked to speak without input."""
         ...
@@ -49,6 +54,10 @@ class EchoTalk:
     @property
     def listening(self) -> Listen:
         return Listen()
+
+    @property
+    def first_sentences(self) -> tuple[str, ...]:
+        return ()
 
     def speak(self) -> tuple[Act, ...]:
         return (Say("Hello. This is the offline voice. It has no call brief.", SayRole.HELLO), self.listening)

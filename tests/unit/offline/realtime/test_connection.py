@@ -46,6 +46,7 @@ class FakeEngines:
         self.understands: list[str | Exception] = []
         self.asked: list[tuple[str, tuple[str, ...]]] = []
         self.spoken: list[tuple[str, str | None, int]] = []
+        self.prepared: list[tuple[str, tuple[str, ...]]] = []
         self.mute: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
@@ -56,6 +57,9 @@ class FakeEngines:
             raise self.mute
         self.spoken.append((text, voice, sample_rate))
         return bytes(sample_rate // 50 * 2 * len(text) // 2)
+
+    async def prepare(self, *, expects: str = "any", hints: tuple[str, ...] = ()) -> None:
+        self.prepared.append((expects, hints))
 
     async def recognize(
         self, pcm: bytes, *, sample_rate: int = 8_000, expects: str = "any", hints: tuple[str, ...] = ()
@@ -162,7 +166,8 @@ async def test_the_recogniser_is_told_what_the_question_expects() -> None:
         for number in (2, 3):
             socket.client_speaks(tone(400) + silence(600))
             response = await socket.done(number)
-    assert engines.asked[1][0] == "yes_no"
+    assert engines.asked[1] == ("yes_no", ())
+    assert engines.prepared[:2] == [("any", ("Harbour Dental Practice", "facilities")), ("yes_no", ())]
     assert response["output"][1]["name"] == "end_call"
 
 
@@ -204,6 +209,20 @@ async def test_a_voice_that_fails_ends_the_response_and_not_the_session() -> Non
         engines.mute = None
         socket.client_sends("response.create")
         assert (await socket.done(2))["status"] == "completed"
+
+
+async def test_what_comes_first_is_ready_before_it_is_needed() -> None:
+    async with connected() as (socket, engines):
+        await socket.until(lambda event: event["type"] == "session.updated")
+        async with asyncio.timeout(DEADLINE_S):
+            while len(engines.spoken) < 4:  # noqa: ASYNC110 - the engine is a fake without events
+                await asyncio.sleep(0)
+    assert [text for text, _, _ in engines.spoken] == [
+        "Hello.",
+        "This is an AI assistant calling on behalf of Maria Keller.",
+        "I am calling to arrange the yearly boiler inspection.",
+        "Does Tuesday at ten work for you?",
+    ]
 
 
 async def test_a_recogniser_that_fails_is_an_utterance_not_understood() -> None:
