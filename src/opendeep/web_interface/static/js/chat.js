@@ -1,0 +1,127 @@
+// The conversation: messages, tool steps, forms and plans in their order. Cards of campaigns are placed here too.
+
+import { byId, fill, h } from "./dom.js";
+import { answersList, formCard, labelsOf } from "./forms.js";
+import { planCard } from "./plan_card.js";
+import { words } from "./labels.js";
+
+export class Chat {
+  /** `send({message, form_answers})` and `confirm(planId)` return promises. */
+  constructor({ send, confirm }) {
+    this._send = send;
+    this._confirm = confirm;
+    this._list = byId("messages");
+    this._scroller = byId("conversation");
+    this._openForm = null;
+    this._openPlan = null;
+    this._labels = new Map(); // of all forms of this chat
+    this._thinking = null;
+  }
+
+  clear() {
+    fill(this._list);
+    this._openForm = this._openPlan = this._thinking = null;
+    this._labels.clear();
+  }
+
+  get empty() {
+    return this._list.childElementCount === 0;
+  }
+
+  /** The user's own words, or the answers of a form. Returns the node, to take it back when it was not accepted. */
+  showUser(text, answers) {
+    const content = [text && h("p", { class: "text" }, text), answers && answersList(answers, this._labels)];
+    return this._append("user", "You", content);
+  }
+
+  /** One answer of the assistant. `confirmed` says that its plan became a campaign already. */
+  showAssistant(reply, confirmed = false) {
+    const content = [];
+    if (reply.tool_steps?.length > 0) content.push(toolSteps(reply.tool_steps));
+    if (reply.message) content.push(h("p", { class: "text" }, reply.message));
+    if (reply.form) content.push(this._form(reply.form));
+    if (reply.plan) content.push(this._plan(reply, confirmed));
+    return this._append("assistant", "OpenDeep", content);
+  }
+
+  /** Show a history: forms that were answered and plans that were replaced are closed. */
+  showHistory(messages, isConfirmed, afterPlan) {
+    messages.forEach((message) => {
+      if (message.role === "user") {
+        this.showUser(message.content, message.form_answers);
+        this._openForm?.close();
+        this._openForm = null;
+      } else {
+        const confirmed = Boolean(message.plan_id && isConfirmed(message.plan_id));
+        this.showAssistant({ ...message, message: message.content }, confirmed);
+        if (confirmed) afterPlan(message.plan_id);
+      }
+    });
+  }
+
+  showCard(node) {
+    this._append("assistant wide", "OpenDeep", [node]);
+  }
+
+  setThinking(on) {
+    if (!on) {
+      this._thinking?.remove();
+      this._thinking = null;
+    } else if (!this._thinking) {
+      const dots = h("p", { class: "thinking" }, h("span", {}), h("span", {}), h("span", {}), h("span", { class: "visually-hidden" }, "OpenDeep is thinking"));
+      this._thinking = this._append("assistant", "OpenDeep", [dots]);
+    }
+  }
+
+  closeForm() {
+    this._openForm?.close();
+    this._openForm = null;
+  }
+
+  scrollToEnd(force = false) {
+    const { scrollHeight, scrollTop, clientHeight } = this._scroller;
+    if (force || scrollHeight - scrollTop - clientHeight < 240) this._scroller.scrollTop = scrollHeight;
+  }
+
+  _form(form) {
+    for (const [name, label] of labelsOf(form)) this._labels.set(name, label);
+    const card = formCard(form, (answers) => this._send({ message: "", form_answers: answers }));
+    this._openForm = card;
+    return card.node;
+  }
+
+  _plan(reply, confirmed) {
+    this._openPlan?.close("Replaced by a newer plan.");
+    const shown = { plan: reply.plan, valid: reply.plan_valid, problems: reply.problems };
+    const card = planCard(shown, async () => {
+      await this._confirm(reply.plan_id);
+      this._openPlan = null;
+    });
+    if (confirmed) card.close("Confirmed and scheduled.");
+    this._openPlan = confirmed ? null : card;
+    return card.node;
+  }
+
+  _append(role, name, content) {
+    const node = h("li", { class: `message ${role}` }, h("p", { class: "visually-hidden" }, `${name}:`), content);
+    this._list.append(node);
+    this.scrollToEnd(true);
+    return node;
+  }
+}
+
+function toolSteps(steps) {
+  const items = steps.map((step) => {
+    const failed = Boolean(step.result && typeof step.result === "object" && step.result.error);
+    return h("li", { class: failed ? "failed" : "" }, stepText(step, failed));
+  });
+  return h("ul", { class: "tool-steps", "aria-label": "What was looked up" }, items);
+}
+
+function stepText(step, failed) {
+  const subject = Object.values(step.arguments ?? {}).filter((value) => typeof value === "string").join(", ");
+  const verbs = { get_authoritative_business_info: "Looked up", search_internet: "Searched for" };
+  const text = `${verbs[step.name] ?? words(step.name)} ${subject}`.trim();
+  return failed ? `${text}: nothing found` : text;
+}
+

@@ -1,0 +1,118 @@
+// The report at the end: figures, prose with its evidence, each task with its outcome, cited turns and recordings.
+
+import { fill, freshId, h } from "./dom.js";
+import { clockTime, duration, outcome, plural, taskState, valueText, words } from "./labels.js";
+import { citation, pill } from "./parts.js";
+
+export class ReportCard {
+  constructor(campaignId, actions) {
+    this._campaignId = campaignId;
+    this._actions = actions;
+    const id = freshId("report");
+    this._body = h("div", {}, h("p", { class: "muted" }, "The report is being fetched…"));
+    this.node = h("section", { class: "report", "aria-labelledby": id }, h("h4", { id, class: "report-title" }, "Report"), this._body);
+    this._load();
+  }
+
+  async _load() {
+    try {
+      this._draw(await this._actions.report(this._campaignId));
+    } catch (problem) {
+      const again = h("button", { class: "secondary", type: "button", onclick: () => this._load() }, "Try again");
+      fill(this._body, h("p", { class: "error", role: "alert" }, problem.message), again);
+    }
+  }
+
+  _draw(report) {
+    const tasks = report.tasks ?? [];
+    const callNames = namesOfCalls(tasks);
+    fill(
+      this._body,
+      report.headline && h("p", { class: "headline" }, report.headline),
+      figures(report.figures ?? {}),
+      (report.paragraphs ?? []).map((paragraph) => this._paragraph(paragraph, callNames)),
+      h("div", { class: "report-tasks" }, tasks.map((task) => this._task(task))),
+      h("p", { class: "muted" }, writtenBy(report)),
+    );
+  }
+
+  _paragraph(paragraph, callNames) {
+    const turns = paragraph.turns ?? [];
+    const sources = (paragraph.calls ?? []).map((callId) =>
+      citation(callNames.get(callId) ?? "call", () => this._actions.openCall(callId, turns), "Show the call that proves this"),
+    );
+    return h("p", {}, paragraph.text, sources.length > 0 && h("span", { class: "citations" }, sources));
+  }
+
+  _task(task) {
+    const [label, tone] = taskState(task.status);
+    const calls = task.calls ?? [];
+    const latest = [...calls].reverse().find((call) => call.recording) ?? calls.at(-1);
+    return h(
+      "article",
+      { class: "report-task" },
+      h("h5", {}, task.contact_name, " ", pill(task.disposition ? outcome(task.disposition) : label, tone)),
+      task.summary && h("p", {}, task.summary),
+      this._results(task, latest),
+      calls.length > 0 && h("div", { class: "report-calls" }, calls.map((call) => this._call(call))),
+    );
+  }
+
+  _results(task, latest) {
+    const rows = resultRows(task).map(({ key, value, turns, callId }) => {
+      const call = callId ?? latest?.call_id;
+      const cited = turns.length > 0 && call && citation(turnNames(turns), () => this._actions.openCall(call, turns), "Show these turns");
+      return h("div", {}, h("dt", {}, words(key)), h("dd", {}, valueText(value), " ", cited));
+    });
+    return rows.length > 0 && h("dl", { class: "facts" }, rows);
+  }
+
+  _call(call) {
+    const number = call.attempt ?? call.attempt_number;
+    const open = h("button", { class: "quiet", type: "button", onclick: () => this._actions.openCall(call.call_id, []) }, `Call ${number}`);
+    const audio =
+      call.recording &&
+      h("audio", { controls: true, preload: "none", src: this._actions.recordingUrl(call.call_id), "aria-label": `Recording of call ${number}` });
+    return h("div", { class: "report-call" }, open, audio);
+  }
+}
+
+function figures(values) {
+  const tiles = [
+    ["Tasks", values.tasks],
+    ["Completed", values.completed],
+    ["Not done", values.failed],
+    ["Calls", values.calls],
+    ["Talk time", values.talk_seconds === undefined ? undefined : duration(values.talk_seconds)],
+  ];
+  const shown = tiles.filter(([, value]) => value !== undefined && value !== null);
+  const outcomes = Object.entries(values.by_disposition ?? {});
+  return [
+    h("dl", { class: "figures" }, shown.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value))))),
+    outcomes.length > 0 && h("p", { class: "muted" }, outcomes.map(([name, count]) => `${outcome(name)}: ${count}`).join(" · ")),
+  ];
+}
+
+/** The results of a task as rows, whether the report holds a list of fields or values by key. */
+function resultRows(task) {
+  const source = task.result ?? task.results ?? task.fields ?? [];
+  const entries = Array.isArray(source) ? source.map((field) => [field.key, field]) : Object.entries(source);
+  return entries.map(([key, entry]) => {
+    const rich = entry !== null && typeof entry === "object" && !Array.isArray(entry);
+    return { key, value: rich ? entry.value : entry, turns: (rich && entry.turns) || [], callId: rich ? entry.call_id : undefined };
+  });
+}
+
+function namesOfCalls(tasks) {
+  const names = new Map();
+  for (const task of tasks) for (const call of task.calls ?? []) names.set(call.call_id, task.contact_name);
+  return names;
+}
+
+const turnNames = (turns) => `${plural(turns.length, "turn").replace(/^\d+ /, "")} ${turns.join(", ")}`;
+
+function writtenBy(report) {
+  const when = report.generated_at ? clockTime(report.generated_at) : "";
+  return [report.by && `Written by: ${report.by}`, when].filter(Boolean).join(" · ");
+}
+
