@@ -1,0 +1,95 @@
+"""One call as the analyser reads it from the rows, and as the model may see it: only this task and this call."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from opendeep.common.campaign_plan import TaskBrief
+from opendeep.common.data_models import Call, CallEvent, Task, TranscriptTurn
+from opendeep.common.errors import InvalidPhoneNumber
+from opendeep.common.phone import parse_number
+from opendeep.database.db_manager import Transaction
+
+POSTPONED: Final = "analysis.postponed"  # one line of the timeline for each failed try
+END_REQUESTED: Final = "call.end_requested"  # written by the voice side when the AI ends the call
+MAX_TURNS: Final = 600
+MAX_ANSWERS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One call to judge, as read from the rows."""
+
+    task: Task
+    call: Call
+    brief: TaskBrief
+    turns: tuple[TranscriptTurn, ...]
+    events: tuple[CallEvent, ...]
+    answers: tuple[tuple[str, str], ...]
+
+    @property
+    def end_requested(self) -> dict[str, Any] | None:
+        """Why the voice ended the call: {reason, note}, the last one said."""
+        found = [dict(event.data) for event in self.events if event.kind == END_REQUESTED]
+        return found[-1] if found else None
+
+    @property
+    def tries(self) -> int:
+        return sum(event.kind == POSTPONED for event in self.events)
+
+    def record(self, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
+        """What the model reads; `zone` is the callee's."""
+        local = (self.call.ended_at or now).astimezone(zone)
+        return {
+            "task": {
+                "contact": {"name": self.task.contact_name, "kind": self.task.contact_kind},
+                "objective": self.task.objective,
+                "questions": [question.model_dump(mode="json") for question in self.brief.questions],
+                "voicemail_policy": self.brief.voicemail.policy.value,
+                "answers_of_the_user": [{"question": q, "answer": a} for q, a in self.answers],
+            },
+            "call": {
+                "attempt": self.call.attempt_number,
+                "talk_seconds": round(self.call.talk_seconds, 1),
+                "ended": self.call.end_reason,
+                "end_requested": self.end_requested,
+                "now_at_callee": local.isoformat(timespec="seconds"),
+            },
+            "turns": [
+                {"turn": t.turn, "speaker": t.speaker.value, "text": t.text, "interrupted": t.interrupted}
+                for t in self.turns
+            ],
+        }
+
+
+async def read_case(work: Transaction, task: Task) -> Case | None:
+    """The task's latest call with its words; None when there was no call."""
+    call = await work.calls.latest_of_task(task.id)
+    if call is None:
+        return None
+    turns = await work.transcripts.of_call(task.user_id, call.id)
+    events = await work.events.of_call(task.user_id, call.id)
+    feedback = await work.feedback.of_task(task.user_id, task.id)
+    answers = tuple((f.question, f.answer) for f in feedback if f.answer)[-MAX_ANSWERS:]
+    brief = TaskBrief.model_validate(task.brief)
+    return Case(task, call, brief, tuple(turns[:MAX_TURNS]), tuple(events), answers)
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRules:
+    """How a task's time zone is found: the contact's, the number's first, or ours."""
+
+    region: str
+    extensions: Collection[str]
+    default: str
+
+    def of(self, task: Task) -> ZoneInfo:
+        if task.timezone:
+            return ZoneInfo(task.timezone)
+        try:
+            number = parse_number(task.phone_number, self.region, self.extensions)
+        except InvalidPhoneNumber:
+            return ZoneInfo(self.default)
+        return ZoneInfo(number.time_zones[0] if number.time_zones else self.default)

@@ -1,0 +1,43 @@
+"""The shape of a judgement (`call_analysis`), as a model must answer it and as the rules answer it. Values only."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_NAME = "call_analysis"
+Text = Annotated[str, Field(max_length=2_000)]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
+
+
+class FieldFinding(_Document):
+    """One answer of the callee. `quote` is copied from one of the cited turns."""
+
+    key: Annotated[str, Field(max_length=60)]
+    value: Text
+    turns: Annotated[list[int], Field(max_length=20)]
+    quote: Text
+
+
+class CallAnalysis(_Document):
+    """What came of one answered call. `callback_words` are the callee's own; a parser makes the time of them."""
+
+    disposition: Literal[
+        "ACHIEVED",
+        "DECLINED",
+        "CALLBACK_REQUESTED",
+        "OPTED_OUT",
+        "WRONG_NUMBER",
+        "VOICEMAIL_LEFT",
+        "VOICEMAIL",
+        "INCONCLUSIVE",
+    ]
+    summary: Text
+    fields: Annotated[list[FieldFinding], Field(max_length=40)] = []
+    next_step: Literal["complete", "retry", "callback", "needs_user", "fail"]
+    callback_words: Text | None = None
+    question_for_user: Text | None = None
+    dnd: bool = False
+    evidence_turns: Annotated[list[int], Field(max_length=100)] = []

@@ -1,0 +1,353 @@
+"""`AnalysisService`, the post-call analyser: outcome, evidence and next step of one call, exactly once.
+
+Owns the claiming of PENDING_ANALYSIS tasks, patience with the provider, and the one transaction in which everything
+is written. A model or `rules` make the judgement; `citations`, `hard_rules` and `next_steps` decide what counts.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Protocol, TypeVar
+
+import structlog
+from pydantic import BaseModel
+
+from opendeep.common import channels, decisions
+from opendeep.common.clock import Clock
+from opendeep.common.data_models import (
+    Call,
+    Disposition,
+    DNDEntryBase,
+    DndScope,
+    FeedbackKind,
+    Task,
+    TaskStatus,
+)
+from opendeep.common.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    ProviderFault,
+    ProviderRefused,
+)
+from opendeep.common.redis_client import Doorbell
+from opendeep.common.workers import run_rounds
+from opendeep.config.app_config import AppConfig
+from opendeep.config.prompt_minds import ANALYSIS_VERSION, analysis_prompt
+from opendeep.database.db_manager import DatabaseManager, Transaction
+from opendeep.llm_integrations.openai_form_client import Message
+from opendeep.post_call_analyzer_service import hard_rules, rules
+from opendeep.post_call_analyzer_service.analysis_case import POSTPONED, Case, ZoneRules, read_case
+from opendeep.post_call_analyzer_service.analysis_schema import SCHEMA_NAME, CallAnalysis
+from opendeep.post_call_analyzer_service.callback_times import callback_time
+from opendeep.post_call_analyzer_service.citations import Checked, check_findings
+from opendeep.post_call_analyzer_service.next_steps import Decision, Outcome, claimed_disposition, decide
+
+log = structlog.get_logger(__name__)
+
+MAX_PARALLEL: Final = 8
+LEASE_S: Final = 180.0  # longer than the provider may take with its retry and its repair
+SETTLE_S: Final = 10.0  # how long the voice side may take to write its last rows
+SETTLE_STEP_S: Final = 0.5
+MAX_TRIES: Final = 3
+BACKOFF_FIRST_S: Final = 5.0
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class StructuredModel(Protocol):
+    """What the analyser needs of `OpenAIFormClient`."""
+
+    async def structured(
+        self, system: str, messages: Sequence[Message], response_model: type[Answer], name: str
+    ) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """The proposal, who made it (`model`, `rules`, `table`), and why the model did not."""
+
+    analysis: CallAnalysis | None
+    by: str
+    disposition: Disposition
+    summary: str
+    fault: str | None = None
+
+
+class AnalysisService:
+    """The worker. `jitter` gives numbers in [-1, 1] for retry times."""
+
+    def __init__(
+        self,
+        db: DatabaseManager,
+        bell: Doorbell,
+        llm: StructuredModel,
+        clock: Clock,
+        config: AppConfig,
+        jitter: Callable[[], float] | None = None,
+    ) -> None:
+        self._db = db
+        self._bell = bell
+        self._llm = llm
+        self._clock = clock
+        self._config = config
+        self._owner = f"analysis:{config.node_id}"
+        self._zones = ZoneRules(config.default_region, config.internal_extensions, config.default_timezone)
+        self._jitter = jitter or (lambda: random.uniform(-1, 1))  # noqa: S311 (spreads retries, no secret)
+
+    async def run(self) -> None:
+        """Woken by ended calls and by its own clock."""
+        await run_rounds("analysis", self._bell, (channels.CALLS_ENDED,), self._config.analysis_poll_s, self.round)
+
+    async def round(self) -> float | None:
+        """Analyse what waits, several calls at once. Returns 0 when there may be more, else when to look again."""
+        async with self._db.transaction() as work:
+            tasks = await work.tasks.claim(TaskStatus.PENDING_ANALYSIS, self._owner, MAX_PARALLEL, LEASE_S)
+        results = await asyncio.gather(*(self._one(task) for task in tasks), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        if len(tasks) == MAX_PARALLEL:
+            return 0.0
+        waits = [result for result in results if isinstance(result, float)]
+        return min(waits, default=None)
+
+    # -- one task
+
+    async def _one(self, task: Task) -> float | None:
+        """Boundary: one claimed task. Returns the seconds until it should be looked at again, if it was put off."""
+        with structlog.contextvars.bound_contextvars(
+            user_id=str(task.user_id), campaign_id=str(task.campaign_id), task_id=str(task.id)
+        ):
+            try:
+                return await self._analyse(task)
+            except DatabaseUnavailable:
+                raise
+            except Conflict as error:
+                log.info("analysis.overtaken", detail=str(error))
+            except Exception:
+                log.exception("analysis.failed")
+                await self._postpone(task, None, MAX_TRIES, "The analysis failed and will be tried again.")
+            return None
+
+    async def _analyse(self, task: Task) -> float | None:
+        async with self._db.read() as work:
+            case = await read_case(work, task)
+        if case is None:
+            async with self._db.transaction() as work:
+                await work.tasks.transition(
+                    task.id,
+                    TaskStatus.SCHEDULED,
+                    "There was no call to analyse.",
+                    expected=TaskStatus.PENDING_ANALYSIS,
+                )
+            return None
+        if self._still_written(case.call):
+            until = self._clock.now() + timedelta(seconds=SETTLE_STEP_S)
+            async with self._db.transaction() as work:
+                await work.tasks.postpone(task.id, until, "Waiting for the end of the transcript.")
+            return SETTLE_STEP_S
+        try:
+            judgement = await self._judge(case)
+        except ProviderFault as fault:
+            return await self._postpone(task, case.call, case.tries, str(fault))
+        await self._conclude(case, judgement)
+        return None
+
+    def _still_written(self, call: Call) -> bool:
+        """The voice side writes usage last; until then turns may be missing. Bounded by `SETTLE_S`."""
+        if call.answered_at is None or call.ended_at is None or call.usage:
+            return False
+        return self._clock.now() - call.ended_at < timedelta(seconds=SETTLE_S)
+
+    async def _postpone(self, task: Task, call: Call | None, tries: int, why: str) -> float:
+        delay_s = BACKOFF_FIRST_S * (1 << min(tries, 6))
+        until = self._clock.now() + timedelta(seconds=delay_s)
+        async with self._db.transaction() as work:
+            await work.tasks.postpone(task.id, until, f"The analysis waits: {why}")
+            if call is not None:
+                await work.events.add(
+                    task.user_id,
+                    POSTPONED,
+                    f"The analysis could not be made: {why}",
+                    campaign_id=task.campaign_id,
+                    task_id=task.id,
+                    call_id=call.id,
+                )
+        log.warning("analysis.postponed", why=why, retry_in_s=delay_s)
+        return delay_s
+
+    # -- the judgement
+
+    async def _judge(self, case: Case) -> _Judgement:
+        """Table, model or rules. Raises `ProviderFault` while it is worth asking the model again."""
+        if case.call.answered_at is None:
+            disposition, sentence = rules.unanswered(case.call)
+            return _Judgement(None, "table", disposition, sentence)
+        if not hard_rules.callee_spoke(case.turns) and case.end_requested is None:
+            silent = "The call was answered, but nobody spoke."
+            return _Judgement(None, "table", Disposition.INCONCLUSIVE, silent)
+        try:
+            system, question = analysis_prompt(case.record(self._zones.of(case.task), self._clock.now()))
+            messages = [{"role": "user", "content": question}]
+            analysis = await self._llm.structured(system, messages, CallAnalysis, SCHEMA_NAME)
+        except ProviderFault as fault:
+            if not isinstance(fault, ProviderRefused) and case.tries + 1 < MAX_TRIES:
+                raise
+            log.warning("analysis.by_rules", why=str(fault))
+            analysis = rules.judge(case.brief.questions, case.turns, case.end_requested)
+            return _Judgement(analysis, "rules", Disposition(analysis.disposition), analysis.summary, fault=str(fault))
+        return _Judgement(analysis, "model", Disposition(analysis.disposition), analysis.summary)
+
+    # -- the conclusion
+
+    async def _conclude(self, case: Case, judgement: _Judgement) -> None:
+        """Everything that follows, in one transaction; raises `Conflict` when another worker was faster."""
+        analysis = judgement.analysis
+        checked = check_findings(analysis.fields if analysis else [], case.brief.questions, case.turns)
+        opted_out = hard_rules.opt_out_turns(case.turns) if case.call.answered_at else []
+        outcome = self._outcome(case, judgement, checked, opted_out)
+        decision = decide(outcome, case.brief, case.task.contact_name, self._clock.now(), self._jitter())
+        document = self._document(case, judgement, checked, outcome, opted_out)
+        async with self._db.transaction() as work:
+            latest = await work.calls.latest_of_task(case.task.id)
+            if latest is None or latest.id != case.call.id or latest.analysis is not None:
+                raise Conflict("This call was analysed by somebody else.")
+            await work.calls.save_analysis(case.call.id, outcome.disposition, document)
+            if outcome.disposition is Disposition.OPTED_OUT:
+                await self._list_number(work, case)
+            await self._move_on(work, case, outcome, decision, judgement, checked)
+        log.info(
+            "analysis.done",
+            call_id=str(case.call.id),
+            by=judgement.by,
+            disposition=outcome.disposition.value,
+            next=decision.status.value,
+        )
+
+    def _outcome(self, case: Case, judgement: _Judgement, checked: Checked, opted_out: list[int]) -> Outcome:
+        """The proposal after the hard rules."""
+        analysis, task = judgement.analysis, case.task
+        required = {question.key for question in case.brief.questions if question.required}
+        answered = required <= set(checked.kept)
+        refused = any(checked.kept[key].value == "no" for key in required & set(checked.kept))
+        disposition = judgement.disposition
+        if analysis is not None:
+            disposition = claimed_disposition(
+                disposition,
+                case.brief,
+                required_answered=answered,
+                refused=refused,
+                message_left=bool(hard_rules.left_message(case.turns)),
+            )
+        asked_to_stop = (case.end_requested or {}).get("reason") == "opt_out" or (analysis is not None and analysis.dnd)
+        if opted_out or asked_to_stop:
+            disposition = Disposition.OPTED_OUT
+        words = analysis.callback_words if analysis else None
+        zone, ended = self._zones.of(task), case.call.ended_at or self._clock.now()
+        callback_at = callback_time(words, ended, zone) if words else None
+        question = analysis.question_for_user if analysis and analysis.next_step == "needs_user" else None
+        return Outcome(
+            disposition=disposition,
+            call_status=case.call.status,
+            attempts=task.attempts,
+            max_attempts=task.max_attempts,
+            proposed=analysis.next_step if analysis else "retry",
+            callback_at=callback_at,
+            question=question,
+            required_answered=answered,
+        )
+
+    @staticmethod
+    def _document(
+        case: Case, judgement: _Judgement, checked: Checked, outcome: Outcome, opted_out: list[int]
+    ) -> dict[str, Any]:
+        """The analysis as stored with the call."""
+        analysis = judgement.analysis
+        evidence = {*(analysis.evidence_turns if analysis else []), *opted_out} & {turn.turn for turn in case.turns}
+        return {
+            "by": judgement.by,
+            "version": ANALYSIS_VERSION,
+            "disposition": outcome.disposition.value,
+            "judged": judgement.disposition.value,
+            "summary": judgement.summary,
+            "fields": [finding.model_dump() for finding in checked.kept.values()],
+            "dropped": list(checked.dropped),
+            "next_step": outcome.proposed,
+            "callback_words": analysis.callback_words if analysis else None,
+            "callback_at": outcome.callback_at.isoformat() if outcome.callback_at else None,
+            "dnd": outcome.disposition is Disposition.OPTED_OUT,
+            "evidence_turns": sorted(evidence),
+            "fault": judgement.fault,
+        }
+
+    async def _list_number(self, work: Transaction, case: Case) -> None:
+        task = case.task
+        reason = f"{task.contact_name} asked for no more calls."
+        entry = DNDEntryBase(
+            phone_number=task.phone_number,
+            scope=DndScope.USER,
+            reason=reason,
+            source="call",
+            user_id=task.user_id,
+            call_id=case.call.id,
+        )
+        if await work.dnd.add(entry):
+            await self._line(work, case, "dnd.added", f"{reason} The number is on your do-not-call list.")
+        if await work.dnd.promote_to_global(task.phone_number, self._config.global_dnd_threshold):
+            log.warning("dnd.promoted", threshold=self._config.global_dnd_threshold)
+
+    async def _move_on(
+        self,
+        work: Transaction,
+        case: Case,
+        outcome: Outcome,
+        decision: Decision,
+        judgement: _Judgement,
+        checked: Checked,
+    ) -> None:
+        task = case.task
+        result = dict(task.result) | {
+            key: {
+                "value": finding.value,
+                "turns": finding.turns,
+                "quote": finding.quote,
+                "call_id": str(case.call.id),
+            }
+            for key, finding in checked.kept.items()
+        }
+        await work.tasks.transition(
+            task.id,
+            decision.status,
+            decision.reason,
+            expected=TaskStatus.PENDING_ANALYSIS,
+            next_attempt_at=decision.next_attempt_at,
+            disposition=outcome.disposition,
+            summary=judgement.summary,
+            result=result,
+        )
+        data = {"disposition": outcome.disposition.value, "by": judgement.by, "next": decision.status.value}
+        await self._line(work, case, "analysis.done", f"{judgement.summary} {decision.reason}", data)
+        if decision.question:
+            await work.feedback.ask(
+                task.user_id,
+                task.campaign_id,
+                task.id,
+                decision.question,
+                kind=FeedbackKind.DECISION,
+                options=decisions.OPTIONS,
+            )
+        work.ring(channels.LIFECYCLE)
+
+    @staticmethod
+    async def _line(work: Transaction, case: Case, kind: str, detail: str, data: dict[str, Any] | None = None) -> None:
+        await work.events.add(
+            case.task.user_id,
+            kind,
+            detail,
+            data=data,
+            campaign_id=case.task.campaign_id,
+            task_id=case.task.id,
+            call_id=case.call.id,
+        )

@@ -1,0 +1,123 @@
+"""From an outcome to the task's next state: one table of decisions. Pure; time and jitter are arguments.
+
+One budget of attempts per task. A call-back that the callee asked for is a promise: it is kept at its time, or the user
+is asked when the budget is used up.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from opendeep.common.campaign_plan import TaskBrief, VoicemailPolicy
+from opendeep.common.data_models import CallStatus, Disposition, TaskStatus
+
+BUSY_SHARE: Final = 0.25  # of the retry time: a busy line is free again soon
+MAX_RETRY: Final = timedelta(days=7)
+JITTER_SHARE: Final = 0.1
+
+D = Disposition
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is known when the next step is decided. `attempts` includes the call just made."""
+
+    disposition: Disposition
+    call_status: CallStatus
+    attempts: int
+    max_attempts: int
+    proposed: str = "retry"  # of the judgement: complete, retry, callback, needs_user, fail
+    callback_at: datetime | None = None
+    question: str | None = None
+    required_answered: bool = False
+
+    @property
+    def exhausted(self) -> bool:
+        return self.attempts >= self.max_attempts
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The task's next state. `question` is put to the user when the state is NEEDS_USER."""
+
+    status: TaskStatus
+    reason: str
+    next_attempt_at: datetime | None = None
+    question: str | None = None
+
+
+def decide(outcome: Outcome, brief: TaskBrief, contact: str, now: datetime, jitter: float) -> Decision:
+    """The next state of the task. `jitter` is in [-1, 1]."""
+    if final := _final(outcome):
+        return final
+    if outcome.question:
+        return Decision(TaskStatus.NEEDS_USER, "Waiting for your decision.", question=outcome.question)
+    if outcome.disposition is D.DECLINED:
+        return Decision(TaskStatus.COMPLETED, "The callee said no.")
+    if outcome.disposition is D.CALLBACK_REQUESTED:
+        return _call_back(outcome, brief, contact, now, jitter)
+    if outcome.disposition is D.INCONCLUSIVE and outcome.proposed == "fail":
+        return Decision(TaskStatus.FAILED, "The call showed that the aim cannot be reached.")
+    if outcome.exhausted:
+        return _given_up(outcome)
+    return Decision(TaskStatus.SCHEDULED, _REASONS[outcome.disposition], _retry_at(outcome, brief, now, jitter))
+
+
+def _final(outcome: Outcome) -> Decision | None:
+    if outcome.disposition is D.ACHIEVED:
+        return Decision(TaskStatus.COMPLETED, "Done.")
+    if outcome.disposition is D.OPTED_OUT:
+        return Decision(TaskStatus.FAILED, "The callee wants no more calls; the number is on your do-not-call list.")
+    if outcome.disposition is D.WRONG_NUMBER:
+        return Decision(TaskStatus.FAILED, "The number belongs to somebody else.")
+    if outcome.call_status is CallStatus.UNALLOCATED:
+        return Decision(TaskStatus.FAILED, "The number does not exist.")
+    return None
+
+
+def _call_back(outcome: Outcome, brief: TaskBrief, contact: str, now: datetime, jitter: float) -> Decision:
+    if outcome.exhausted:
+        question = f"{contact} asked to be called again, but all attempts are used. Shall I call once more?"
+        return Decision(TaskStatus.NEEDS_USER, "A call-back was asked for after the last attempt.", question=question)
+    if outcome.callback_at is not None:
+        return Decision(TaskStatus.SCHEDULED, "The callee asked to be called at this time.", outcome.callback_at)
+    reason = "The callee asked to be called again."
+    return Decision(TaskStatus.SCHEDULED, reason, _retry_at(outcome, brief, now, jitter))
+
+
+def _given_up(outcome: Outcome) -> Decision:
+    if outcome.disposition is D.VOICEMAIL_LEFT:
+        return Decision(TaskStatus.COMPLETED, "Not reached in person, but the message was left.")
+    return Decision(TaskStatus.FAILED, f"{_REASONS[outcome.disposition]} All {outcome.max_attempts} attempts are used.")
+
+
+def _retry_at(outcome: Outcome, brief: TaskBrief, now: datetime, jitter: float) -> datetime:
+    delay = timedelta(minutes=brief.retry_minutes) * (1 << min(max(outcome.attempts - 1, 0), 10))
+    if outcome.disposition is D.BUSY:
+        delay *= BUSY_SHARE
+    return now + min(delay, MAX_RETRY) * (1 + JITTER_SHARE * jitter)
+
+
+def claimed_disposition(
+    judged: Disposition, brief: TaskBrief, *, required_answered: bool, refused: bool, message_left: bool
+) -> Disposition:
+    """What may be claimed: ACHIEVED needs every required answer, a left message needs a policy and words of ours."""
+    if judged is D.ACHIEVED and not required_answered:
+        return D.INCONCLUSIVE
+    if judged is D.INCONCLUSIVE and required_answered and brief.questions and not refused:
+        return D.ACHIEVED
+    if judged is D.VOICEMAIL_LEFT and not (message_left and brief.voicemail.policy is VoicemailPolicy.LEAVE_MESSAGE):
+        return D.VOICEMAIL
+    return judged
+
+
+_REASONS: Final = {
+    D.BUSY: "The line was busy.",
+    D.NO_ANSWER: "Nobody picked up.",
+    D.REJECTED: "The call was rejected.",
+    D.UNREACHABLE: "The number could not be reached.",
+    D.FAILED: "The call could not be made.",
+    D.VOICEMAIL: "Only a mailbox answered.",
+    D.VOICEMAIL_LEFT: "The message was left on a mailbox; trying to reach the person.",
+    D.INCONCLUSIVE: "The call brought no clear result.",
+}
