@@ -6,7 +6,7 @@ It speaks to the telephony side only over the call's channel.
 """
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, Final
 from uuid import UUID
@@ -17,32 +17,30 @@ from opendeep.audio_processing_service import realtime_protocol as protocol
 from opendeep.audio_processing_service.audiosocket_codec import AudioHeard, audio_frame, silence_frame
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection
 from opendeep.audio_processing_service.bridge_tone import bridge_tone
+from opendeep.audio_processing_service.call_records import CallRecords
 from opendeep.audio_processing_service.call_tools import CallTools, EndReason, ToolRequest
+from opendeep.audio_processing_service.call_watch import CallWatch, LineFacts, WatchAct, WatchLimits
 from opendeep.audio_processing_service.g711 import Law
 from opendeep.audio_processing_service.live_conversation import LOCAL_ITEM, ConversationPorts, LiveConversation
-from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient, SessionEnd
 from opendeep.audio_processing_service.playout import Playout
 from opendeep.audio_processing_service.recorder import Recorder
 from opendeep.audio_processing_service.row_writer import RowWriter
-from opendeep.audio_processing_service.silence_policy import SilenceAct, SilencePolicy
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
 from opendeep.audio_processing_service.voice_services import VoiceServices
+from opendeep.audio_processing_service.voice_session import VoiceSession
 from opendeep.common.campaign_plan import TaskBrief
 from opendeep.common.channels import call_commands
-from opendeep.common.data_models import CallBrief, TranscriptTurn
-from opendeep.common.errors import DatabaseUnavailable, NotFound, ProviderFault, ProviderRefused
+from opendeep.common.data_models import CallBrief
+from opendeep.common.errors import DatabaseUnavailable, NotFound, ProviderFault
 from opendeep.common.redis_client import Subscription
 from opendeep.config.prompt_config import CALL_TOOLS, LINE_BROKE_NOTE, TIME_IS_UP_NOTE, realtime_instructions
-from opendeep.database.db_manager import Transaction
 
 log = structlog.get_logger(__name__)
 
 LINE_RATE_HZ: Final = 8_000
 FRAME_MS: Final = 20
 CHECK_MS: Final = 100
-TAIL_MS: Final = 200  # of silence after the farewell: the last frames are still on their way to the callee
-EARLY_FRAMES: Final = 150  # 3 s of the callee, heard before the session was ready; the oldest goes first
 LOAD_TRIES: Final = 10
 LOAD_RETRY_S: Final = 0.5
 MAX_LOSSES: Final = 1  # sessions in a row that may be lost and opened again
@@ -60,39 +58,35 @@ class AudioSocketHandler:
         self._counters = counters
         self._brief: CallBrief | None = None
         self._line: AudioSocketConnection | None = None
-        self._client: OpenAIRealtimeClient | None = None
         self._recorder: Recorder | None = None
         self._tools: CallTools | None = None
         self._rows = RowWriter(services.db, services.clock)
+        self._records = CallRecords(self._rows, services.clock)
         self._usage = UsageSum(services.settings.model, services.settings.transcription_model)
-        self._book = TranscriptBook(call_id, self._put_turn)
+        self._book = TranscriptBook(call_id, self._records.turn)
         self._playout = Playout(Law.ULAW.silence)
-        self._silence = SilencePolicy()
+        times = services.times
+        limits = (times.farewell_s, times.farewell_quiet_s, times.goodbye_before_limit_s)
+        self._watch = CallWatch(WatchLimits(*(round(seconds * 1000) for seconds in limits)))
+        self._session = VoiceSession(services, lambda event: self._conversation.receive(event))
         ports = ConversationPorts(
-            send=self._send,
+            send=self._session.send,
             start_tool=self._start_tool,
-            lost=self._session_lost,
-            callee_spoke=lambda: self._silence.callee_spoke(self._now_ms),
+            lost=self._session.lose,
+            callee_spoke=lambda: self._watch.callee_spoke(self._now_ms),
             text_arrived=lambda: self._text_arrived.set(),
             now_ms=lambda: self._now_ms,
         )
         self._conversation = LiveConversation(ports, self._playout, self._book, self._usage)
-        self._early: deque[bytes] = deque(maxlen=EARLY_FRAMES)
         self._tasks: set[asyncio.Task[None]] = set()
         self._tools_running = 0
         self._wanted = asyncio.Event()
         self._attached = asyncio.Event()
         self._over = asyncio.Event()
         self._text_arrived = asyncio.Event()
-        self._session_end: asyncio.Future[SessionEnd] | None = None
-        self._live = False  # a session is held: audio goes to it
         self._now_ms = 0  # of the call: 20 for each tick since the line came
         self._next_check_ms = 0
-        self._limit_ms = 0
-        self._goodbye_told = False
-        self._idle_since_ms = 0
         self._ending: str | None = None
-        self._ending_ms = 0
         self._end_reason = "ended"
 
     # -- for the server
@@ -137,17 +131,13 @@ class AudioSocketHandler:
             return
         if self._recorder is not None:
             self._recorder.hear(message.pcm)
-        audio = Law.ULAW.encode(message.pcm)
-        if self._live and self._client is not None:
-            self._client.append_audio(audio)
-        else:
-            self._early.append(audio)
+        self._session.hear(Law.ULAW.encode(message.pcm))
 
     def digit(self, digit: str) -> None:
         """The callee pressed a key."""
-        self._note("call.dtmf_received", f"The other side pressed {digit}.", digit=digit)
+        self._records.note("call.dtmf_received", f"The other side pressed {digit}.", digit=digit)
         self._conversation.press(digit)
-        self._silence.callee_spoke(self._now_ms)
+        self._watch.callee_spoke(self._now_ms)
 
     def line_closed(self, reason: str) -> None:
         """The AudioSocket is gone."""
@@ -178,9 +168,10 @@ class AudioSocketHandler:
     def _prepare(self, brief: CallBrief) -> None:
         services = self._services
         self._brief = brief
-        self._limit_ms = int(TaskBrief.model_validate(brief.task.brief).max_call_minutes * 60_000)
+        self._records.know(brief.call)
+        self._watch.limit_ms = int(TaskBrief.model_validate(brief.task.brief).max_call_minutes * 60_000)
         self._tools = CallTools(
-            brief, services.db, services.bell, services.clock, self._rows, self._end_asked, services.tools
+            brief, services.db, services.bell, services.clock, self._records, self._end_asked, services.tools
         )
         if services.recordings is not None:
             self._recorder = services.recordings.recorder(brief.call.user_id, self.call_id)
@@ -223,7 +214,7 @@ class AudioSocketHandler:
         """Open the session while it rings, converse once answered, replace a lost session once, else end the call."""
         await self._wanted.wait()
         try:
-            await self._open()
+            await self._session.open()
         except ProviderFault as error:
             log.warning("call.session_not_opened_early", error=str(error))
         await self._attached.wait()
@@ -231,58 +222,35 @@ class AudioSocketHandler:
         losses = 0
         while True:
             began = self._services.clock.monotonic()
-            end = await self._hold_session(resumed=losses > 0)
+            end = await self._session.hold(self._begin)
+            self._playout.complete_all()
+            self._text_arrived.set()
             if self._ending is not None:
                 return
             losses = 1 if self._services.clock.monotonic() - began >= self._times.steady_s else losses + 1
             log.warning("call.session_lost", reason=end.reason, fatal=end.fatal, losses=losses)
-            self._note("call.voice_lost", f"The voice AI was lost: {end.reason}.", reason=end.reason, fatal=end.fatal)
+            self._records.note(
+                "call.voice_lost", f"The voice AI was lost: {end.reason}.", reason=end.reason, fatal=end.fatal
+            )
             self._play_bridge()
             if end.fatal or losses > MAX_LOSSES:
                 self._end("provider_failed")
                 return
 
-    async def _hold_session(self, *, resumed: bool) -> SessionEnd:
-        """One session from its begin to its loss."""
-        self._session_end = asyncio.get_running_loop().create_future()
-        try:
-            if self._client is None:
-                async with asyncio.timeout(self._times.reopen_s):
-                    await self._open()
-            self._begin(resumed=resumed)
-            return await self._session_end
-        except TimeoutError:
-            return SessionEnd("no session in time")
-        except ProviderFault as error:
-            return SessionEnd(str(error), fatal=isinstance(error, ProviderRefused))
-        finally:
-            self._live = False
-            self._playout.complete_all()
-            client, self._client = self._client, None
-            if client is not None:
-                await client.close()
-
-    async def _open(self) -> None:
-        client = self._services.realtime(self._conversation.receive, self._session_lost)
-        await client.connect()
-        self._client = client
-        self._usage.sessions += 1
-        self._send(protocol.minimal_session(self._services.settings))
-
-    def _begin(self, *, resumed: bool) -> None:
-        """Full instructions, then at once the first response: nothing waits for `session.updated`."""
-        if self._brief is None or self._client is None:
+    def _begin(self) -> None:
+        """Full instructions, what was said before if anything was, and at once the first response: nothing waits for
+        `session.updated`."""
+        if self._brief is None:
             raise RuntimeError("the call is not prepared")
-        self._send(protocol.full_session(realtime_instructions(self._brief, self._services.clock.now()), CALL_TOOLS))
-        if resumed:
-            for event in protocol.history_items(self._book.history()):
-                self._send(event)
-            self._send(protocol.message("system", LINE_BROKE_NOTE))
-        self._conversation.begin_session(max(0, self._now_ms - len(self._early) * FRAME_MS))
+        send, now = self._session.send, self._services.clock.now()
+        send(protocol.full_session(realtime_instructions(self._brief, now), CALL_TOOLS))
+        history = self._book.history()
+        for event in protocol.history_items(history):
+            send(event)
+        if history:
+            send(protocol.message("system", LINE_BROKE_NOTE))
+        self._conversation.begin_session(max(0, self._now_ms - self._session.early_ms))
         self._conversation.request_response()
-        while self._early:
-            self._client.append_audio(self._early.popleft())
-        self._live = True
 
     # -- every 20 ms
 
@@ -307,38 +275,31 @@ class AudioSocketHandler:
 
     def _supervise(self) -> None:
         """Every 100 ms: what is overdue."""
-        if not self._playout.idle:
-            self._idle_since_ms = self._now_ms
         self._conversation.check()
-        if self._ending is not None:
-            self._check_farewell()
-        elif self._limit_ms and self._now_ms >= self._limit_ms:
-            self._end("time_limit")
-        elif self._live:
-            self._check_time_and_silence()
+        match self._watch.check(self._facts()):
+            case WatchAct.PROMPT:
+                self._conversation.request_response()
+            case WatchAct.SAY_GOODBYE:
+                self._conversation.tell(TIME_IS_UP_NOTE)
+            case WatchAct.END_SILENCE:
+                self._end("silence")
+            case WatchAct.END_TIME:
+                self._end("time_limit")
+            case WatchAct.HANG_UP:
+                self._spawn(self._tell("hangup", reason=self._ending), "hangup")
+                self.close_line()
 
-    def _check_time_and_silence(self) -> None:
-        before_ms = int(self._times.goodbye_before_limit_s * 1000)
-        if not self._goodbye_told and self._now_ms >= max(self._limit_ms - before_ms, self._limit_ms // 2):
-            self._goodbye_told = True
-            self._conversation.tell(TIME_IS_UP_NOTE)
-        waiting = self._tools is not None and self._tools.waits_for_user
-        talking = self._conversation.speaking or self._conversation.responding or not self._playout.idle
-        busy = talking or (self._tools_running > 0 and not waiting)
-        act = self._silence.check(self._now_ms, busy=busy, waiting=waiting)
-        if act is SilenceAct.PROMPT:
-            self._conversation.request_response()
-        elif act is SilenceAct.END:
-            self._end("silence")
-
-    def _check_farewell(self) -> None:
-        """Hang up when the last words were played; with deadlines, for the provider may owe the rest."""
-        quiet_ms = self._now_ms - self._idle_since_ms
-        spoken = quiet_ms >= TAIL_MS and self._conversation.final_response_done
-        stuck = quiet_ms >= self._times.farewell_quiet_s * 1000
-        if spoken or stuck or self._now_ms - self._ending_ms >= self._times.farewell_s * 1000:
-            self._spawn(self._tell("hangup", reason=self._ending), "hangup")
-            self.close_line()
+    def _facts(self) -> LineFacts:
+        return LineFacts(
+            now_ms=self._now_ms,
+            session_live=self._session.live,
+            playing=not self._playout.idle,
+            callee_speaking=self._conversation.speaking,
+            answering=self._conversation.responding,
+            tools_running=self._tools_running > 0,
+            waiting=self._tools is not None and self._tools.waits_for_user,
+            last_words_out=self._conversation.final_response_done,
+        )
 
     # -- ending
 
@@ -349,8 +310,8 @@ class AudioSocketHandler:
         """End the call when what is queued was played. Idempotent: the first reason counts."""
         if self._ending is None:
             log.info("call.ending", reason=reason)
-            self._ending, self._ending_ms = reason, self._now_ms
-            self._idle_since_ms = self._now_ms
+            self._ending = reason
+            self._watch.end(self._now_ms)
             self._conversation.close()
             self._spawn(self._await_line_end(), "line-end")
 
@@ -374,13 +335,12 @@ class AudioSocketHandler:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._tools is not None:
             await self._tools.cancel()
-        if self._client is not None:
-            await self._client.close()
+        await self._session.close()
         self._book.close(self._now_ms)
         if self._recorder is not None:
             await self._recorder.close()
         if self._line is not None:
-            self._rows.put(self._save_media)
+            self._record_media()
         self._rows.finish()
         _, late = await asyncio.wait({writer}, timeout=self._times.rows_s)
         if late:
@@ -392,34 +352,24 @@ class AudioSocketHandler:
 
     async def _await_last_words(self) -> None:
         """What the callee said last is still being recognised."""
-        if not self._live:
+        if not self._session.live:
             return
         self._conversation.commit_speech()
         try:
             async with asyncio.timeout(self._times.last_words_s):
-                while self._book.waiting_for_text and self._live:
+                while self._book.waiting_for_text and self._session.live:
                     self._text_arrived.clear()
                     await self._text_arrived.wait()
         except TimeoutError:
             log.info("call.last_words_missing")
 
-    async def _save_media(self, work: Transaction) -> None:
-        path = self._recorder.path if self._recorder is not None else None
-        usage = self._usage.as_json(line_ms=self._now_ms, interruptions=self._conversation.interruptions)
-        await work.calls.save_media(self.call_id, usage, path)
-
     # -- inside
 
-    def _send(self, event: protocol.Event) -> None:
-        if self._client is not None:
-            self._client.send(event)
-
-    def _session_lost(self, end: SessionEnd) -> None:
-        if self._session_end is not None and not self._session_end.done():
-            self._session_end.set_result(end)
-        elif not self._live:
-            self._client = None  # lost while it rang: the answer opens a new one
-        self._text_arrived.set()
+    def _record_media(self) -> None:
+        path = self._recorder.path if self._recorder is not None else None
+        self._usage.sessions = self._session.opened
+        usage = self._usage.as_json(line_ms=self._now_ms, interruptions=self._conversation.interruptions)
+        self._records.media(usage, path)
 
     def _start_tool(self, request: ToolRequest) -> None:
         if self._tools_running >= MAX_TOOLS_AT_ONCE:
@@ -441,18 +391,6 @@ class AudioSocketHandler:
         item = f"{LOCAL_ITEM}bridge-{self._now_ms}"
         self._playout.append(item, bridge_tone())
         self._playout.complete(item)
-
-    def _put_turn(self, turn: TranscriptTurn) -> None:
-        if self._brief is not None:
-            call = self._brief.call
-            self._rows.put(lambda work: work.transcripts.put(call.user_id, call.task_id, turn))
-
-    def _note(self, kind: str, detail: str, **data: Any) -> None:
-        if self._brief is None:
-            return
-        call, at = self._brief.call, self._services.clock.now()
-        ids = {"campaign_id": call.campaign_id, "task_id": call.task_id, "call_id": call.id}
-        self._rows.put(lambda work: work.events.add(call.user_id, kind, detail, data=data, at=at, **ids))
 
     async def _tell(self, kind: str, **data: Any) -> None:
         await self._services.bell.ring(call_commands(self.call_id), {"type": kind, **data})

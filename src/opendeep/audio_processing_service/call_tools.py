@@ -16,14 +16,14 @@ import orjson
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from opendeep.audio_processing_service.row_writer import RowWriter
+from opendeep.audio_processing_service.call_records import CallRecords
 from opendeep.common.channels import call_commands
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import CallBrief, FeedbackKind, FeedbackRequest, FeedbackStatus
 from opendeep.common.errors import Conflict, DatabaseUnavailable
 from opendeep.common.ids import new_id
 from opendeep.common.redis_client import Doorbell
-from opendeep.database.db_manager import DatabaseManager, Transaction
+from opendeep.database.db_manager import DatabaseManager
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +93,7 @@ class CallTools:
         db: DatabaseManager,
         bell: Doorbell,
         clock: Clock,
-        rows: RowWriter,
+        records: CallRecords,
         end: Callable[[EndReason], None],
         limits: ToolLimits,
     ) -> None:
@@ -101,7 +101,7 @@ class CallTools:
         self._db = db
         self._bell = bell
         self._clock = clock
-        self._rows = rows
+        self._records = records
         self._end = end
         self._limits = limits
         self._channel = call_commands(brief.call.id)
@@ -157,7 +157,7 @@ class CallTools:
         """The call is over: withdraw an open question."""
         if self._open_question is not None:
             question, self._open_question = self._open_question, None
-            self._rows.put(lambda work: work.feedback.close(question, FeedbackStatus.CANCELLED))
+            self._records.withdraw_question(question)
 
     # -- the tools
 
@@ -171,11 +171,9 @@ class CallTools:
 
     async def _end_call(self, request: ToolRequest, arguments: object) -> Output:
         wish = _EndCall.model_validate(arguments)
-        call = self._brief.call
-        data = {"reason": wish.reason.value, "note": wish.note}
         detail = f"The AI ends the call: {wish.reason.value.replace('_', ' ')}."
-        self._put_event("call.end_requested", detail, data)
-        log.info("call.end_requested", reason=wish.reason.value, call_id=str(call.id))
+        self._records.note("call.end_requested", detail, reason=wish.reason.value, note=wish.note)
+        log.info("call.end_requested", reason=wish.reason.value, call_id=str(self._brief.call.id))
         self._end(wish.reason)
         return {"status": "ok"}
 
@@ -261,26 +259,14 @@ class CallTools:
         took_ms = round((self._clock.monotonic() - started) * 1000)
         status = output.get("status", "?")
         log.info("tool.done", tool=request.name[:80], status=status, took_ms=took_ms)
-        data = {"name": request.name[:80], "arguments": arguments, "outcome": output, "took_ms": took_ms}
-        self._put_event("call.tool", f"The AI used {request.name[:80]}: {status}.", data)
-
-    def _put_event(self, kind: str, detail: str, data: Mapping[str, Any]) -> None:
-        call = self._brief.call
-        at = self._clock.now()
-
-        async def write(work: Transaction) -> None:
-            await work.events.add(
-                call.user_id,
-                kind,
-                detail,
-                data=data,
-                campaign_id=call.campaign_id,
-                task_id=call.task_id,
-                call_id=call.id,
-                at=at,
-            )
-
-        self._rows.put(write)
+        self._records.note(
+            "call.tool",
+            f"The AI used {request.name[:80]}: {status}.",
+            name=request.name[:80],
+            arguments=arguments,
+            outcome=output,
+            took_ms=took_ms,
+        )
 
 
 def _parse(arguments: str) -> object:

@@ -1,0 +1,47 @@
+"""The rows of one live call: turns, timeline lines, usage. Decides their shape; `RowWriter` writes them.
+
+Before the call's row was read (`know`) there is nothing to attach a line to: such lines are dropped.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from opendeep.audio_processing_service.row_writer import RowWriter
+from opendeep.common.clock import Clock
+from opendeep.common.data_models import Call, FeedbackStatus, TranscriptTurn
+
+
+class CallRecords:
+    """One per call. Nothing here blocks."""
+
+    def __init__(self, rows: RowWriter, clock: Clock) -> None:
+        self._rows = rows
+        self._clock = clock
+        self._call: Call | None = None
+
+    def know(self, call: Call) -> None:
+        self._call = call
+
+    def turn(self, turn: TranscriptTurn) -> None:
+        """A turn as it is known now; later versions replace it."""
+        if self._call is not None:
+            user_id, task_id = self._call.user_id, self._call.task_id
+            self._rows.put(lambda work: work.transcripts.put(user_id, task_id, turn))
+
+    def note(self, kind: str, detail: str, **data: Any) -> None:
+        """A line of the timeline, with the time of now."""
+        if self._call is not None:
+            call, at = self._call, self._clock.now()
+            ids = {"campaign_id": call.campaign_id, "task_id": call.task_id, "call_id": call.id}
+            self._rows.put(lambda work: work.events.add(call.user_id, kind, detail, data=data, at=at, **ids))
+
+    def withdraw_question(self, feedback_id: UUID) -> None:
+        """The call is over before the user answered."""
+        self._rows.put(lambda work: work.feedback.close(feedback_id, FeedbackStatus.CANCELLED))
+
+    def media(self, usage: Mapping[str, Any], recording_path: str | None) -> None:
+        """What the call has used, and where it was recorded."""
+        if self._call is not None:
+            call_id = self._call.id
+            self._rows.put(lambda work: work.calls.save_media(call_id, usage, recording_path))

@@ -1,0 +1,104 @@
+"""The call's session with the voice AI: opened while it rings, held during the talk, replaced when it was lost.
+
+Owns which client is in use, the callee's audio that waits for a session, and how a session's loss becomes a value. What
+is sent at its beginning and whether to try again is `audio_socket_handler`'s decision.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from opendeep.audio_processing_service import realtime_protocol as protocol
+from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient, SessionEnd
+from opendeep.audio_processing_service.voice_services import VoiceServices
+from opendeep.common.errors import ProviderFault, ProviderRefused
+
+FRAME_MS: Final = 20
+EARLY_FRAMES: Final = 150  # 3 s of the callee, heard before the session was ready; the oldest goes first
+
+
+class VoiceSession:
+    """One per call; `hold` once for each session of it. `receive` gets the server's events."""
+
+    def __init__(self, services: VoiceServices, receive: Callable[[protocol.Event], None]) -> None:
+        self._make_client = services.realtime
+        self._settings = services.settings
+        self._reopen_s = services.times.reopen_s
+        self._receive = receive
+        self._client: OpenAIRealtimeClient | None = None
+        self._end: asyncio.Future[SessionEnd] | None = None
+        self._early: deque[bytes] = deque(maxlen=EARLY_FRAMES)
+        self._live = False
+        self._broken = False  # lost while it rang
+        self.opened = 0
+
+    @property
+    def live(self) -> bool:
+        """The session has its instructions; the callee's audio goes to it."""
+        return self._live
+
+    @property
+    def early_ms(self) -> int:
+        """How much of the callee's audio waits for a session."""
+        return len(self._early) * FRAME_MS
+
+    async def open(self) -> None:
+        """Connect and send the minimal session. Raises `ProviderFault`, `ProviderRefused`."""
+        client = self._make_client(self._receive, self.lose)
+        await client.connect()
+        self._client = client
+        self.opened += 1
+        self.send(protocol.minimal_session(self._settings))
+
+    async def hold(self, begin: Callable[[], None]) -> SessionEnd:
+        """Open a session unless one is open, let `begin` send what it needs, and wait until it is lost."""
+        end: asyncio.Future[SessionEnd] = asyncio.get_running_loop().create_future()
+        if self._broken:
+            await self.close()
+        self._end = end
+        try:
+            if self._client is None:
+                async with asyncio.timeout(self._reopen_s):
+                    await self.open()
+            begin()
+            while self._early:
+                self._append(self._early.popleft())
+            self._live = True
+            return await end
+        except TimeoutError:
+            return SessionEnd("no session in time")
+        except ProviderFault as error:
+            return SessionEnd(str(error), fatal=isinstance(error, ProviderRefused))
+        finally:
+            await self.close()
+
+    def send(self, event: protocol.Event) -> None:
+        """Send an event to the session, if there is one."""
+        if self._client is not None:
+            self._client.send(event)
+
+    def hear(self, audio: bytes) -> None:
+        """20 ms of the callee in the session's format."""
+        if self._live:
+            self._append(audio)
+        else:
+            self._early.append(audio)
+
+    def lose(self, end: SessionEnd) -> None:
+        """The session is over or of no use any more. One lost while it rang is replaced by `hold`."""
+        if self._end is None:
+            self._broken = True
+        elif not self._end.done():
+            self._end.set_result(end)
+
+    async def close(self) -> None:
+        """Close the socket. Idempotent."""
+        self._live = False
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    def _append(self, audio: bytes) -> None:
+        if self._client is not None:
+            self._client.append_audio(audio)
