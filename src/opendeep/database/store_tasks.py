@@ -12,12 +12,20 @@ import structlog
 from sqlalchemy import Select, exists, func, insert, select
 
 from opendeep.common import channels
-from opendeep.common.data_models import Campaign, CampaignStatus, Disposition, Task, TaskBase, TaskStatus
+from opendeep.common.data_models import (
+    LIVE_CALL_STATUSES,
+    Campaign,
+    CampaignStatus,
+    Disposition,
+    Task,
+    TaskBase,
+    TaskStatus,
+)
 from opendeep.common.errors import Conflict, NotFound
 from opendeep.common.ids import new_id
 from opendeep.common.task_states import TERMINAL, check_transition
 from opendeep.common.views import campaign_view, task_view
-from opendeep.database.models import CampaignRow, TaskRow
+from opendeep.database.models import CallRow, CampaignRow, TaskRow
 from opendeep.database.rows import campaign_value, task_value
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store
@@ -184,6 +192,16 @@ class TasksStore(Store):
             user_id,
         )
         return [task_value(row) for row in (await self._session.scalars(statement)).all()]
+
+    async def held_ids(self, user_id: UUID, task_ids: Sequence[UUID]) -> set[UUID]:
+        """Those of the tasks that somebody works on now: under a lease, or with a live call."""
+        live = exists().where(CallRow.task_id == TaskRow.id, CallRow.status.in_(LIVE_CALL_STATUSES))
+        statement = for_user(
+            select(TaskRow.id).where(TaskRow.id.in_(task_ids), live | (TaskRow.lease_expires_at >= self._work.now)),
+            TaskRow,
+            user_id,
+        )
+        return set((await self._session.scalars(statement)).all())
 
     async def claim_due(self, owner: str, limit: int, lease_s: float) -> list[Task]:
         """Lease up to `limit` due tasks of active campaigns, highest priority and longest due first.

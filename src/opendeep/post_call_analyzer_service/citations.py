@@ -1,4 +1,4 @@
-"""Whether a finding's citation holds. Pure: one whose turns or quote are not there is dropped, and the reason is kept."""
+"""Whether a finding's citation holds. Pure: one whose turns or quote are not there is dropped, and the reason kept."""
 
 import re
 from collections.abc import Sequence
