@@ -103,7 +103,11 @@ class UtteranceDecoder:
         self._search_for(expects if expects in corpus.TOPICS_OF else "any", self._usable(hints))
 
     def _prepare(self, samples: bytes, sample_rate: int) -> bytes:
-        sound = pcm.interpolate(pcm.from_s16(samples), sample_rate, MODEL_HZ)
+        sound = pcm.from_s16(samples)
+        if sample_rate <= pcm.TELEPHONE_HZ:
+            sound = pcm.with_high_band(pcm.interpolate(sound, sample_rate, pcm.TELEPHONE_HZ))
+        else:
+            sound = pcm.interpolate(sound, sample_rate, MODEL_HZ)
         return pcm.to_s16(pcm.padded_with_noise(sound, int(PAD_S * MODEL_HZ), DITHER_LSB / pcm.FULL_SCALE))
 
     def _run(self, search: str, sound: bytes) -> tuple[str, float]:
