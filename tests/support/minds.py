@@ -71,14 +71,14 @@ class ScriptedProvider:
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
-    async def __call__(self, request: Request) -> Response:
+    async def play(self, request: Request) -> Response:
         self.requests.append(orjson.loads(await request.body()))
         self.headers.append(dict(request.headers))
         answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
         return answer if isinstance(answer, Response) else await answer(request)
 
     def serving(self) -> contextlib.AbstractAsyncContextManager[str]:
-        return serving([Route("/{path:path}", self, methods=["POST"])])
+        return serving([Route("/{path:path}", self.play, methods=["POST"])])
 
 
 def completion(

@@ -56,6 +56,7 @@ def _figures(words: str) -> str:
     """Number words as figures: `half past two` → `half past 2`, `two thirty` → `2:30`."""
     text = words.lower().replace("\u2019", "'").replace("o'clock", "oclock")
     text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
+    text = re.sub(r"\bgood (?:morning|afternoon|evening)\b", " ", text)  # a greeting, not a time
     tens, units = "|".join(_WORDS_TENS), "|".join(list(_WORDS)[:9])
     text = re.sub(rf"\b({tens}) ({units})\b", lambda m: str(_WORDS_TENS[m[1]] + _WORDS[m[2]]), text)
     text = re.sub(rf"\b({'|'.join(_WORDS)}|{tens})\b", lambda m: str(_WORDS.get(m[1]) or _WORDS_TENS[m[1]]), text)

@@ -22,6 +22,7 @@ _WHEN: Final = re.compile(
     r"evening|week|hour|hours|minutes|noon|o'clock|half past|at (one|two|three|four|five|six|seven|eight|nine|ten|"
     r"eleven|twelve|\d))\b"
 )
+_GREETING: Final = re.compile(r"\bgood (morning|afternoon|evening)\b")
 _TIME_OFFER: Final = re.compile(
     r"\b(monday|tuesday|wednesday|thursday|friday|saturday|sunday|tomorrow|next week|morning|afternoon)\b"
 )
@@ -93,7 +94,7 @@ def _call_back(callee: Sequence[Turn], ended: Record) -> Record | None:
     if ended.get("reason") != "callback":
         return None
     asked = _meaning(callee, "callback")
-    timed = [turn for turn in callee if _WHEN.search(turn["text"].lower())]
+    timed = [turn for turn in callee if _WHEN.search(_GREETING.sub(" ", turn["text"].lower()))]
     said = timed or asked or list(callee[-1:])
     words = str(ended.get("note") or "") if not timed else " ".join(turn["text"] for turn in timed[-2:])
     summary = "The callee asked to be called again" + (f": {words}." if words else " later.")
