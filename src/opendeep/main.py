@@ -7,10 +7,11 @@ import sys
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from opendeep.common.errors import ConfigurationError, OpenDeepError
 from opendeep.common.logger_setup import setup_logging
-from opendeep.composition import Application, build
+from opendeep.composition import build
 from opendeep.config.app_config import AppConfig, load_config
 from opendeep.supervisor import EXIT_WORKER_DIED, Supervisor, Worker
 
@@ -63,8 +64,8 @@ async def _serve(config: AppConfig) -> int:
             log.error("process.cannot_start", error=str(error))
             return EXIT_WORKER_DIED
         workers = [*application.workers]
-        if listener is not None:
-            workers.insert(0, _web_worker(application, listener))  # first to start, last to stop
+        if listener is not None and application.web is not None:
+            workers.insert(0, _web_worker(application.web, listener))  # first to start, last to stop
             host, port = listener.getsockname()[:2]
             print(f"{READY_LINE} http://{host}:{port}", flush=True)
         return await Supervisor(workers, config.drain_seconds).run()
@@ -82,9 +83,9 @@ def _listen(config: AppConfig) -> socket.socket | None:
         ) from error
 
 
-def _web_worker(application: Application, listener: socket.socket) -> Worker:
+def _web_worker(web: FastAPI, listener: socket.socket) -> Worker:
     settings = uvicorn.Config(
-        application.web,
+        web,
         log_config=None,
         access_log=False,
         ws="websockets-sansio",

@@ -8,7 +8,7 @@ dropped and counted, nothing else suffers.
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 from uuid import UUID
 
 import structlog
@@ -85,9 +85,9 @@ class AudioSocketConnection(asyncio.Protocol):
     # -- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # create_server makes nothing else
-        self._transport = transport
-        transport.set_write_buffer_limits(high=self._limits.max_unsent_bytes)
+        stream = cast(asyncio.Transport, transport)  # uvloop's is none of its subclasses
+        self._transport = stream
+        stream.set_write_buffer_limits(high=self._limits.max_unsent_bytes)
         if not self._board.opened(self):
             self.drop("too_many_unnamed")
             return

@@ -23,14 +23,14 @@ LIVE_ANSWER = "Yes, for about half an hour."
 
 # How the user fills in the form: the first key found in a field's name or label gives the answer.
 FORM_ANSWERS = (
+    ("say", "The visit takes about thirty minutes. The visit is free of charge."),
+    ("fact", "The visit takes about thirty minutes. The visit is free of charge."),
     ("attempt", "3"),
     ("retry", "0.1"),
     ("minutes", "0.1"),
     ("window", "any"),
     ("when", "any"),
     ("behalf", USER_NAME),
-    ("say", "The visit takes about thirty minutes. The visit is free of charge."),
-    ("fact", "The visit takes about thirty minutes. The visit is free of charge."),
     ("voicemail", "leave"),
     ("purpose", "Book the yearly boiler inspection"),
     ("ask", "Does Tuesday at ten work for you?"),
