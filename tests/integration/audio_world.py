@@ -41,7 +41,7 @@ API_KEY = "sk-secret-of-the-test"
 async def until(condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
     """Poll a plain fact of this process; for facts that have no event of their own."""
     async with asyncio.timeout(deadline_s):
-        while not (found := condition()):
+        while not (found := condition()):  # noqa: ASYNC110  # nothing signals these facts
             await asyncio.sleep(0.005)
         return found
 

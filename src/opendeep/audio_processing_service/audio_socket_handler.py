@@ -17,7 +17,7 @@ from opendeep.audio_processing_service import realtime_protocol as protocol
 from opendeep.audio_processing_service.audiosocket_codec import AudioHeard, audio_frame, silence_frame
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection
 from opendeep.audio_processing_service.bridge_tone import bridge_tone
-from opendeep.audio_processing_service.call_records import CallRecords
+from opendeep.audio_processing_service.call_records import CallRecords, load_brief
 from opendeep.audio_processing_service.call_tools import CallTools, EndReason, ToolRequest
 from opendeep.audio_processing_service.call_watch import CallWatch, LineFacts, WatchAct, WatchLimits
 from opendeep.audio_processing_service.g711 import Law
@@ -32,7 +32,7 @@ from opendeep.audio_processing_service.voice_session import VoiceSession
 from opendeep.common.campaign_plan import TaskBrief
 from opendeep.common.channels import call_commands
 from opendeep.common.data_models import CallBrief
-from opendeep.common.errors import DatabaseUnavailable, NotFound, ProviderFault
+from opendeep.common.errors import DatabaseUnavailable, ProviderFault
 from opendeep.common.redis_client import Subscription
 from opendeep.config.prompt_config import CALL_TOOLS, LINE_BROKE_NOTE, TIME_IS_UP_NOTE, realtime_instructions
 
@@ -41,8 +41,6 @@ log = structlog.get_logger(__name__)
 LINE_RATE_HZ: Final = 8_000
 FRAME_MS: Final = 20
 CHECK_MS: Final = 100
-LOAD_TRIES: Final = 10
-LOAD_RETRY_S: Final = 0.5
 MAX_LOSSES: Final = 1  # sessions in a row that may be lost and opened again
 MAX_TOOLS_AT_ONCE: Final = 8
 SILENCE: Final = silence_frame()
@@ -112,7 +110,7 @@ class AudioSocketHandler:
         """The whole call. Returns when everything is closed and written; a cancellation closes it as well."""
         async with self._services.bell.listen(call_commands(self.call_id)) as inbox:
             with structlog.contextvars.bound_contextvars(call_id=str(self.call_id)):
-                brief = await self._load()
+                brief = await load_brief(self._services.db, self._services.clock, self.call_id)
                 if brief is None:
                     return
                 call = brief.call
@@ -145,26 +143,6 @@ class AudioSocketHandler:
 
     # -- the life of the call
 
-    async def _load(self) -> CallBrief | None:
-        """The call's brief; None when there is no such live call or the database stays away."""
-        for _ in range(LOAD_TRIES):
-            try:
-                async with self._services.db.read() as work:
-                    brief = await work.calls.brief(self.call_id)
-            except NotFound:
-                log.warning("call.unknown")
-                return None
-            except DatabaseUnavailable as error:
-                log.warning("call.brief_delayed", error=str(error))
-                await self._services.clock.sleep(LOAD_RETRY_S)
-                continue
-            if not brief.call.live:
-                log.info("call.not_live", status=brief.call.status.value)
-                return None
-            return brief
-        log.error("call.brief_unreadable")
-        return None
-
     def _prepare(self, brief: CallBrief) -> None:
         services = self._services
         self._brief = brief
@@ -175,6 +153,8 @@ class AudioSocketHandler:
         )
         if services.recordings is not None:
             self._recorder = services.recordings.recorder(brief.call.user_id, self.call_id)
+            for _ in range(self._now_ms // FRAME_MS):
+                self._recorder.tick(None)  # the line came before the brief: keep the times aligned
 
     async def _hold(self, inbox: Subscription) -> None:
         writer = asyncio.create_task(self._rows.run(), name=f"call:{self.call_id}:rows")

@@ -1,15 +1,45 @@
-"""The rows of one live call: turns, timeline lines, usage. Decides their shape; `RowWriter` writes them.
+"""The rows of one live call: its brief is read here once; turns, timeline lines and usage are shaped for `RowWriter`.
 
 Before the call's row was read (`know`) there is nothing to attach a line to: such lines are dropped.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
+
+import structlog
 
 from opendeep.audio_processing_service.row_writer import RowWriter
 from opendeep.common.clock import Clock
-from opendeep.common.data_models import Call, FeedbackStatus, TranscriptTurn
+from opendeep.common.data_models import Call, CallBrief, FeedbackStatus, TranscriptTurn
+from opendeep.common.errors import DatabaseUnavailable, NotFound
+from opendeep.database.db_manager import DatabaseManager
+
+log = structlog.get_logger(__name__)
+
+LOAD_TRIES: Final = 10
+LOAD_RETRY_S: Final = 0.5
+
+
+async def load_brief(db: DatabaseManager, clock: Clock, call_id: UUID) -> CallBrief | None:
+    """Everything about the call; None when there is no such live call or the database stays away."""
+    for _ in range(LOAD_TRIES):
+        try:
+            async with db.read() as work:
+                brief = await work.calls.brief(call_id)
+        except NotFound:
+            log.warning("call.unknown")
+            return None
+        except DatabaseUnavailable as error:
+            log.warning("call.brief_delayed", error=str(error))
+            await clock.sleep(LOAD_RETRY_S)
+            continue
+        if not brief.call.live:
+            log.info("call.not_live", status=brief.call.status.value)
+            return None
+        return brief
+    log.error("call.brief_unreadable")
+    return None
 
 
 class CallRecords:
