@@ -4,7 +4,6 @@ Owns the decoder, its dictionary, the language models (cached by expectation and
 pocketsphinx holds the GIL, so never on the event loop's process.
 """
 
-import math
 import tempfile
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -16,7 +15,8 @@ from typing import Any
 import structlog
 
 from opendeep.offline.speech import corpus, pcm
-from opendeep.offline.speech.language_model import END, NgramCounts, WittenBell
+from opendeep.offline.speech.confidence import HeardWord, confidence_of
+from opendeep.offline.speech.language_model import BEGIN, END, ORDER, NgramCounts, WittenBell
 from opendeep.offline.speech.lexicon import Lexicon
 from opendeep.offline.speech.types import SpeechEngineMissing
 from opendeep.offline.speech.words import spoken
@@ -49,13 +49,6 @@ KEYWORDS = {
 }  # fmt: skip
 """Phrases and their thresholds (likelihood ratio against the phone loop), each tuned so that 99 other sentences through
 the telephone gave at most one false alarm: short phrases need a high one, long phrases a low one."""
-LONGEST_WORD_FRAMES = 50
-LONGEST_LETTER_FRAMES = 10
-"""A word of n letters longer than 500 + 100·n ms is noise, music or a hum that was given a word's name."""
-CONFIDENCE_MIDDLE = 0.6
-CONFIDENCE_SLOPE = 14.0
-"""Posterior to confidence, fitted on 309 sentences at telephone quality: word-exact ones had a median of 0.85 (lowest
-quarter below 0.75), sentences with over 40 % errors 0.53, foreign sentences 0.38 (highest twentieth above 0.58)."""
 KEYWORD_SEARCH = "keywords"
 
 
@@ -115,7 +108,7 @@ class UtteranceDecoder:
         hypothesis = self._decoder.hyp()
         if hypothesis is None or not hypothesis.hypstr:
             return "", 0.0
-        confidence = self._confidence()
+        confidence = self._confidence(search, hypothesis.hypstr)
         return (hypothesis.hypstr, confidence) if confidence > 0.0 else ("", 0.0)
 
     def _listen(self, search: str, sound: bytes) -> None:
@@ -124,18 +117,20 @@ class UtteranceDecoder:
         self._decoder.process_raw(sound, no_search=False, full_utt=True)
         self._decoder.end_utt()
 
-    def _confidence(self) -> float:
-        """Mean word posterior, words weighted by their length in frames; 0 for words too long to be speech."""
-        total = frames = 0.0
-        for segment in self._decoder.seg():
-            if segment.word.startswith(("<", "[")):
-                continue
-            length = segment.end_frame - segment.start_frame + 1
-            if length > LONGEST_WORD_FRAMES + LONGEST_LETTER_FRAMES * len(segment.word):
-                return 0.0
-            total += length * min(1.0, float(segment.prob))
-            frames += length
-        return calibrated(total / frames) if frames else 0.0
+    def _confidence(self, search: str, text: str) -> float:
+        words = [
+            HeardWord(segment.word, segment.end_frame - segment.start_frame + 1, float(segment.prob))
+            for segment in self._decoder.seg()
+            if not segment.word.startswith(("<", "["))
+        ]
+        return confidence_of(words, self._likelihood(search, text))
+
+    def _likelihood(self, search: str, text: str) -> float:
+        """Mean log10 probability per word, sentence end included; the model wants the latest word first."""
+        model, scale = self._decoder.get_lm(search), self._decoder.logmath
+        words = (BEGIN, *text.split(), END)
+        each = (model.prob(list(reversed(words[max(0, last - ORDER + 1) : last + 1]))) for last in range(1, len(words)))
+        return float(sum(scale.log_to_log10(value) for value in each)) / (len(words) - 1)
 
     def _spot(self, sound: bytes) -> tuple[str, ...]:
         self._listen(KEYWORD_SEARCH, sound)
@@ -211,8 +206,3 @@ def _topic_counts(topic: str) -> NgramCounts:
     for template in corpus.templates_of(topic):
         counts.add(template, corpus.repeats(template))
     return counts
-
-
-def calibrated(posterior: float) -> float:
-    """A mean word posterior as a confidence: 0.5 means it may as well be wrong."""
-    return 1.0 / (1.0 + math.exp(-CONFIDENCE_SLOPE * (posterior - CONFIDENCE_MIDDLE)))
