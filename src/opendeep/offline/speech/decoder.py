@@ -12,16 +12,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from opendeep.offline.speech import corpus, pcm
 from opendeep.offline.speech.confidence import HeardWord, confidence_of
 from opendeep.offline.speech.language_model import BEGIN, END, ORDER, NgramCounts, WittenBell
 from opendeep.offline.speech.lexicon import Lexicon
 from opendeep.offline.speech.types import SpeechEngineMissing
 from opendeep.offline.speech.words import spoken
-
-log = structlog.get_logger(__name__)
 
 MODEL_HZ = 16000
 PAD_S = 0.2
@@ -80,6 +76,7 @@ class UtteranceDecoder:
         self._searches: OrderedDict[tuple[str, tuple[str, ...]], str] = OrderedDict()
         self._made = 0
         self._unknown: set[str] = set()
+        self._told: set[str] = set()
         with tempfile.TemporaryDirectory(prefix="speech-") as folder:
             self._decoder = self._build(model, Path(folder))
         self._search_for("any", ())
@@ -94,6 +91,12 @@ class UtteranceDecoder:
     def prepare(self, expects: str, hints: tuple[str, ...]) -> None:
         """Build the language model before the utterance comes."""
         self._search_for(expects if expects in corpus.TOPICS_OF else "any", self._usable(hints))
+
+    def take_unknown(self) -> list[str]:
+        """Words of hints that could not be used because nobody knows how to say them; each is told once."""
+        new = sorted(self._unknown - self._told)
+        self._told.update(new)
+        return new
 
     def _prepare(self, samples: bytes, sample_rate: int) -> bytes:
         sound = pcm.from_s16(samples)
@@ -168,15 +171,12 @@ class UtteranceDecoder:
             self._decoder.add_word(entry, phones, False)
 
     def _usable(self, hints: tuple[str, ...]) -> tuple[str, ...]:
-        """Hints as spoken sentences; words without a pronunciation are left out and logged once."""
+        """Hints as spoken sentences; words without a pronunciation are left out (see `take_unknown`)."""
         return tuple(filter(None, (self._pronounceable(spoken(hint)) for hint in hints)))
 
     def _pronounceable(self, sentence: str) -> str:
         words = sentence.split()
-        unknown = {word for word in words if word not in self._lexicon} - self._unknown
-        if unknown:
-            self._unknown |= unknown
-            log.info("speech.words_without_pronunciation", words=sorted(unknown))
+        self._unknown.update(word for word in words if word not in self._lexicon)
         return " ".join(word for word in words if word in self._lexicon)
 
     def _base_counts(self, expects: str) -> NgramCounts:

@@ -116,10 +116,13 @@ class WorkerRecognizer:
             return None
         try:
             async with asyncio.timeout_at(job.deadline):
-                return await job.answer
+                answer = await job.answer
         except TimeoutError:
             log.warning("speech.recognition_late", timeout_s=timeout_s)
             return None
+        if answer is not None and answer.head["unknown"]:
+            log.info("speech.words_without_pronunciation", words=answer.head["unknown"])
+        return answer
 
 
 class _Slot:

@@ -4,12 +4,9 @@ Owns the loop and its exit: it ends with its parent (end of stdin), and with cod
 Run as `python -m opendeep.offline.speech.worker`. Messages: see `frames`.
 """
 
-import logging
 import os
 import sys
 from typing import BinaryIO
-
-import structlog
 
 from opendeep.offline.speech import frames
 from opendeep.offline.speech.decoder import UtteranceDecoder
@@ -29,10 +26,11 @@ def serve(decoder: UtteranceDecoder, source: BinaryIO, sink: BinaryIO) -> None:
         hints = tuple(asked["hints"])
         if asked["do"] == "prepare":
             decoder.prepare(asked["expects"], hints)
-            _send(sink, Message({"id": asked["id"]}))
+            _send(sink, Message({"id": asked["id"], "unknown": decoder.take_unknown()}))
             continue
         found = decoder.decode(message.body, asked["sample_rate"], asked["expects"], hints)
         answer = {"text": found.text, "confidence": found.confidence, "spotted": found.spotted}
+        answer["unknown"] = decoder.take_unknown()
         _send(sink, Message({"id": asked["id"], **answer}))
 
 
@@ -53,10 +51,6 @@ def main() -> int:
     """Keep stdout for frames: whatever a library prints goes to stderr."""
     sink = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
     os.nice(NICENESS)
     try:
         decoder = UtteranceDecoder()

@@ -6,7 +6,7 @@ Owns the subprocess and its pipes. Knows nothing of queues or of what is asked.
 import asyncio
 import contextlib
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 
 from opendeep.offline.speech import frames
 from opendeep.offline.speech.frames import FrameError, Message
@@ -28,10 +28,11 @@ class WorkerProcess:
     async def start(cls) -> "WorkerProcess":
         """Start and wait until it is ready. Raises `SpeechEngineMissing`, `SpeechEngineFault`.
 
-        It gets a session of its own: Ctrl-C in the terminal is for us, and it ends when its stdin closes.
+        It gets a session of its own: Ctrl-C in the terminal is for us, and it ends when its stdin closes. What it has
+        to say about its own death goes to our stderr.
         """
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", WORKER_MODULE, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
+            sys.executable, "-m", WORKER_MODULE, stdin=PIPE, stdout=PIPE, start_new_session=True
         )
         worker = cls(process)
         try:
