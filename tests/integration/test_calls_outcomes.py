@@ -153,17 +153,32 @@ async def test_the_voice_side_hears_expect_ringing_answered_ended(world: World) 
     await world.wait_for_ends()
 
 
-async def test_last_words_are_waited_for_but_not_for_ever(world: World) -> None:
-    """The analyser must not read before the voice side has saved; a voice side that died cannot hold the line."""
+async def test_the_voice_side_saves_before_the_analyser_reads(tmp_path: Path, switch: FakeSwitch) -> None:
+    limits = replace(LIMITS, attempt=replace(LIMITS.attempt, media_end_s=10.0))
+    async with calls_world(tmp_path, switch, limits=limits) as world:
+        (task_id,) = await world.start(NUMBER)
+        call_id = await world.wait_for_status(CallStatus.IN_PROGRESS)
+        async with world.bell.listen(channels.call_commands(call_id)) as voice:
+            await world.media(call_id, "media_started")
+            switch.callee_hangs_up(str(call_id))
+            await next_message(voice, "ended")
+        for _ in range(10):  # writers come in turn: an end that did not wait would be committed between these
+            async with world.db.transaction() as work:
+                await work.users.update_profile(world.user.id, {"last_words": "saved"})
+        assert (await world.task(task_id)).status == TaskStatus.CALL_IN_PROGRESS
+        await world.media(call_id, "media_ended", reason="closed")
+        await world.wait_for_ends()
+        assert (await world.only_call(task_id)).status == CallStatus.COMPLETED
+
+
+async def test_a_voice_side_that_died_cannot_hold_the_line(world: World) -> None:
     (task_id,) = await world.start(NUMBER)
     call_id = await world.wait_for_status(CallStatus.IN_PROGRESS)
-    async with world.bell.listen(channels.call_commands(call_id)) as voice:
-        await world.media(call_id, "media_started")
-        world.switch.callee_hangs_up(str(call_id))
-        await next_message(voice, "ended")
-    assert (await world.task(task_id)).status == TaskStatus.CALL_IN_PROGRESS
+    await world.media(call_id, "media_started")
+    world.switch.callee_hangs_up(str(call_id))
     await world.wait_for_ends()
     assert (await world.only_call(task_id)).status == CallStatus.COMPLETED
+    await world.wait_until_free()
 
 
 async def test_the_audio_ends_and_the_switch_keeps_the_channel(world: World) -> None:
