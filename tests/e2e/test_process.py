@@ -1,69 +1,13 @@
 """The real program as a process: it starts on nothing, drains and exits 0 on SIGTERM, exits 1 when a worker dies."""
 
 import asyncio
-import contextlib
-import json
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import pytest
 
-from opendeep.config.app_config import embedded_environment
-
-ROOT = Path(__file__).parents[2]
-READY_LINE = "OPENDEEP ready "
-START_DEADLINE_S = 90.0
-STOP_DEADLINE_S = 30.0
-
-
-@dataclass(slots=True)
-class Product:
-    """The running program: its process, its log and its address."""
-
-    process: asyncio.subprocess.Process
-    log: Path
-    url: str = ""
-
-    async def ready(self) -> None:
-        assert self.process.stdout is not None
-        async with asyncio.timeout(START_DEADLINE_S):
-            while line := (await self.process.stdout.readline()).decode():
-                if line.startswith(READY_LINE):
-                    self.url = line.removeprefix(READY_LINE).strip()
-                    return
-        pytest.fail(f"the program ended before it was ready:\n{self.log.read_text()[-3000:]}")
-
-    async def exit_code(self) -> int:
-        async with asyncio.timeout(STOP_DEADLINE_S):
-            return await self.process.wait()
-
-    def events(self) -> list[str]:
-        return [json.loads(line)["event"] for line in self.log.read_text().splitlines() if line.startswith("{")]
-
-
-@contextlib.asynccontextmanager
-async def product(directory: Path, **settings: str) -> AsyncIterator[Product]:
-    defaults = {"DATA_DIR": str(directory), "WEB_PORT": "0", "AUDIOSOCKET_PORT": "0", "LOG_FORMAT": "json"}
-    log = directory / "log"
-    with log.open("wb") as errors:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(ROOT / "main.py"),
-            env=embedded_environment(**(defaults | settings)),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=errors,
-        )
-        try:
-            yield Product(process, log)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+from tests.support.product import START_DEADLINE_S, product
 
 
 async def test_it_starts_on_nothing_and_drains_on_sigterm(tmp_path: Path) -> None:
@@ -72,8 +16,8 @@ async def test_it_starts_on_nothing_and_drains_on_sigterm(tmp_path: Path) -> Non
         async with httpx.AsyncClient(base_url=program.url, trust_env=False) as http:
             assert (await http.get("/healthz")).status_code == httpx.codes.OK
             async with asyncio.timeout(START_DEADLINE_S):
-                while (ready := await http.get("/readyz")).status_code != httpx.codes.OK:
-                    await asyncio.sleep(0.1)  # noqa: ASYNC110 (the readiness of another process has no bell)
+                while (ready := await http.get("/readyz")).status_code != httpx.codes.OK:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
             assert "database" in ready.text
             page = await http.get("/")
             assert "Guest" in page.text

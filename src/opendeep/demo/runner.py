@@ -37,6 +37,7 @@ class _Run:
     """What the demo learned while it went."""
 
     names: dict[str, str] = field(default_factory=dict)
+    spoken: dict[tuple[str, int], str] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
 
@@ -156,6 +157,9 @@ async def _show(page: PageClient, screen: Screen, run: _Run, event: dict[str, An
             screen.call(event["call"])
         case "transcript":
             turn = event["turn"]
+            if run.spoken.get((turn["call_id"], turn["turn"])) == turn["text"]:
+                return  # the same words with better times
+            run.spoken[turn["call_id"], turn["turn"]] = turn["text"]
             screen.words(run.names.get(event["task_id"], "?"), turn["speaker"], turn["text"])
         case "feedback" if event["feedback"]["status"] == "PENDING":
             question = event["feedback"]
