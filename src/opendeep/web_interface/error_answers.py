@@ -16,7 +16,9 @@ log = structlog.get_logger(__name__)
 
 SERVER_ERROR = 500
 MAX_NAMED_MISTAKES = 5
+NOT_JSON = ("MalformedJson", "The request is not valid JSON.")
 _WORDS_OF_STATUS = {
+    400: NOT_JSON,  # FastAPI's answer to bytes that it cannot even begin to read
     404: ("NotFound", "There is no such page."),
     405: ("MethodNotAllowed", "This address does not take this kind of request."),
 }
@@ -42,7 +44,7 @@ async def on_invalid_request(_: Request, error: RequestValidationError) -> Respo
     """400 for what is no JSON, 422 for JSON that does not fit; never echoes what was sent."""
     mistakes = error.errors()
     if any(mistake["type"] == "json_invalid" for mistake in mistakes):
-        return _answer(400, "MalformedJson", "The request is not valid JSON.")
+        return _answer(400, *NOT_JSON)
     return _answer(422, "InvalidRequest", _sentence(mistakes))
 
 

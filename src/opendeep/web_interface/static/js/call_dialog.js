@@ -1,7 +1,7 @@
 // One call: its recording, its transcript in two voices with the cited turns marked, its timeline.
 
 import { byId, fill, h } from "./dom.js";
-import { callState, clockTime, outcome, preciseTime } from "./labels.js";
+import { callState, clockTime, outcome, outcomeTone, preciseTime } from "./labels.js";
 import { pill, timeButton, turnLine } from "./parts.js";
 
 export class CallDialog {
@@ -49,7 +49,7 @@ export class CallDialog {
       h(
         "p",
         { class: "call-facts" },
-        pill(call.disposition ? outcome(call.disposition) : label, tone),
+        call.disposition ? pill(outcome(call.disposition), outcomeTone(call.disposition)) : pill(label, tone),
         h("span", { class: "number" }, call.phone_number),
         h("span", { class: "muted" }, clockTime(call.created_at)),
       ),

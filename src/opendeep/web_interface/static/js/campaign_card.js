@@ -1,7 +1,7 @@
 // The progress of one campaign in the chat: figures, one row for each task, live words, what happened.
 
 import { fill, freshId, h, setText } from "./dom.js";
-import { callState, campaignState, clockTime, isFinishedTask, isLiveCall, outcome, plural, preciseTime, taskState } from "./labels.js";
+import { callState, campaignState, clockTime, isFinishedTask, isLiveCall, outcome, outcomeTone, plural, preciseTime, taskState } from "./labels.js";
 import { ReportCard } from "./report_card.js";
 import { pill, turnLine } from "./parts.js";
 
@@ -91,14 +91,20 @@ export class CampaignCard {
     }
     for (const id of this._dirty) this._rows.get(id)?.draw();
     this._dirty.clear();
+    if (tasks.length > 0 && !this._revealed) {
+      this._revealed = true;
+      this._actions.reveal(this.node);
+    }
     const hidden = tasks.length - this._rows.size;
     this._more.hidden = hidden <= 0;
     setText(this._more, `Show more of ${hidden.toLocaleString()}`);
     this._drawControls(campaign);
     if (campaign.has_report && !this._report) {
-      this._report = new ReportCard(this.campaignId, this._actions);
+      const watched = this._drawnOnce; // it was finished while this page was open
+      this._report = new ReportCard(this.campaignId, this._actions, (node) => watched && this._actions.reveal(node));
       fill(this._reportPlace, this._report.node);
     }
+    this._drawnOnce = true;
   }
 
   _drawHead(campaign, tasks) {
@@ -209,7 +215,6 @@ class TaskRow {
     const events = this._world.eventsOf(this.id);
     fill(
       this._body,
-      task.summary && h("p", {}, task.summary),
       calls.map((call) => this._call(call)),
       events.length > 0 && h("h4", {}, "What happened"),
       events.length > 0 && h("ol", { class: "timeline" }, events.map(eventLine)),
@@ -228,7 +233,7 @@ class TaskRow {
         { class: "call-head" },
         h("strong", {}, `Call ${call.attempt_number}`),
         h("span", { class: "muted" }, clockTime(call.created_at)),
-        pill(call.disposition ? outcome(call.disposition) : label, tone),
+        call.disposition ? pill(outcome(call.disposition), outcomeTone(call.disposition)) : pill(label, tone),
         (call.answered_at || call.has_recording) &&
           h("button", { class: "quiet", type: "button", onclick: () => this._actions.openCall(call.id, []) }, "Open call"),
       ),

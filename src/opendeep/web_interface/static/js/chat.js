@@ -5,6 +5,9 @@ import { answersList, formCard, labelsOf } from "./forms.js";
 import { planCard } from "./plan_card.js";
 import { words } from "./labels.js";
 
+const MARGIN_PX = 16;
+const NEAR_END_PX = 120;
+
 export class Chat {
   /** `send({message, form_answers})` and `confirm(planId)` return promises. */
   constructor({ send, confirm }) {
@@ -60,7 +63,7 @@ export class Chat {
   }
 
   showCard(node) {
-    this._append("assistant wide", "OpenDeep", [node]);
+    this._append("assistant", "OpenDeep", [node]);
   }
 
   setThinking(on) {
@@ -80,7 +83,7 @@ export class Chat {
 
   scrollToEnd(force = false) {
     const { scrollHeight, scrollTop, clientHeight } = this._scroller;
-    if (force || scrollHeight - scrollTop - clientHeight < 240) this._scroller.scrollTop = scrollHeight;
+    if (force || scrollHeight - scrollTop - clientHeight < NEAR_END_PX) this._scroller.scrollTop = scrollHeight;
   }
 
   _form(form) {
@@ -102,10 +105,19 @@ export class Chat {
     return card.node;
   }
 
+  /** Scroll until all of a node is seen, or its beginning when it is taller than the window. */
+  reveal(node) {
+    const window = this._scroller.getBoundingClientRect();
+    const box = node.getBoundingClientRect();
+    const above = box.top - window.top - MARGIN_PX;
+    const below = box.bottom - window.bottom + MARGIN_PX;
+    this._scroller.scrollTop += above < 0 ? above : Math.min(above, Math.max(below, 0));
+  }
+
   _append(role, name, content) {
     const node = h("li", { class: `message ${role}` }, h("p", { class: "visually-hidden" }, `${name}:`), content);
     this._list.append(node);
-    this.scrollToEnd(true);
+    this.reveal(node);
     return node;
   }
 }

@@ -41,6 +41,15 @@ const DISPOSITION = {
   UNREACHABLE: "Unreachable",
   FAILED: "Failed",
 };
+const OUTCOME_TONES = {
+  ACHIEVED: "good",
+  OPTED_OUT: "bad",
+  FAILED: "bad",
+  UNREACHABLE: "bad",
+  WRONG_NUMBER: "bad",
+  DECLINED: "bad",
+  CALLBACK_REQUESTED: "warn",
+};
 const CAMPAIGN = {
   ACTIVE: ["Running", "live"],
   PAUSED: ["Paused", "warn"],
@@ -63,6 +72,7 @@ export const callState = (status) => CALL[status] ?? unknown(status);
 export const campaignState = (status) => CAMPAIGN[status] ?? unknown(status);
 export const outcome = (disposition) => (disposition ? DISPOSITION[disposition] ?? String(disposition) : "");
 export const voicemailPolicy = (policy) => VOICEMAIL[policy] ?? String(policy);
+export const outcomeTone = (disposition) => OUTCOME_TONES[disposition] ?? "calm";
 export const isLiveCall = (call) => LIVE_CALLS.has(call.status);
 export const isFinishedTask = (task) => FINISHED_TASKS.has(task.status);
 export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString()} ${count === 1 ? one : many}`;

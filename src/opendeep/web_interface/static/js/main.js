@@ -96,12 +96,18 @@ class Page {
         this.fail(problem);
       }
     });
-    byId("new-chat").addEventListener("click", () => {
+    byId("new-chat").addEventListener("click", async () => {
       this.remember(null);
       this.chat.clear();
       this.cards.clear();
       this.showEmpty();
       byId("message").focus();
+      try {
+        this.recent = (await api.campaigns()).campaigns;
+        this.showEmpty();
+      } catch (problem) {
+        this.fail(problem);
+      }
     });
   }
 
@@ -222,6 +228,7 @@ class Page {
       report: (id) => api.report(id),
       openCall: (callId, turns) => this.dialog.open(callId, turns),
       recordingUrl: api.recordingUrl,
+      reveal: (node) => this.chat.reveal(node),
     });
     this.cards.set(campaign.id, card);
     this.chat.showCard(card.node);

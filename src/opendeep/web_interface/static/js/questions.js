@@ -93,7 +93,7 @@ export class Questions {
     if (!question.expires_at) return;
     const end = Date.parse(question.expires_at);
     const total = Math.max(1, end - Date.parse(question.asked_at));
-    const remaining = Math.max(0, end - this._now());
+    const remaining = Math.min(total, Math.max(0, end - this._now()));
     bar.value = remaining / total;
     setText(left, remaining > 0 ? `${Math.ceil(remaining / 1000)} s left` : "Time is up");
   }

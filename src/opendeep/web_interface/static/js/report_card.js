@@ -5,9 +5,10 @@ import { clockTime, duration, outcome, plural, taskState, valueText, words } fro
 import { citation, pill } from "./parts.js";
 
 export class ReportCard {
-  constructor(campaignId, actions) {
+  constructor(campaignId, actions, onShown) {
     this._campaignId = campaignId;
     this._actions = actions;
+    this._onShown = onShown;
     const id = freshId("report");
     this._body = h("div", {}, h("p", { class: "muted" }, "The report is being fetched…"));
     this.node = h("section", { class: "report", "aria-labelledby": id }, h("h4", { id, class: "report-title" }, "Report"), this._body);
@@ -17,6 +18,7 @@ export class ReportCard {
   async _load() {
     try {
       this._draw(await this._actions.report(this._campaignId));
+      this._onShown(this.node);
     } catch (problem) {
       const again = h("button", { class: "secondary", type: "button", onclick: () => this._load() }, "Try again");
       fill(this._body, h("p", { class: "error", role: "alert" }, problem.message), again);
