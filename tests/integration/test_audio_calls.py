@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import wave
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import orjson
+import pytest
 import pytest_asyncio
 
 from opendeep.audio_processing_service.call_tools import ToolLimits
@@ -29,6 +31,10 @@ def speech(ms: int, hz: float = 440.0) -> bytes:
 async def voice() -> AsyncIterator[FakeRealtime]:
     async with fake_realtime() as fake:
         yield fake
+
+
+def _heard_more_than(line: FakeAsterisk, frames: int) -> bool:
+    return len(line.heard) > frames
 
 
 async def answered(world: MediaWorld, voice: FakeRealtime) -> tuple[FakeAsterisk, FakeSession]:
@@ -322,10 +328,9 @@ async def test_the_recording_has_each_side_on_its_channel(voice: FakeRealtime, t
     async with media_world(tmp_path, voice.url) as world:
         line, session = await answered(world, voice)
         await session.speak("r1", "Hello.", speech(1_500, 400))
-        for _ in range(60):
-            at = len(line.heard)
+        for number in range(60):
             line.speak(tone(900, 20))
-            await line.wait(lambda at=at: len(line.heard) > at)
+            await line.wait(partial(_heard_more_than, line, number))
         await line.wait(lambda: len(line.loud()) >= 75)
         await line.hang_up()
         await world.ended()
@@ -349,3 +354,24 @@ async def test_a_disk_that_fails_costs_only_the_recording(voice: FakeRealtime, t
         await world.ended()
         assert (await world.row()).recording_path is None
         assert len(await world.turns()) == 1
+
+
+# -- the loop that production runs on
+
+
+def test_the_same_on_uvloop(tmp_path: Path) -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def one_call() -> None:
+        async with fake_realtime() as voice, media_world(tmp_path, voice.url) as world:
+            line, session = await answered(world, voice)
+            said = speech(200)
+            await session.speak("r1", "Goodbye.", said, done=False)
+            await session.call_tool("r1", "c1", "end_call", {"reason": "completed"})
+            await session.end_response("r1")
+            assert (await world.ended())["reason"] == "completed"
+            await asyncio.wait_for(line.closed.wait(), 5)
+            assert b"".join(line.loud()) == mulaw_decode(said)
+            assert [turn.text for turn in await world.turns()] == ["Goodbye."]
+
+    uvloop.run(one_call())
