@@ -1,5 +1,6 @@
 """Whether a finding's citation holds. Pure: one whose turns or quote are not there is dropped, and the reason kept."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,6 +74,8 @@ def normal_value(question: Question, value: str) -> str | None:
     try:
         if question.type is QuestionType.NUMBER:
             number = float(text.replace(",", "."))
+            if not math.isfinite(number):
+                return None
             return str(int(number)) if number.is_integer() else str(number)
         if question.type is QuestionType.DATE:
             return date.fromisoformat(text[:10]).isoformat()

@@ -6,7 +6,7 @@ from typing import Final
 
 from opendeep.offline.script.words import vocabulary
 
-_NUMBER = r"\+?\(?\d[\d\s().\-/]{6,}\d"
+_NUMBER = r"(?:(?:\+|\b00)\d{1,3}[\s.\-/]?)?(?:\(\d{1,5}\)[\s.\-/]?)?\d[\d\s.\-/]{4,}\d"
 _EXTENSION = r"(?:(?<=extension )|(?<=ext\. )|(?<=at )|(?<=call )|(?<=[A-Za-z], )|(?<=[A-Za-z] ))[7]\d{3}\b(?![:\d])"
 NUMBER: Final = re.compile(rf"{_NUMBER}|{_EXTENSION}")
 _CAPITAL = r"[A-Z][\w'\u2019&.-]*"
@@ -84,7 +84,7 @@ def kind_of(name: str) -> str:
 
 def _name_before(text: str) -> tuple[str, str]:
     """The name that stands before a number, and the text before the name."""
-    trimmed = _TAIL.sub("", re.sub(r"\([^)\d]*\)", " ", text))
+    trimmed = _TAIL.sub("", re.sub(r"\([^)]*\)", " ", text))
     cuts = [found.end() for found in _SEPARATOR.finditer(trimmed)]
     start = cuts[-1] if cuts else 0
     name = re.sub(r"^(?:the|my|our)\b|^[\s\-\d.)]+", "", trimmed[start:].strip()).strip(" .,-")

@@ -70,7 +70,7 @@ def find_slot(text: str) -> Slot:
 def without_slot(text: str) -> str:
     """The text with its day and time taken out."""
     text = TIME.sub(" ", DAY.sub(" ", text, count=1), count=1)
-    return re.sub(r"\s+", " ", text).strip(" ,.;:")
+    return re.sub(r" (?:on|at|to|for|from|by)$", "", re.sub(r"\s+", " ", text).strip(" ,.;:"))
 
 
 def say_numbers(text: str) -> str:

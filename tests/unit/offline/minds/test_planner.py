@@ -1,0 +1,207 @@
+"""The offline planner: what it reads, asks, plans, and admits not to understand."""
+
+import re
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opendeep.common.campaign_plan import AssistantTurn
+from opendeep.offline.minds.contacts import read_contacts
+from opendeep.offline.minds.moments import Slot, find_slot, say_numbers
+from opendeep.offline.minds.planner import assistant_turn, lookups
+from opendeep.offline.minds.purposes import read_purpose
+
+PROFILE = {"role": "system", "content": '<situation>{"profile": {"full_name": "Maria Keller"}}</situation>'}
+ANNA = "Anna Meyer +1 202 555 0101"
+
+
+def user(text: str, **answers: str) -> dict[str, Any]:
+    block = f"<form_answers>{orjson.dumps(answers).decode()}</form_answers>" if answers else ""
+    return {"role": "user", "content": f"{text}\n{block}"}
+
+
+def conversation(*messages: dict[str, Any]) -> tuple[list[dict[str, Any]], AssistantTurn]:
+    """Answer each message in turn, as the chat does; the whole chat and the last answer."""
+    chat: list[dict[str, Any]] = [PROFILE]
+    for message in messages:
+        chat.append(message)
+        turn = assistant_turn(chat)
+        chat.append({"role": "assistant", "content": orjson.dumps(turn).decode()})
+    return chat, AssistantTurn.model_validate(turn)
+
+
+@pytest.mark.parametrize(
+    ("text", "contacts", "names"),
+    [
+        (f"Call {ANNA} and ask her", [("Anna Meyer", "+1 202 555 0101")], ()),
+        ("Call Anna Meyer at +1 202 555 0101", [("Anna Meyer", "+1 202 555 0101")], ()),
+        ("- Anna, +12025550101\n- Ben O'Hara: (202) 555-0102",
+         [("Anna", "+12025550101"), ("Ben O'Hara", "(202) 555-0102")], ()),
+        ("Dan Reed (+1 202 555 0105), Eve (flat 3) 202.555.0106",
+         [("Dan Reed", "+1 202 555 0105"), ("Eve", "202.555.0106")], ()),
+        ("call extension 7000 and say hi", [("Extension 7000", "7000")], ()),
+        ("Call Harbour Dental Practice and confirm it", [], ("Harbour Dental Practice",)),
+        ("Call these: Anna +1 202 555 0101 and Harbour Facilities (look it up)",
+         [("Anna", "+1 202 555 0101")], ("Harbour Facilities",)),
+        ("Call me tomorrow at 10 on Tuesday", [], ()),
+    ],
+)  # fmt: skip
+def test_contacts_are_read(text: str, contacts: list[tuple[str, str]], names: tuple[str, ...]) -> None:
+    reading = read_contacts(text)
+    assert [(contact.name, contact.number) for contact in reading.contacts] == contacts
+    assert reading.names == names
+
+
+@pytest.mark.parametrize(
+    ("text", "opening", "asks"),
+    [
+        ("book the yearly boiler inspection on Tuesday at ten", "I am calling to book the yearly boiler inspection.",
+         ["Does Tuesday at ten work for you?"]),
+        ("confirm my appointment on Monday at 9:30",
+         "I am calling to confirm the appointment on Monday at nine thirty.",
+         ["Can you confirm the appointment on Monday at nine thirty?"]),
+        ("ask if she has a table for two on Friday at 7 pm", "I am calling with a short question.",
+         ["Could you tell me if you have a table for two on Friday at seven in the afternoon?"]),
+        ("remind them that the rent is due tomorrow", "I am calling to remind you that the rent is due tomorrow.",
+         ["Is that all right with you?"]),
+        ("invite them to the summer party on Friday at six",
+         "I am calling to invite you to the summer party on Friday at six.",
+         ["Will you come?"]),
+        ("move my appointment to Thursday at nine", "I am calling to move the appointment.",
+         ["Does Thursday at nine work for you?"]),
+        ("ask: How many people live with you? Do you prefer tea, coffee or water?", "I have some short questions.",
+         ["How many people live with you?", "Do you prefer tea, coffee or water?"]),
+    ],
+)  # fmt: skip
+def test_purposes_become_sentences_to_speak(text: str, opening: str, asks: list[str]) -> None:
+    purpose = read_purpose(text)
+    assert purpose is not None
+    assert purpose.opening() == opening
+    assert [question["ask"] for question in purpose.asked()] == asks
+
+
+@pytest.mark.parametrize(
+    ("text", "slot"),
+    [
+        ("on Tuesday at ten", Slot("Tuesday", "ten")),
+        ("tomorrow between nine and twelve", Slot("tomorrow", "between nine and twelve")),
+        ("on the 3rd of December at 14:30", Slot("the 3rd of December", "14:30")),
+        ("at 20 people", Slot("", "")),
+        ("next Friday in the morning", Slot("next Friday", "in the morning")),
+    ],
+)
+def test_slots_are_found(text: str, slot: Slot) -> None:
+    assert find_slot(text) == slot
+
+
+def test_numbers_are_said_in_words() -> None:
+    assert say_numbers("9") == "nine"
+    assert say_numbers("14:30") == "two thirty in the afternoon"
+    assert say_numbers("10 am") == "ten in the morning"
+
+
+def test_a_business_without_a_number_is_looked_up_once() -> None:
+    chat = [PROFILE, user("Call Harbour Facilities and book an inspection on Tuesday at ten")]
+    assert lookups(chat) == [{"name": "Harbour Facilities"}]
+    call = {"id": "a", "type": "function", "function": {"name": "get_authoritative_business_info",
+            "arguments": '{"name": "Harbour Facilities"}'}}  # fmt: skip
+    chat += [{"role": "assistant", "content": "", "tool_calls": [call]},
+             {"role": "tool", "tool_call_id": "a", "content": '{"status": "not_found", "matches": []}'}]  # fmt: skip
+    assert lookups(chat) == []
+    form = assistant_turn(chat)["form"]
+    assert "number_1" in [entry["name"] for entry in form["fields"]]
+
+
+def test_everything_missing_is_asked_in_one_form_and_never_again() -> None:
+    _, first = conversation(user("hello there"))
+    assert first.form is not None
+    assert {"contacts", "purpose", "call_window"} <= {entry.name for entry in first.form.fields}
+    _, second = conversation(user("hello there"), user("I do not know"))
+    assert second.form is None
+    assert second.campaign_plan is None
+    assert "offline planner" in second.message
+
+
+def test_the_answers_of_the_form_reach_the_plan() -> None:
+    answers = {
+        "call_window": "9:00-17:00 on weekdays", "on_behalf_of": "Acme", "voicemail": "hang up and try later",
+        "max_attempts": "2", "retry_minutes": "0.05", "may_say": "It takes long. Water stays on",
+    }  # fmt: skip
+    _, turn = conversation(user(f"Book an inspection on Tuesday at ten for {ANNA}"), user("", **answers))
+    plan = turn.campaign_plan
+    assert plan is not None
+    assert plan.calling_window.weekdays == [1, 2, 3, 4, 5]
+    assert plan.calling_window.end.hour == 17
+    assert (plan.on_behalf_of, plan.voicemail.policy.value) == ("Acme", "retry_later")
+    assert (plan.max_attempts, plan.retry_minutes) == (2, 0.05)
+    assert plan.may_say == ["It takes long.", "Water stays on."]
+    assert "Acme" in plan.disclosure
+
+
+@pytest.mark.parametrize(
+    ("words", "check"),
+    [
+        ("make it Thursday", r"Thursday at ten"),
+        ("make it Thursday at eleven", r"Thursday at eleven"),
+        ("rather tomorrow at 9:30", r"tomorrow at nine thirty"),
+        ("change it to between nine and twelve", r"Tuesday between nine and twelve"),
+    ],
+)
+def test_a_plan_is_corrected_by_words(words: str, check: str) -> None:
+    start = (user(f"Book an inspection on Tuesday at ten for {ANNA}"), user("", call_window="any time"))
+    _, turn = conversation(*start, user(words))
+    assert turn.campaign_plan is not None
+    assert re.search(check, turn.campaign_plan.questions[0].ask)
+
+
+def test_people_are_added_and_removed_by_words() -> None:
+    start = (user(f"Book an inspection on Tuesday at ten for {ANNA}"), user("", call_window="any time"))
+    _, more = conversation(*start, user("add Ben Ortiz, +1 202 555 0102"))
+    assert more.campaign_plan is not None
+    assert [task.contact_name for task in more.campaign_plan.tasks] == ["Anna Meyer", "Ben Ortiz"]
+    _, fewer = conversation(*start, user("add Ben Ortiz, +1 202 555 0102"), user("leave out Anna"))
+    assert fewer.campaign_plan is not None
+    assert [task.contact_name for task in fewer.campaign_plan.tasks] == ["Ben Ortiz"]
+    assert fewer.campaign_plan.questions[0].ask == "Does Tuesday at ten work for you?"
+
+
+def test_wishes_may_be_said_instead_of_filled_in() -> None:
+    start = (user(f"Book an inspection on Tuesday at ten for {ANNA}"), user("", call_window="9:00-20:00"))
+    _, turn = conversation(*start, user("call at any time, no voicemail, two attempts"))
+    assert turn.campaign_plan is not None
+    assert turn.campaign_plan.calling_window.any_time
+    assert turn.campaign_plan.voicemail.policy.value == "hang_up"
+    assert turn.campaign_plan.max_attempts == 2
+
+
+_WORDS = [
+    "call",
+    "book",
+    "Anna",
+    "+12025550101",
+    "7000",
+    "on",
+    "Tuesday",
+    "at",
+    "ten",
+    "make",
+    "it",
+    "Thursday",
+    "without",
+    "and",
+    ":",
+    ",",
+    "?",
+    "confirm",
+    "9:30",
+    "any",
+    "time",
+]
+
+
+@given(st.lists(st.lists(st.sampled_from(_WORDS), max_size=12).map(" ".join) | st.text(max_size=60), max_size=4))
+def test_whatever_is_typed_the_answer_fits_the_schema(texts: list[str]) -> None:
+    conversation(*[user(text) for text in ["start", *texts]])

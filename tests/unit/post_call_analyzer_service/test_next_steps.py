@@ -1,0 +1,109 @@
+"""From outcome to next state: the table, and what holds for every outcome."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opendeep.common.campaign_plan import TaskBrief, VoicemailPolicy, brief_for
+from opendeep.common.data_models import CallStatus, Disposition, TaskStatus
+from opendeep.common.task_states import check_transition
+from opendeep.post_call_analyzer_service.next_steps import Decision, Outcome, claimed_disposition, decide
+from tests.support.database import sample_plan
+
+NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
+D = Disposition
+
+
+def brief(policy: VoicemailPolicy = VoicemailPolicy.LEAVE_MESSAGE) -> TaskBrief:
+    plan = sample_plan(["+12025550101"])
+    found = brief_for(plan, plan.tasks[0])
+    return found.model_copy(update={"voicemail": found.voicemail.model_copy(update={"policy": policy})})
+
+
+def outcome(disposition: Disposition, attempts: int = 1, status: CallStatus = CallStatus.COMPLETED) -> Outcome:
+    return Outcome(disposition, status, attempts, 3)
+
+
+def step(found: Outcome, jitter: float = 0.0) -> Decision:
+    return decide(found, brief(), "Anna", NOW, jitter)
+
+
+@pytest.mark.parametrize(
+    ("disposition", "first", "last"),
+    [
+        (D.ACHIEVED, TaskStatus.COMPLETED, TaskStatus.COMPLETED),
+        (D.DECLINED, TaskStatus.COMPLETED, TaskStatus.COMPLETED),
+        (D.OPTED_OUT, TaskStatus.FAILED, TaskStatus.FAILED),
+        (D.WRONG_NUMBER, TaskStatus.FAILED, TaskStatus.FAILED),
+        (D.CALLBACK_REQUESTED, TaskStatus.SCHEDULED, TaskStatus.NEEDS_USER),
+        (D.VOICEMAIL_LEFT, TaskStatus.SCHEDULED, TaskStatus.COMPLETED),
+        (D.VOICEMAIL, TaskStatus.SCHEDULED, TaskStatus.FAILED),
+        (D.INCONCLUSIVE, TaskStatus.SCHEDULED, TaskStatus.FAILED),
+        (D.NO_ANSWER, TaskStatus.SCHEDULED, TaskStatus.FAILED),
+        (D.BUSY, TaskStatus.SCHEDULED, TaskStatus.FAILED),
+        (D.REJECTED, TaskStatus.SCHEDULED, TaskStatus.FAILED),
+        (D.UNREACHABLE, TaskStatus.SCHEDULED, TaskStatus.FAILED),
+        (D.FAILED, TaskStatus.SCHEDULED, TaskStatus.FAILED),
+    ],
+)
+def test_each_disposition_has_its_next_state(disposition: Disposition, first: TaskStatus, last: TaskStatus) -> None:
+    assert step(outcome(disposition, attempts=1)).status is first
+    assert step(outcome(disposition, attempts=3)).status is last
+
+
+def test_the_wait_doubles_and_a_busy_line_waits_less() -> None:
+    waits = [step(outcome(D.NO_ANSWER, attempts)).next_attempt_at for attempts in (1, 2)]
+    assert waits == [NOW + timedelta(minutes=30), NOW + timedelta(minutes=60)]
+    assert step(outcome(D.BUSY)).next_attempt_at == NOW + timedelta(minutes=7.5)
+    assert step(outcome(D.NO_ANSWER), jitter=1.0).next_attempt_at == NOW + timedelta(minutes=33)
+
+
+def test_a_number_that_does_not_exist_is_not_tried_again() -> None:
+    assert step(outcome(D.UNREACHABLE, status=CallStatus.UNALLOCATED)).status is TaskStatus.FAILED
+
+
+@given(
+    st.sampled_from(D), st.sampled_from(CallStatus), st.integers(0, 30), st.integers(1, 20), st.floats(-1, 1),
+    st.sampled_from(["complete", "retry", "callback", "needs_user", "fail"]), st.sampled_from([None, "Well?"]),
+)  # fmt: skip
+def test_whatever_is_proposed_the_budget_and_the_state_table_hold(
+    disposition: Disposition,
+    status: CallStatus,
+    attempts: int,
+    budget: int,
+    jitter: float,
+    proposed: str,
+    question: str | None,
+) -> None:
+    found = Outcome(disposition, status, attempts, budget, proposed, None, question)
+    decision = decide(found, brief(), "Anna", NOW, jitter)
+    check_transition(TaskStatus.PENDING_ANALYSIS, decision.status)
+    assert decision.reason
+    if decision.status is TaskStatus.SCHEDULED:
+        assert attempts < budget
+        assert decision.next_attempt_at is not None
+        assert decision.next_attempt_at > NOW
+    if decision.status is TaskStatus.NEEDS_USER:
+        assert decision.question
+    if disposition is D.OPTED_OUT:
+        assert decision.status is TaskStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    ("judged", "answered", "left", "policy", "claimed"),
+    [
+        (D.ACHIEVED, True, False, VoicemailPolicy.LEAVE_MESSAGE, D.ACHIEVED),
+        (D.ACHIEVED, False, False, VoicemailPolicy.LEAVE_MESSAGE, D.INCONCLUSIVE),
+        (D.INCONCLUSIVE, True, False, VoicemailPolicy.LEAVE_MESSAGE, D.ACHIEVED),
+        (D.VOICEMAIL_LEFT, False, True, VoicemailPolicy.LEAVE_MESSAGE, D.VOICEMAIL_LEFT),
+        (D.VOICEMAIL_LEFT, False, False, VoicemailPolicy.LEAVE_MESSAGE, D.VOICEMAIL),
+        (D.VOICEMAIL_LEFT, False, True, VoicemailPolicy.HANG_UP, D.VOICEMAIL),
+    ],
+)
+def test_only_what_is_proved_is_claimed(
+    judged: Disposition, answered: bool, left: bool, policy: VoicemailPolicy, claimed: Disposition
+) -> None:
+    found = claimed_disposition(judged, brief(policy), required_answered=answered, refused=False, message_left=left)
+    assert found is claimed
