@@ -1,7 +1,8 @@
 """The real engines at telephone quality: synthesised speech through 300-3400 Hz and µ-law, and what is understood.
 
-The sentences are not copied from the shipped ones. The minimum counts are below what was measured (see the comment of
-each table), so that they fail when something breaks and not when a noise generator is unlucky.
+The sentences are of the domain that the shipped ones cover, most of them not word for word. Minimum counts are below
+what was measured with flite rms (all intents right, 9 of 10 times, 7 of 8 of the assistant's sentences), so that they
+fail when something breaks and not when a noise generator is unlucky.
 """
 
 import asyncio
