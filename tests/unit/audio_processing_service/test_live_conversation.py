@@ -1,0 +1,200 @@
+"""What the conversation does when the events come in awkward orders, late, or not at all."""
+
+from base64 import b64encode
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from opendeep.audio_processing_service.call_tools import ToolRequest
+from opendeep.audio_processing_service.live_conversation import STALL_MS, ConversationPorts, LiveConversation
+from opendeep.audio_processing_service.openai_realtime_client import SessionEnd
+from opendeep.audio_processing_service.playout import Playout
+from opendeep.audio_processing_service.transcript_book import TranscriptBook
+from opendeep.audio_processing_service.usage import UsageSum
+from opendeep.common.data_models import TranscriptTurn
+
+
+class Call:
+    """The conversation with a hand-moved time and everything it sends."""
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+        self.sent: list[dict[str, Any]] = []
+        self.tools: list[ToolRequest] = []
+        self.lost: list[SessionEnd] = []
+        self.turns: dict[int, TranscriptTurn] = {}
+        self.playout = Playout()
+        ports = ConversationPorts(
+            send=self.sent.append,
+            start_tool=self.tools.append,
+            lost=self.lost.append,
+            callee_spoke=lambda: None,
+            text_arrived=lambda: None,
+            now_ms=lambda: self.now_ms,
+        )
+        book = TranscriptBook(uuid4(), lambda turn: self.turns.update({turn.turn: turn}))
+        self.talk = LiveConversation(ports, self.playout, book, UsageSum("m", "t"))
+        self.talk.begin_session(0)
+
+    def get(self, kind: str, **fields: Any) -> None:
+        self.talk.receive({"type": kind, **fields})
+
+    def audio(self, response: str, ms: int, item: str = "i1") -> None:
+        delta = b64encode(b"\x01" * 8 * ms).decode()
+        self.get("response.output_audio.delta", response_id=response, item_id=item, content_index=0, delta=delta)
+
+    def created(self, response: str) -> None:
+        self.get("response.created", response={"id": response})
+
+    def done(self, response: str, status: str = "completed", **more: Any) -> None:
+        self.get("response.done", response={"id": response, "status": status, "output": [], **more})
+
+    def play(self, ms: int) -> None:
+        for _ in range(ms // 20):
+            self.playout.next_frame()
+            self.now_ms += 20
+            for event in self.playout.events:
+                self.talk.played(event)
+            self.playout.events.clear()
+
+    def pass_time(self, ms: int) -> None:
+        for _ in range(ms // 100):
+            self.now_ms += 100
+            self.talk.check()
+
+    def kinds(self) -> list[str]:
+        return [event["type"] for event in self.sent]
+
+
+@pytest.fixture
+def call() -> Call:
+    return Call()
+
+
+def test_a_provider_that_owes_an_answer_and_is_silent_is_lost(call: Call) -> None:
+    call.talk.request_response()
+    call.pass_time(STALL_MS)
+    assert call.lost == []
+    call.pass_time(100)
+    assert [end.fatal for end in call.lost] == [False]
+    call.pass_time(2 * STALL_MS)
+    assert len(call.lost) == 1
+
+
+def test_a_response_that_stops_in_the_middle_is_lost_once_it_was_played(call: Call) -> None:
+    call.created("r1")
+    call.audio("r1", 10_000)
+    call.play(9_000)
+    call.talk.check()
+    assert call.lost == []
+    call.play(1_000)
+    call.talk.check()
+    assert len(call.lost) == 1
+
+
+def test_silence_that_nobody_owes_is_no_stall(call: Call) -> None:
+    call.created("r1")
+    call.done("r1")
+    call.pass_time(60_000)
+    assert call.lost == []
+
+
+def test_one_response_at_a_time(call: Call) -> None:
+    call.talk.request_response()
+    call.talk.request_response()
+    assert call.kinds() == ["response.create"]
+    call.created("r1")
+    call.done("r1")
+    assert call.kinds() == ["response.create"] * 2
+    call.created("r2")
+    call.done("r2")
+    assert call.kinds() == ["response.create"] * 2
+
+
+def test_the_end_of_speech_answers_by_itself(call: Call) -> None:
+    call.get("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
+    call.talk.answer_tool(ToolRequest("c1", "t", "{}"), {"status": "ok"}, respond=True)
+    assert call.kinds() == ["conversation.item.create"]
+    call.get("input_audio_buffer.speech_stopped", item_id="u1", audio_end_ms=500)
+    call.pass_time(1_000)
+    assert call.kinds() == ["conversation.item.create"]
+
+
+@pytest.mark.parametrize("created_first", [True, False])
+def test_the_server_answered_first_ours_follows(call: Call, created_first: bool) -> None:
+    call.talk.request_response()
+    call.created("of the server")
+    if not created_first:
+        call.done("of the server")
+    call.get("error", error={"code": "conversation_already_has_active_response"})
+    if created_first:
+        call.done("of the server")
+    call.pass_time(1_000)
+    assert call.kinds() == ["response.create"] * 2
+
+
+def test_a_cut_of_several_items_truncates_the_heard_one_and_deletes_the_rest(call: Call) -> None:
+    call.created("r1")
+    call.audio("r1", 1_000, "i1")
+    call.audio("r1", 1_000, "i2")
+    call.play(400)
+    call.get("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=300)
+    assert [(event["type"], event["item_id"], event.get("audio_end_ms")) for event in call.sent] == [
+        ("conversation.item.truncate", "i1", 400),
+        ("conversation.item.delete", "i2", None),
+    ]
+    call.audio("r1", 200, "i2")
+    assert call.playout.idle
+
+
+def test_the_cancelled_response_may_be_done_before_the_speech_is_announced(call: Call) -> None:
+    call.created("r1")
+    call.audio("r1", 1_000)
+    call.play(200)
+    call.done("r1", "cancelled", status_details={"type": "cancelled", "reason": "turn_detected"})
+    call.get("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=100)
+    assert call.kinds() == ["conversation.item.truncate"]
+    assert call.playout.idle
+
+
+def test_the_farewell_is_neither_cut_nor_followed(call: Call) -> None:
+    call.created("r1")
+    call.audio("r1", 1_000)
+    call.talk.close()
+    call.get("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=100)
+    call.get("input_audio_buffer.speech_stopped", item_id="u1", audio_end_ms=200)
+    call.audio("r1", 500)
+    call.created("r2")
+    call.audio("r2", 500, "i2")
+    call.talk.request_response()
+    assert call.sent == []
+    assert call.playout.queued_ms == 1_500
+
+
+def test_times_of_the_callee_count_from_the_answer_and_are_never_in_the_future(call: Call) -> None:
+    call.now_ms = 10_000
+    call.talk.begin_session(8_000)
+    call.get("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=500)
+    call.get("input_audio_buffer.speech_stopped", item_id="u1", audio_end_ms=99_000)
+    call.get("conversation.item.input_audio_transcription.completed", item_id="u1", transcript="Yes.")
+    [turn] = call.turns.values()
+    assert (turn.started_ms, turn.ended_ms) == (8_500, 10_000)
+
+
+def test_speech_that_never_stops_is_forgotten(call: Call) -> None:
+    call.get("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
+    call.pass_time(120_000)
+    assert call.talk.speaking
+    call.pass_time(200)
+    assert not call.talk.speaking
+
+
+def test_a_tool_runs_once_and_only_when_it_was_really_called(call: Call) -> None:
+    item = {"type": "function_call", "call_id": "c1", "name": "end_call", "arguments": "{}"}
+    call.get("response.function_call_arguments.done", call_id="c1", name="end_call", arguments="{}")
+    call.get("response.output_item.done", item={**item, "status": "incomplete"})
+    assert call.tools == []
+    call.get("response.output_item.done", item={**item, "status": "completed"})
+    call.get("response.output_item.done", item={**item, "status": "completed"})
+    assert call.tools == [ToolRequest("c1", "end_call", "{}")]
