@@ -63,4 +63,3 @@ async def _switch(config: AppConfig, stack: contextlib.AsyncExitStack) -> AppCon
     return config.model_copy(
         update={"asterisk_ami_host": host, "asterisk_ami_port": port, "asterisk_ami_secret": SecretStr(secret)}
     )
-

@@ -14,7 +14,7 @@ from tests.support.asterisk import RealAsterisk
 from tests.support.callees import Callees
 from tests.support.product import UserAtPage, product, user_at_page
 from tests.support.sip_callee import RecordingCallee
-from tests.support.sound import find_sound
+from tests.support.sound import find_sound, rms_dbfs
 
 pytestmark = pytest.mark.asterisk
 
@@ -24,6 +24,9 @@ QUESTION = "Does Tuesday at ten work for you?"
 DISCLOSURE = "This is an AI assistant calling on behalf of Maria Keller."
 MATCH = 0.5  # correlation of a known sentence with what a µ-law line delivers of it
 DEADLINE_S = 60.0
+PAUSE_MS = 700
+BYTES_PER_MS = 16
+SILENCE_DBFS = -60.0
 
 
 @pytest_asyncio.fixture
@@ -54,6 +57,13 @@ async def nobody_on_a_line(user: UserAtPage) -> None:
             await asyncio.sleep(0.05)
 
 
+async def finished_speaking(phone: RecordingCallee) -> None:
+    """Until the phone has heard `PAUSE_MS` of silence: a polite callee does not interrupt."""
+    async with asyncio.timeout(DEADLINE_S):
+        while rms_dbfs(phone.received()[-PAUSE_MS * BYTES_PER_MS :]) > SILENCE_DBFS:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
 async def ended(phone: RecordingCallee) -> None:
     async with asyncio.timeout(DEADLINE_S):
         await phone.ended.wait()
@@ -66,10 +76,11 @@ async def test_extension_7000_rings_talks_and_books(user: UserAtPage, callees: C
     await user.until_said("ai", "Hello")
     phone.play(await speech.synthesizer.synthesize("hello good morning how can i help you"))
     await user.until_said("ai", QUESTION)
+    await finished_speaking(phone)
     phone.play(await speech.synthesizer.synthesize("yes tuesday at ten works for me"))
     task = await user.until_task("COMPLETED", disposition="ACHIEVED", attempts=1)
     await ended(phone)
-    assert phone.ended_by == "caller"  # we said goodbye and hung up
+    assert phone.ended_by == "BYE"  # we said goodbye and hung up
 
     known = await speech.synthesizer.synthesize(DISCLOSURE)
     found = find_sound(known, phone.received())
@@ -91,6 +102,7 @@ async def test_keys_reach_a_menu_behind_a_trunk(user: UserAtPage, callees: Calle
     assert await phone.wait_for_digits(1, DEADLINE_S) == "2"
     phone.play(await speech.synthesizer.synthesize("hello this is facilities how can i help you"))
     await user.until_said("ai", QUESTION)
+    await finished_speaking(phone)
     phone.play(await speech.synthesizer.synthesize("yes tuesday at ten works for me"))
     await user.until_task("COMPLETED", disposition="ACHIEVED")
     await nobody_on_a_line(user)

@@ -140,7 +140,7 @@ class AppConfig(BaseSettings):
         if len(self.opendeep_roles) == 0:
             raise ValueError("OPENDEEP_ROLES must name at least one of: " + ", ".join(Role))
         if Role.SCHEDULER in self.opendeep_roles and Role.VOICE not in self.opendeep_roles:
-            raise ValueError("OPENDEEP_ROLES: scheduler fills the lines of its own process, so it needs voice beside it")
+            raise ValueError("OPENDEEP_ROLES: scheduler fills the lines of its own process; add voice")
         return self
 
     @property
