@@ -1,13 +1,18 @@
 """The chat through the real loop: assistant, text client, tools and the offline minds over HTTP, SQLite."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from opendeep.common.campaign_plan import CampaignPlan
-from opendeep.common.errors import NotFound, UserMistake
+from opendeep.common.errors import Conflict, NotFound, UserMistake
 from opendeep.llm_integrations.google_gemini_client import GoogleGeminiClient
 from opendeep.llm_integrations.google_places_client import GooglePlacesClient
 from opendeep.llm_integrations.openai_form_client import OpenAIFormClient
@@ -15,7 +20,7 @@ from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.ui_assistant_svc import AssistantSettings, UIAssistantService
 from opendeep.tools.information_retriever_svc import InformationRetrieverService
 from tests.support.database import World, add_user, make_world, sqlite_url
-from tests.support.minds import offline_minds
+from tests.support.minds import Answer, ScriptedProvider, completion, offline_minds, tool_call
 
 TIMEOUT_MS = 10_000
 DEMO = (
@@ -152,3 +157,94 @@ async def test_a_provider_that_is_away_costs_nothing_but_the_answer(world: World
         kept = [(m.role, m.content) for m in await work.chats.messages(user.id, reply.chat_id)]
     assert kept[0] == ("user", DEMO)
     assert kept[1][0] == "assistant"
+
+
+# -- a provider that plays a model
+
+
+PLAN = {
+    "objective": "Confirm the appointment.",
+    "tasks": [
+        {"contact_name": "Anna", "phone_number": "(202) 555-0101"},
+        {"contact_name": "Me", "phone_number": "7000"},
+    ],
+}
+
+
+@asynccontextmanager
+async def scripted(world: World, *answers: Answer) -> AsyncIterator[tuple[UIAssistantService, ScriptedProvider]]:
+    """The assistant with a text provider that plays `answers`, and the sample directory for its tools."""
+    provider = ScriptedProvider(list(answers))
+    async with provider.serving() as url, offline_minds() as samples:
+        llm = OpenAIFormClient("key", url, "model", TIMEOUT_MS)
+        places, gemini = (
+            GooglePlacesClient(None, samples, TIMEOUT_MS),
+            GoogleGeminiClient(None, samples, "m", TIMEOUT_MS),
+        )
+        settings = AssistantSettings("US", ("7000",), "America/New_York")
+        retriever = InformationRetrieverService(places, gemini)
+        yield UIAssistantService(world.db, llm, retriever, settings, world.clock), provider
+        for client in (llm, places, gemini):
+            await client.close()
+
+
+def turn(**changes: object) -> Response:
+    return completion(orjson.dumps({"message": "Here.", "form": None, "campaign_plan": None} | changes).decode())
+
+
+async def test_a_models_plan_is_completed_and_its_numbers_normalised(world: World) -> None:
+    user = await add_user(world.db)
+    async with scripted(world, turn(campaign_plan=PLAN)) as (assistant, provider):
+        reply = await assistant.chat(user.id, None, "Confirm with Anna", None)
+    assert reply.plan_valid
+    assert reply.plan is not None
+    assert [task["phone_number"] for task in reply.plan["tasks"]] == ["+12025550101", "7000"]
+    assert reply.plan["on_behalf_of"] == "Maria Keller"
+    assert reply.plan["disclosure"] == "This is an AI assistant calling on behalf of Maria Keller."
+    assert "AI assistant" in reply.plan["voicemail"]["message"]
+    system = provider.requests[0]["messages"][0]["content"]
+    assert "Maria Keller" in system
+    assert "2026-03-02T10:00-05:00" in system  # the user's own time
+
+
+async def test_a_plan_that_is_not_complete_cannot_be_confirmed(world: World) -> None:
+    user = await add_user(world.db)
+    bad = PLAN | {"tasks": [{"contact_name": "Anna", "phone_number": "call her"}]}
+    async with scripted(world, turn(campaign_plan=bad)) as (assistant, _):
+        reply = await assistant.chat(user.id, None, "Call Anna", None)
+    assert not reply.plan_valid
+    assert any("not a telephone number" in problem for problem in reply.problems)
+
+
+async def test_look_ups_and_the_newest_plan_are_shown_to_the_model_again(world: World) -> None:
+    user = await add_user(world.db)
+    lookup = tool_call("call_1", "get_authoritative_business_info", '{"name": "Harbour Facilities"}')
+    answers = (completion(None, calls=[lookup], finish="tool_calls"), turn(campaign_plan=PLAN), turn())
+    async with scripted(world, *answers) as (assistant, provider):
+        first = await assistant.chat(user.id, None, "Call Harbour Facilities", None)
+        await assistant.chat(user.id, first.chat_id, "make it Thursday", {"a": "b"})
+    told = provider.requests[2]["messages"]
+    assert [message["role"] for message in told] == ["system", "user", "assistant", "tool", "assistant", "user"]
+    assert orjson.loads(told[3]["content"])["matches"][0]["phone_number"] == "+12025550104"
+    assert len(orjson.loads(told[4]["content"])["campaign_plan"]["tasks"]) == 2
+    assert "form_answers" in told[5]["content"]
+
+
+async def test_only_one_message_of_a_chat_is_answered_at_a_time(world: World) -> None:
+    user = await add_user(world.db)
+    asked, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: Request) -> Response:
+        asked.set()
+        await release.wait()
+        return turn()
+
+    async with scripted(world, turn(), slow) as (assistant, _):
+        first = await assistant.chat(user.id, None, "hello", None)
+        waiting = asyncio.create_task(assistant.chat(user.id, first.chat_id, "and now?", None), name="slow-round")
+        await asyncio.wait_for(asked.wait(), 10)
+        with pytest.raises(Conflict):
+            await assistant.chat(user.id, first.chat_id, "hurry", None)
+        release.set()
+        assert (await waiting).message == "Here."
+        assert (await assistant.chat(user.id, first.chat_id, "again", None)).message == "Here."
