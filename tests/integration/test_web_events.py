@@ -140,6 +140,18 @@ async def test_a_user_has_a_bounded_number_of_pages(world: WebWorld, url: str) -
         assert (await receive(page))["type"] == "hello"
 
 
+async def test_a_page_is_refused_while_the_database_is_away(world: WebWorld, url: str) -> None:
+    cookies = await cookie(url, "Maria")
+    await world.db.close()
+    for file in world.config.data_dir.glob("web.db*"):
+        file.unlink()
+    (world.config.data_dir / "web.db").mkdir()
+    with pytest.raises(InvalidStatus) as refused:
+        async with open_socket(url, cookies):
+            pass
+    assert refused.value.response.status_code == 503
+
+
 async def test_an_open_page_does_not_hold_up_the_end_of_the_server(world: WebWorld) -> None:
     async with asyncio.timeout(DEADLINE_S):
         async with serving(world.app) as address:

@@ -39,8 +39,9 @@ export class ReportCard {
   }
 
   _paragraph(paragraph, callNames) {
-    const turns = paragraph.turns ?? [];
-    const sources = (paragraph.calls ?? []).map((callId) =>
+    const calls = paragraph.calls ?? [];
+    const turns = calls.length === 1 ? paragraph.turns ?? [] : []; // turn numbers count within one call
+    const sources = calls.map((callId) =>
       citation(callNames.get(callId) ?? "call", () => this._actions.openCall(callId, turns), "Show the call that proves this"),
     );
     return h("p", {}, paragraph.text, sources.length > 0 && h("span", { class: "citations" }, sources));
