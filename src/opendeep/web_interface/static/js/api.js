@@ -28,7 +28,11 @@ async function request(method, path, body, deadlineMs = DEADLINE_MS) {
   const data = await response.json().catch(() => null);
   if (!response.ok) {
     const known = data?.error ?? {};
-    throw new ApiError(response.status, known.code ?? "Unknown", known.message ?? `The server answered ${response.status}.`);
+    throw new ApiError(
+      response.status,
+      known.code ?? "Unknown",
+      known.message ?? `The server answered ${response.status}.`,
+    );
   }
   return data;
 }

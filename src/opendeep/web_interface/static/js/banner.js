@@ -15,19 +15,31 @@ export function showBanner(status) {
   const shown = lines.filter(Boolean);
   banner.hidden = shown.length === 0;
   banner.classList.toggle("trouble", Boolean(status && trouble(status.ready)));
-  fill(banner, shown.map((line) => h("p", {}, line)));
+  fill(
+    banner,
+    shown.map((line) => h("p", {}, line)),
+  );
 }
 
 function simulated(modes) {
-  const parts = Object.entries(SIMULATED).filter(([part, [mode]]) => modes[part] === mode).map(([, [, text]]) => text);
+  const parts = Object.entries(SIMULATED)
+    .filter(([part, [mode]]) => modes[part] === mode)
+    .map(([, [, text]]) => text);
   return parts.length > 0 && [h("strong", {}, "Simulated: "), `${parts.join(", ")}.`];
 }
 
 function testMode(modes) {
-  return modes.test_mode && [h("strong", {}, "Test mode: "), `every call goes to ${modes.test_mode_number}, one at a time.`];
+  return (
+    modes.test_mode && [h("strong", {}, "Test mode: "), `every call goes to ${modes.test_mode_number}, one at a time.`]
+  );
 }
 
 function trouble(ready) {
   const down = Object.entries(ready).filter(([, part]) => !part.ok);
-  return down.length > 0 && [h("strong", {}, "Not working: "), down.map(([name, part]) => `${name} (${part.detail})`).join(", ")];
+  return (
+    down.length > 0 && [
+      h("strong", {}, "Not working: "),
+      down.map(([name, part]) => `${name} (${part.detail})`).join(", "),
+    ]
+  );
 }

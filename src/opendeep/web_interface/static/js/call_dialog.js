@@ -26,7 +26,11 @@ export class CallDialog {
       const detail = await this._load(callId);
       if (this._wanted === callId && this._dialog.open) this._draw(detail, new Set(turns));
     } catch (problem) {
-      const again = h("button", { class: "secondary", type: "button", onclick: () => this.open(callId, turns) }, "Try again");
+      const again = h(
+        "button",
+        { class: "secondary", type: "button", onclick: () => this.open(callId, turns) },
+        "Try again",
+      );
       fill(this._dialog, this._head("Call"), h("p", { class: "error", role: "alert" }, problem.message), again);
     }
   }
@@ -38,7 +42,8 @@ export class CallDialog {
 
   _draw({ call, transcript, events }, cited) {
     const [label, tone] = callState(call.status);
-    const audio = call.has_recording && h("audio", { controls: true, preload: "metadata", src: this._recordingUrl(call.id) });
+    const audio =
+      call.has_recording && h("audio", { controls: true, preload: "metadata", src: this._recordingUrl(call.id) });
     const lines = transcript.map((turn) => {
       const jump = audio && timeButton(turn.started_ms, () => play(audio, turn.started_ms));
       return h("li", { class: cited.has(turn.turn) ? "cited" : "" }, jump, turnLine(turn));
@@ -62,7 +67,13 @@ export class CallDialog {
           "details",
           {},
           h("summary", {}, "Timeline"),
-          h("ol", { class: "timeline" }, events.map((event) => h("li", {}, h("time", {}, preciseTime(event.created_at)), h("span", {}, event.detail || event.kind)))),
+          h(
+            "ol",
+            { class: "timeline" },
+            events.map((event) =>
+              h("li", {}, h("time", {}, preciseTime(event.created_at)), h("span", {}, event.detail || event.kind)),
+            ),
+          ),
         ),
     );
     this._dialog.querySelector(".cited")?.scrollIntoView({ block: "center" });
@@ -73,4 +84,3 @@ function play(audio, ms) {
   audio.currentTime = ms / 1000;
   audio.play().catch(() => {}); // the person may stop it before it starts; the element shows its own errors
 }
-

@@ -1,7 +1,18 @@
 // The progress of one campaign in the chat: figures, one row for each task, live words, what happened.
 
 import { fill, freshId, h, setText } from "./dom.js";
-import { callState, campaignState, clockTime, isFinishedTask, isLiveCall, outcome, outcomeTone, plural, preciseTime, taskState } from "./labels.js";
+import {
+  callState,
+  campaignState,
+  clockTime,
+  isFinishedTask,
+  isLiveCall,
+  outcome,
+  outcomeTone,
+  plural,
+  preciseTime,
+  taskState,
+} from "./labels.js";
 import { ReportCard } from "./report_card.js";
 import { pill, turnLine } from "./parts.js";
 
@@ -65,7 +76,12 @@ export class CampaignCard {
     this.node = h(
       "section",
       { class: "card campaign-card", "aria-labelledby": id, dataset: { campaignId: this.campaignId } },
-      h("div", { class: "card-head" }, h("div", {}, h("p", { class: "eyebrow" }, "Campaign"), this._title), this._state),
+      h(
+        "div",
+        { class: "card-head" },
+        h("div", {}, h("p", { class: "eyebrow" }, "Campaign"), this._title),
+        this._state,
+      ),
       this._bar,
       this._summary,
       this._list,
@@ -137,8 +153,10 @@ export class CampaignCard {
     this._drawnFor = campaign.status;
     const button = (label, action, style = "secondary") =>
       h("button", { class: style, type: "button", onclick: (event) => this._control(event.target, action) }, label);
-    if (campaign.status === "ACTIVE") fill(this._controls, button("Pause", "pause"), button("Stop", "cancel", "danger"));
-    else if (campaign.status === "PAUSED") fill(this._controls, button("Resume", "resume", "primary"), button("Stop", "cancel", "danger"));
+    if (campaign.status === "ACTIVE")
+      fill(this._controls, button("Pause", "pause"), button("Stop", "cancel", "danger"));
+    else if (campaign.status === "PAUSED")
+      fill(this._controls, button("Resume", "resume", "primary"), button("Stop", "cancel", "danger"));
     else fill(this._controls);
   }
 
@@ -208,7 +226,10 @@ class TaskRow {
     if (this._live.hidden) return;
     const turns = this._world.turnsOf(call.id).slice(-LIVE_TURNS);
     this._live.hidden = turns.length === 0;
-    fill(this._live, turns.map((turn) => turnLine(turn)));
+    fill(
+      this._live,
+      turns.map((turn) => turnLine(turn)),
+    );
   }
 
   _drawBody(task, calls) {
@@ -235,7 +256,11 @@ class TaskRow {
         h("span", { class: "muted" }, clockTime(call.created_at)),
         call.disposition ? pill(outcome(call.disposition), outcomeTone(call.disposition)) : pill(label, tone),
         (call.answered_at || call.has_recording) &&
-          h("button", { class: "quiet", type: "button", onclick: () => this._actions.openCall(call.id, []) }, "Open call"),
+          h(
+            "button",
+            { class: "quiet", type: "button", onclick: () => this._actions.openCall(call.id, []) },
+            "Open call",
+          ),
       ),
       call.end_reason && !isLiveCall(call) && h("p", { class: "muted" }, call.end_reason),
       turns.map((turn) => turnLine(turn)),
@@ -255,5 +280,10 @@ function lineOf(task, live) {
 }
 
 function eventLine(event) {
-  return h("li", {}, h("time", { datetime: event.created_at }, preciseTime(event.created_at)), h("span", {}, event.detail || event.kind));
+  return h(
+    "li",
+    {},
+    h("time", { datetime: event.created_at }, preciseTime(event.created_at)),
+    h("span", {}, event.detail || event.kind),
+  );
 }

@@ -71,7 +71,14 @@ export class Chat {
       this._thinking?.remove();
       this._thinking = null;
     } else if (!this._thinking) {
-      const dots = h("p", { class: "thinking" }, h("span", {}), h("span", {}), h("span", {}), h("span", { class: "visually-hidden" }, "OpenDeep is thinking"));
+      const dots = h(
+        "p",
+        { class: "thinking" },
+        h("span", {}),
+        h("span", {}),
+        h("span", {}),
+        h("span", { class: "visually-hidden" }, "OpenDeep is thinking"),
+      );
       this._thinking = this._append("assistant", "OpenDeep", [dots]);
     }
   }
@@ -131,9 +138,10 @@ function toolSteps(steps) {
 }
 
 function stepText(step, failed) {
-  const subject = Object.values(step.arguments ?? {}).filter((value) => typeof value === "string").join(", ");
+  const subject = Object.values(step.arguments ?? {})
+    .filter((value) => typeof value === "string")
+    .join(", ");
   const verbs = { get_authoritative_business_info: "Looked up", search_internet: "Searched for" };
   const text = `${verbs[step.name] ?? words(step.name)} ${subject}`.trim();
   return failed ? `${text}: nothing found` : text;
 }
-

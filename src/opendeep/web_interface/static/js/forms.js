@@ -10,7 +10,14 @@ export function formCard(form, onSubmit) {
   const error = h("p", { class: "error", role: "alert" });
   const button = h("button", { class: "primary", type: "submit" }, "Submit Answers");
   const fields = form.fields.map(fieldControl);
-  const set = h("fieldset", {}, h("legend", {}, form.title || "Some questions"), fields.map((f) => f.node), error, h("div", { class: "actions" }, button));
+  const set = h(
+    "fieldset",
+    {},
+    h("legend", {}, form.title || "Some questions"),
+    fields.map((f) => f.node),
+    error,
+    h("div", { class: "actions" }, button),
+  );
   const node = h("form", { class: "card form-card", novalidate: true }, set);
   node.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -81,7 +88,8 @@ function control(field, id) {
     return select;
   }
   if (field.type === "textarea") return h("textarea", { ...common, rows: 3, maxlength: 2000, value });
-  if (field.type === "checkbox") return h("input", { id, name: field.name, type: "checkbox", checked: /^(true|yes|1)$/i.test(value) });
+  if (field.type === "checkbox")
+    return h("input", { id, name: field.name, type: "checkbox", checked: /^(true|yes|1)$/i.test(value) });
   const type = NATIVE_TYPES.has(field.type) ? field.type : "text";
   return h("input", { ...common, type, maxlength: 2000, step: type === "number" ? "any" : undefined, value });
 }

@@ -70,7 +70,7 @@ const unknown = (value) => [String(value ?? ""), "calm"];
 export const taskState = (status) => TASK[status] ?? unknown(status);
 export const callState = (status) => CALL[status] ?? unknown(status);
 export const campaignState = (status) => CAMPAIGN[status] ?? unknown(status);
-export const outcome = (disposition) => (disposition ? DISPOSITION[disposition] ?? String(disposition) : "");
+export const outcome = (disposition) => (disposition ? (DISPOSITION[disposition] ?? String(disposition)) : "");
 export const voicemailPolicy = (policy) => VOICEMAIL[policy] ?? String(policy);
 export const outcomeTone = (disposition) => OUTCOME_TONES[disposition] ?? "calm";
 export const isLiveCall = (call) => LIVE_CALLS.has(call.status);

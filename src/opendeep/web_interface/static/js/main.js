@@ -3,7 +3,7 @@
 import { ApiError, api } from "./api.js";
 import { showBanner } from "./banner.js";
 import { CallDialog } from "./call_dialog.js";
-import { CampaignCard } from "./campaign_card.js";
+import { Campaigns } from "./campaigns.js";
 import { Chat } from "./chat.js";
 import { byId, fill, h, setText } from "./dom.js";
 import { campaignState, clockTime } from "./labels.js";
@@ -32,13 +32,19 @@ class Page {
     this.chatId = null;
     this.busy = false;
     this.clockOffsetMs = 0;
-    this.cards = new Map();
     this.world = new World();
     this.chat = new Chat({ send: (body) => this.send(body), confirm: (planId) => this.confirm(planId) });
     this.dialog = new CallDialog({
       load: (callId) => api.call(callId),
       recordingUrl: api.recordingUrl,
       nameOf: (call) => this.world.tasks.get(call.task_id)?.contact_name ?? call.phone_number,
+    });
+    this.campaigns = new Campaigns({
+      world: this.world,
+      openCall: (callId, turns) => this.dialog.open(callId, turns),
+      place: (node) => this.place(node),
+      reveal: (node) => this.chat.reveal(node),
+      fail: (problem) => this.fail(problem),
     });
     this.questions = new Questions({
       answer: (id, text) => this.answer(id, text),
@@ -99,7 +105,7 @@ class Page {
     byId("new-chat").addEventListener("click", async () => {
       this.remember(null);
       this.chat.clear();
-      this.cards.clear();
+      this.campaigns.clear();
       this.showEmpty();
       byId("message").focus();
       try {
@@ -134,7 +140,11 @@ class Page {
     }
     this.chatId = chatId;
     const byPlan = new Map(campaigns.map((campaign) => [campaign.plan_id, campaign]));
-    this.chat.showHistory(history.messages, (planId) => byPlan.has(planId), (planId) => this.showCampaign(byPlan.get(planId)));
+    this.chat.showHistory(
+      history.messages,
+      (planId) => byPlan.has(planId),
+      (planId) => this.campaigns.show(byPlan.get(planId)),
+    );
   }
 
   // -- the chat
@@ -201,7 +211,7 @@ class Page {
   async confirm(planId) {
     const { campaign } = await api.execute(planId);
     this.world.putCampaign(campaign);
-    this.showCampaign(campaign);
+    this.campaigns.show(campaign);
   }
 
   setBusy(busy) {
@@ -217,54 +227,15 @@ class Page {
 
   // -- campaigns
 
-  showCampaign(campaign) {
-    if (this.cards.has(campaign.id)) {
-      this.cards.get(campaign.id).node.scrollIntoView({ block: "start" });
-      return;
-    }
-    const card = new CampaignCard(this.world, campaign.id, {
-      control: async (id, action) => this.world.putCampaign((await api.control(id, action)).campaign),
-      loadTask: (taskId) => this.loadTask(taskId),
-      report: (id) => api.report(id),
-      openCall: (callId, turns) => this.dialog.open(callId, turns),
-      recordingUrl: api.recordingUrl,
-      reveal: (node) => this.chat.reveal(node),
-    });
-    this.cards.set(campaign.id, card);
-    this.chat.showCard(card.node);
+  place(node) {
+    this.chat.showCard(node);
     this.showEmpty();
-    this.loadCampaign(campaign.id);
-  }
-
-  async loadCampaign(id) {
-    try {
-      await this.world.during(() => api.campaign(id), (detail) => this.world.putDetail(detail));
-      await this.loadLiveCalls(id);
-    } catch (problem) {
-      this.fail(problem);
-    }
-  }
-
-  /** The words that were spoken before this page was looking. */
-  async loadLiveCalls(campaignId) {
-    const live = [...this.world.calls.values()].filter((call) => call.campaign_id === campaignId && call.status === "IN_PROGRESS");
-    await Promise.all(live.map((call) => this.world.during(() => api.call(call.id), (detail) => this.world.putCall(detail))));
-  }
-
-  async loadTask(taskId) {
-    try {
-      await this.world.during(() => api.task(taskId), (detail) => this.world.putTask(detail));
-      const answered = this.world.callsOf(taskId).filter((call) => call.answered_at);
-      await Promise.all(answered.map((call) => this.world.during(() => api.call(call.id), (detail) => this.world.putCall(detail))));
-    } catch (problem) {
-      this.fail(problem);
-    }
   }
 
   changed(kind, id) {
     if (kind === "feedback") this.showQuestions();
     else if (kind !== "turn") this.questions.show(this.world.pendingFeedback()); // names may be known now
-    for (const card of this.cards.values()) card.touch(kind, id);
+    this.campaigns.touch(kind, id);
     this.chat.scrollToEnd();
   }
 
@@ -273,24 +244,16 @@ class Page {
   hello(hello) {
     if (hello.now) this.clockOffsetMs = Date.parse(hello.now) - Date.now();
     this.world.putPendingFeedback(hello.feedback);
-    this.refetchCards();
+    this.campaigns.refetch();
   }
 
   async refetch() {
     try {
-      const { feedback } = await api.feedback();
-      this.world.putPendingFeedback(feedback);
+      await this.world.during(api.feedback, ({ feedback }) => this.world.putPendingFeedback(feedback));
     } catch (problem) {
       this.fail(problem);
     }
-    this.refetchCards();
-  }
-
-  refetchCards() {
-    for (const [id, card] of this.cards) {
-      this.loadCampaign(id);
-      card.refresh();
-    }
+    this.campaigns.refetch();
   }
 
   showConnection(state) {
@@ -314,7 +277,7 @@ class Page {
     const open = this.world.pendingFeedback();
     this.questions.show(open);
     for (const question of open) {
-      if (!this.world.tasks.has(question.task_id)) this.loadTask(question.task_id);
+      if (!this.world.tasks.has(question.task_id)) this.campaigns.loadTask(question.task_id);
     }
     this.chat.scrollToEnd();
   }
@@ -337,7 +300,12 @@ class Page {
       byId("message").dispatchEvent(new Event("input"));
       byId("message").focus();
     };
-    fill(byId("examples"), EXAMPLES.map((text) => h("li", {}, h("button", { class: "example", type: "button", onclick: () => use(text) }, text))));
+    fill(
+      byId("examples"),
+      EXAMPLES.map((text) =>
+        h("li", {}, h("button", { class: "example", type: "button", onclick: () => use(text) }, text)),
+      ),
+    );
   }
 
   showEmpty() {
@@ -345,19 +313,33 @@ class Page {
     const recent = byId("recent");
     const campaigns = [...(this.recent ?? [])].slice(0, RECENT_CAMPAIGNS);
     recent.hidden = campaigns.length === 0;
-    fill(recent, h("h3", {}, "Recent campaigns"), h("ul", {}, campaigns.map((campaign) => this.recentItem(campaign))));
+    fill(
+      recent,
+      h("h3", {}, "Recent campaigns"),
+      h(
+        "ul",
+        {},
+        campaigns.map((campaign) => this.recentItem(campaign)),
+      ),
+    );
   }
 
   recentItem(campaign) {
     const [label, tone] = campaignState(campaign.status);
     const open = () => {
       this.world.putCampaign(campaign);
-      this.showCampaign(campaign);
+      this.campaigns.show(campaign);
     };
     return h(
       "li",
       {},
-      h("button", { class: "recent-campaign", type: "button", onclick: open }, h("span", {}, campaign.title), pill(label, tone), h("span", { class: "muted" }, clockTime(campaign.created_at))),
+      h(
+        "button",
+        { class: "recent-campaign", type: "button", onclick: open },
+        h("span", {}, campaign.title),
+        pill(label, tone),
+        h("span", { class: "muted" }, clockTime(campaign.created_at)),
+      ),
     );
   }
 }

@@ -11,9 +11,18 @@ export const speakerName = (speaker) => (speaker === "ai" ? "AI" : "Callee");
 export function turnLine(turn, props = {}) {
   return h(
     "p",
-    { ...props, class: `turn ${turn.speaker === "ai" ? "ai" : "callee"} ${props.class ?? ""}`.trim(), dataset: { turn: turn.turn } },
+    {
+      ...props,
+      class: `turn ${turn.speaker === "ai" ? "ai" : "callee"} ${props.class ?? ""}`.trim(),
+      dataset: { turn: turn.turn },
+    },
     h("span", { class: "speaker" }, speakerName(turn.speaker)),
-    h("span", { class: "words" }, turn.text, turn.interrupted && h("span", { class: "muted", title: "was interrupted" }, " —")),
+    h(
+      "span",
+      { class: "words" },
+      turn.text,
+      turn.interrupted && h("span", { class: "muted", title: "was interrupted" }, " —"),
+    ),
   );
 }
 
@@ -23,4 +32,8 @@ export function citation(label, onclick, title) {
 }
 
 export const timeButton = (ms, onclick) =>
-  h("button", { class: "time-button", type: "button", onclick, "aria-label": `Play from ${position(ms)}` }, position(ms));
+  h(
+    "button",
+    { class: "time-button", type: "button", onclick, "aria-label": `Play from ${position(ms)}` },
+    position(ms),
+  );

@@ -53,7 +53,11 @@ function problemList(problems) {
     "div",
     { class: "notice warn" },
     h("p", {}, h("strong", {}, "Before it can be confirmed")),
-    h("ul", {}, problems.map((problem) => h("li", {}, problem))),
+    h(
+      "ul",
+      {},
+      problems.map((problem) => h("li", {}, problem)),
+    ),
   );
 }
 
@@ -62,14 +66,20 @@ function contacts(plan) {
   const show = (tasks) => tasks.map((task) => contact(task, plan));
   fill(list, show(plan.tasks.slice(0, CONTACTS_SHOWN)));
   const rest = plan.tasks.length - CONTACTS_SHOWN;
-  const more = rest > 0 && h("button", { class: "quiet", type: "button" }, `Show ${plural(rest, "more")}`.replace("mores", "more"));
+  const more =
+    rest > 0 &&
+    h("button", { class: "quiet", type: "button" }, `Show ${plural(rest, "more")}`.replace("mores", "more"));
   if (more) {
     more.addEventListener("click", () => {
       list.append(...show(plan.tasks.slice(CONTACTS_SHOWN)));
       more.remove();
     });
   }
-  return part(`Who is called (${plan.tasks.length.toLocaleString()})`, plan.tasks.length ? list : h("p", { class: "muted" }, "Nobody yet."), more);
+  return part(
+    `Who is called (${plan.tasks.length.toLocaleString()})`,
+    plan.tasks.length ? list : h("p", { class: "muted" }, "Nobody yet."),
+    more,
+  );
 }
 
 function contact(task, plan) {
@@ -89,15 +99,36 @@ function contact(task, plan) {
 }
 
 function conversation(plan) {
-  const perTask = plan.tasks.flatMap((task) => task.questions.map((question) => ({ ...question, who: task.contact_name })));
+  const perTask = plan.tasks.flatMap((task) =>
+    task.questions.map((question) => ({ ...question, who: task.contact_name })),
+  );
   const questions = [...plan.questions, ...perTask].slice(0, 40);
   const says = [plan.disclosure, plan.opening].filter(Boolean);
   return [
-    says.length > 0 && part("What the AI says first", says.map((text) => h("p", { class: "spoken" }, text))),
+    says.length > 0 &&
+      part(
+        "What the AI says first",
+        says.map((text) => h("p", { class: "spoken" }, text)),
+      ),
     questions.length > 0 && part("What it asks", h("ol", { class: "plain-list" }, questions.map(question))),
-    plan.may_say.length > 0 && part("What it may tell", h("ul", { class: "plain-list" }, plan.may_say.map((text) => h("li", {}, text)))),
+    plan.may_say.length > 0 &&
+      part(
+        "What it may tell",
+        h(
+          "ul",
+          { class: "plain-list" },
+          plan.may_say.map((text) => h("li", {}, text)),
+        ),
+      ),
     plan.must_not_say.length > 0 &&
-      part("What it must not tell", h("ul", { class: "plain-list" }, plan.must_not_say.map((text) => h("li", {}, text)))),
+      part(
+        "What it must not tell",
+        h(
+          "ul",
+          { class: "plain-list" },
+          plan.must_not_say.map((text) => h("li", {}, text)),
+        ),
+      ),
   ];
 }
 
@@ -116,7 +147,11 @@ function conditions(plan) {
     plan.voicemail.policy === "leave_message" && ["Message", plan.voicemail.message],
     ["Language", plan.language],
   ];
-  return h("dl", { class: "facts" }, rows.filter((row) => row && row[1]).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  return h(
+    "dl",
+    { class: "facts" },
+    rows.filter((row) => row && row[1]).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
 }
 
 function part(title, ...content) {

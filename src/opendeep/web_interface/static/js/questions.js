@@ -56,7 +56,13 @@ export class Questions {
     const left = h("span", { class: "countdown" });
     const bar = h("progress", { class: "countdown-bar", max: 1, "aria-hidden": "true" });
     const error = h("p", { class: "error", role: "alert" });
-    const input = h("input", { type: "text", maxlength: 2000, placeholder: "Your answer", "aria-label": "Your answer", autocomplete: "off" });
+    const input = h("input", {
+      type: "text",
+      maxlength: 2000,
+      placeholder: "Your answer",
+      "aria-label": "Your answer",
+      autocomplete: "off",
+    });
     const set = h("fieldset", { class: "answer-set", "aria-labelledby": id });
     const send = async (text) => {
       if (!text.trim()) {
@@ -75,8 +81,22 @@ export class Questions {
     const options = question.options.map((option) =>
       h("button", { class: "option", type: "button", onclick: () => send(option) }, option),
     );
-    fill(set, options.length > 0 && h("div", { class: "options" }, options), h("div", { class: "own-answer" }, input, h("button", { class: "primary", type: "submit" }, "Answer")));
-    const form = h("form", { onsubmit: (event) => { event.preventDefault(); send(input.value); } }, set, error);
+    fill(
+      set,
+      options.length > 0 && h("div", { class: "options" }, options),
+      h("div", { class: "own-answer" }, input, h("button", { class: "primary", type: "submit" }, "Answer")),
+    );
+    const form = h(
+      "form",
+      {
+        onsubmit: (event) => {
+          event.preventDefault();
+          send(input.value);
+        },
+      },
+      set,
+      error,
+    );
     const kind = question.kind === "LIVE" ? "On the phone now" : "To decide";
     const node = h(
       "li",

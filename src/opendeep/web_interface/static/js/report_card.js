@@ -11,7 +11,12 @@ export class ReportCard {
     this._onShown = onShown;
     const id = freshId("report");
     this._body = h("div", {}, h("p", { class: "muted" }, "The report is being fetched…"));
-    this.node = h("section", { class: "report", "aria-labelledby": id }, h("h4", { id, class: "report-title" }, "Report"), this._body);
+    this.node = h(
+      "section",
+      { class: "report", "aria-labelledby": id },
+      h("h4", { id, class: "report-title" }, "Report"),
+      this._body,
+    );
     this._load();
   }
 
@@ -33,16 +38,24 @@ export class ReportCard {
       report.headline && h("p", { class: "headline" }, report.headline),
       figures(report.figures ?? {}),
       (report.paragraphs ?? []).map((paragraph) => this._paragraph(paragraph, callNames)),
-      h("div", { class: "report-tasks" }, tasks.map((task) => this._task(task))),
+      h(
+        "div",
+        { class: "report-tasks" },
+        tasks.map((task) => this._task(task)),
+      ),
       h("p", { class: "muted" }, writtenBy(report)),
     );
   }
 
   _paragraph(paragraph, callNames) {
     const calls = paragraph.calls ?? [];
-    const turns = calls.length === 1 ? paragraph.turns ?? [] : []; // turn numbers count within one call
+    const turns = calls.length === 1 ? (paragraph.turns ?? []) : []; // turn numbers count within one call
     const sources = calls.map((callId) =>
-      citation(callNames.get(callId) ?? "call", () => this._actions.openCall(callId, turns), "Show the call that proves this"),
+      citation(
+        callNames.get(callId) ?? "call",
+        () => this._actions.openCall(callId, turns),
+        "Show the call that proves this",
+      ),
     );
     return h("p", {}, paragraph.text, sources.length > 0 && h("span", { class: "citations" }, sources));
   }
@@ -57,14 +70,22 @@ export class ReportCard {
       h("h5", {}, task.contact_name, " ", pill(task.disposition ? outcome(task.disposition) : label, tone)),
       task.summary && h("p", {}, task.summary),
       this._results(task, latest),
-      calls.length > 0 && h("div", { class: "report-calls" }, calls.map((call) => this._call(call))),
+      calls.length > 0 &&
+        h(
+          "div",
+          { class: "report-calls" },
+          calls.map((call) => this._call(call)),
+        ),
     );
   }
 
   _results(task, latest) {
     const rows = resultRows(task).map(({ key, value, turns, callId }) => {
       const call = callId ?? latest?.call_id;
-      const cited = turns.length > 0 && call && citation(turnNames(turns), () => this._actions.openCall(call, turns), "Show these turns");
+      const cited =
+        turns.length > 0 &&
+        call &&
+        citation(turnNames(turns), () => this._actions.openCall(call, turns), "Show these turns");
       return h("div", {}, h("dt", {}, words(key)), h("dd", {}, valueText(value), " ", cited));
     });
     return rows.length > 0 && h("dl", { class: "facts" }, rows);
@@ -72,10 +93,19 @@ export class ReportCard {
 
   _call(call) {
     const number = call.attempt ?? call.attempt_number;
-    const open = h("button", { class: "quiet", type: "button", onclick: () => this._actions.openCall(call.call_id, []) }, `Call ${number}`);
+    const open = h(
+      "button",
+      { class: "quiet", type: "button", onclick: () => this._actions.openCall(call.call_id, []) },
+      `Call ${number}`,
+    );
     const audio =
       call.recording &&
-      h("audio", { controls: true, preload: "none", src: this._actions.recordingUrl(call.call_id), "aria-label": `Recording of call ${number}` });
+      h("audio", {
+        controls: true,
+        preload: "none",
+        src: this._actions.recordingUrl(call.call_id),
+        "aria-label": `Recording of call ${number}`,
+      });
     return h("div", { class: "report-call" }, open, audio);
   }
 }
@@ -91,8 +121,13 @@ function figures(values) {
   const shown = tiles.filter(([, value]) => value !== undefined && value !== null);
   const outcomes = Object.entries(values.by_disposition ?? {});
   return [
-    h("dl", { class: "figures" }, shown.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value))))),
-    outcomes.length > 0 && h("p", { class: "muted" }, outcomes.map(([name, count]) => `${outcome(name)}: ${count}`).join(" · ")),
+    h(
+      "dl",
+      { class: "figures" },
+      shown.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, String(value)))),
+    ),
+    outcomes.length > 0 &&
+      h("p", { class: "muted" }, outcomes.map(([name, count]) => `${outcome(name)}: ${count}`).join(" · ")),
   ];
 }
 
@@ -102,7 +137,12 @@ function resultRows(task) {
   const entries = Array.isArray(source) ? source.map((field) => [field.key, field]) : Object.entries(source);
   return entries.map(([key, entry]) => {
     const rich = entry !== null && typeof entry === "object" && !Array.isArray(entry);
-    return { key, value: rich ? entry.value : entry, turns: (rich && entry.turns) || [], callId: rich ? entry.call_id : undefined };
+    return {
+      key,
+      value: rich ? entry.value : entry,
+      turns: (rich && entry.turns) || [],
+      callId: rich ? entry.call_id : undefined,
+    };
   });
 }
 
@@ -118,4 +158,3 @@ function writtenBy(report) {
   const when = report.generated_at ? clockTime(report.generated_at) : "";
   return [report.by && `Written by: ${report.by}`, when].filter(Boolean).join(" · ");
 }
-

@@ -93,7 +93,9 @@ export class World {
   }
 
   callsOf(taskId) {
-    return [...this.calls.values()].filter((c) => c.task_id === taskId).sort((a, b) => a.attempt_number - b.attempt_number);
+    return [...this.calls.values()]
+      .filter((c) => c.task_id === taskId)
+      .sort((a, b) => a.attempt_number - b.attempt_number);
   }
 
   turnsOf(callId) {
