@@ -121,7 +121,7 @@ class CallAttemptHandler:
             await self._give_up_line()
             await self._close(records, within_s=self._limits.cancel_s)
             raise
-        except Exception:
+        except Exception:  # boundary: one attempt; the line and the rows are closed before it goes up
             self._learn(HangupSent("internal error"))
             await self._give_up_line()
             await self._close(records)

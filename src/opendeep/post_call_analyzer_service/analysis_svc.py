@@ -126,7 +126,7 @@ class AnalysisService:
                 raise
             except Conflict as error:
                 log.info("analysis.overtaken", detail=str(error))
-            except Exception:
+            except Exception:  # boundary: one claimed task
                 log.exception("analysis.failed")
                 await self._postpone(task, None, MAX_TRIES, "The analysis failed and will be tried again.")
             return None

@@ -97,7 +97,7 @@ class RequestBoundary:
 
         try:
             await self._app(scope, receive, watched_send)
-        except Exception:
+        except Exception:  # boundary: one request
             log.exception("request.failed", method=scope["method"], path=scope["path"])
             if started:
                 raise  # the answer is half sent: only closing the connection tells the client

@@ -238,7 +238,7 @@ class RealtimeConnection:
                         await self._engines.synthesizer.synthesize(
                             sentence, voice=own_voice(settings.voice), sample_rate=rate
                         )
-        except Exception:
+        except Exception:  # boundary: a preparation only saves time
             self._log.warning("preparation_failed", exc_info=True)
 
     # --- hearing ----------------------------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ class RealtimeConnection:
                 found = await self._engines.recognizer.recognize(
                     job.pcm, sample_rate=LINE_RATE, expects=job.expects, hints=job.hints
                 )
-        except Exception:
+        except Exception:  # boundary: one utterance
             self._log.exception("recognition_failed", item_id=job.item_id)
             self._session.recognition_failed(job.item_id, job.duration_ms)
         else:
@@ -269,7 +269,7 @@ class RealtimeConnection:
             await self._act_out(response)
         except ClientMistake as mistake:
             self._fail(response, "invalid_request_error", mistake.code, mistake.message)
-        except Exception:
+        except Exception:  # boundary: one response
             self._log.exception("response_failed", response_id=response.id)
             self._fail(response, "server_error", "offline_voice_failed", "The offline voice could not speak.")
         await self._settle()
