@@ -1,4 +1,4 @@
-"""`opendeep demo` as a stranger runs it without a terminal: six fates, judged from the database, an honest last line."""
+"""`opendeep demo` as a stranger runs it without a terminal: six fates judged from the database, an honest last line."""
 
 import asyncio
 import re

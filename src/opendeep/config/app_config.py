@@ -76,6 +76,7 @@ class AppConfig(BaseSettings):
     # -- web
     web_host: str = "127.0.0.1"
     web_port: Port = 8080
+    web_allowed_hosts: CommaList = ()
     secret_key: OptionalSecret = None
     default_user_name: Annotated[str, Field(min_length=1, max_length=80)] = "Guest"
     default_timezone: ZoneName = "America/New_York"

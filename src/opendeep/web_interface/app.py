@@ -11,6 +11,7 @@ from opendeep.web_interface.events_socket import PageCounter
 from opendeep.web_interface.http_boundary import BodyLimit, RequestBoundary, SameOrigin, SecurityHeaders
 from opendeep.web_interface.services import Services
 from opendeep.web_interface.sessions import SessionCookies, load_or_make_key
+from opendeep.web_interface.trusted_hosts import TrustedHosts
 
 
 def create_app(services: Services, config: AppConfig, clock: Clock | None = None) -> FastAPI:
@@ -33,6 +34,10 @@ def create_app(services: Services, config: AppConfig, clock: Clock | None = None
     for router in (routes_ui.router, routes_health.router, routes_api.router, events_socket.router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=routes_ui.STATIC_DIR), name="static")
-    for layer in (BodyLimit, SameOrigin, RequestBoundary, SecurityHeaders):  # the last one is the outermost
-        app.add_middleware(layer)
+    # Each layer is outside the one before it.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SameOrigin)
+    app.add_middleware(TrustedHosts, allowed=config.web_allowed_hosts)
+    app.add_middleware(RequestBoundary)
+    app.add_middleware(SecurityHeaders)
     return app

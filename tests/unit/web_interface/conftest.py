@@ -26,7 +26,7 @@ async def person(world: WebWorld) -> AsyncIterator[Person]:
 
     def make() -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app=world.app)
-        clients.append(httpx.AsyncClient(transport=transport, base_url="http://opendeep.test", trust_env=False))
+        clients.append(httpx.AsyncClient(transport=transport, base_url="http://localhost", trust_env=False))
         return clients[-1]
 
     yield make

@@ -347,5 +347,5 @@ async def test_the_answers_show_every_field_of_the_views(world: WebWorld, maria:
 async def test_the_session_key_outlives_the_process(world: WebWorld, maria: httpx.AsyncClient) -> None:
     restarted = create_app(world.services, world.config)
     transport = httpx.ASGITransport(app=restarted)
-    async with httpx.AsyncClient(transport=transport, base_url="http://opendeep.test", cookies=maria.cookies) as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", cookies=maria.cookies) as client:
         assert (await client.get("/api/session")).json()["user"]["name"] == "Maria Keller"
