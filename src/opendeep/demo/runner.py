@@ -51,9 +51,11 @@ async def run_demo(console: Console, data_dir: Path | None = None, keep_open: bo
             console.print(f"The page is at {url}", highlight=False)
             await page.healthy(READY_DEADLINE_S)
             user_id, campaign_id = await _play(page, console)
-            code = await _conclude(page, console, directory, user_id, campaign_id)
+            verdict, code = await _conclude(page, console, directory, user_id, campaign_id)
             if keep_open:
-                console.print(f"The page stays open at {url} (sign in as {story.USER_NAME}). Ctrl-C ends.")
+                console.print(f"The page stays open at {url} (your name there: {story.USER_NAME}) until Ctrl-C.")
+            console.print(verdict, highlight=False, markup=False, soft_wrap=True)
+            if keep_open:
                 await _until_interrupted()
     except (DemoFailed, TimeoutError, OSError) as error:
         console.print(f"DEMO failed {type(error).__name__}: {error}", highlight=False, markup=False, soft_wrap=True)
@@ -171,8 +173,10 @@ async def _show(page: PageClient, screen: Screen, run: _Run, event: dict[str, An
             pass
 
 
-async def _conclude(page: PageClient, console: Console, directory: Path, user_id: UUID, campaign_id: UUID) -> int:
-    """Print the report and the verdict, both from the database."""
+async def _conclude(
+    page: PageClient, console: Console, directory: Path, user_id: UUID, campaign_id: UUID
+) -> tuple[str, int]:
+    """Print the report and what came true, from the database; returns the last line to print and the exit code."""
     report = await page.get(f"/api/campaigns/{campaign_id}/report")
     config = load_config(data_dir=directory, database_url=None)
     db = DatabaseManager(config.effective_database_url, InProcessDoorbell())
@@ -190,13 +194,13 @@ async def _conclude(page: PageClient, console: Console, directory: Path, user_id
         out(f"  {'[green]✔[/green]' if came_true else '[red]✘[/red]'} {fate.contact:<20} {fate.what}", highlight=False)
     calls = [call for e in evidence for call in e.calls]
     recordings = [call for call in calls if call.recording_path]
-    out(f"\n{len(recordings)} recordings (left: callee, right: AI): {directory / 'recordings'}", highlight=False)
+    where = directory / "recordings"
+    out(f"\n{len(recordings)} recordings (left: callee, right: AI): {where}", highlight=False, soft_wrap=True)
     completed = sum(e.task.status == "COMPLETED" for e in evidence)
     failed = [fate.contact for fate, came_true in verdicts if not came_true]
     figures = f"tasks={len(evidence)} calls={len(calls)} completed={completed} report={campaign_id}"
     verdict = f"DEMO failed {figures} not as expected: {', '.join(failed)}" if failed else f"DEMO ok {figures}"
-    console.print(verdict, highlight=False, markup=False, soft_wrap=True)
-    return int(bool(failed))
+    return verdict, int(bool(failed))
 
 
 async def _until_interrupted() -> None:
