@@ -2,7 +2,8 @@
 
 Owns the structlog and standard-library logging set-up. Bind context with `structlog.contextvars.bound_contextvars(
 user_id=…, campaign_id=…, task_id=…, call_id=…)`. Numbers are masked under the keys in `NUMBER_KEYS` and wherever an
-E.164 number stands inside a text; transcripts are logged only under `transcript` and dropped unless DEBUG.
+E.164 number stands inside a text; transcripts are logged only under `transcript` and dropped unless DEBUG. Tracebacks
+are plain and masked too: the pretty ones of `rich` print local variables, and with them keys, cookies and transcripts.
 """
 
 import logging
@@ -48,13 +49,16 @@ def setup_logging(level: str = "INFO", form: str = "console") -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info if form == "json" else structlog.processors.StackInfoRenderer(),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
         mask_event,
     ]
     renderer: Any = (
         structlog.processors.JSONRenderer(serializer=_json)
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

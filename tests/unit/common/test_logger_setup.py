@@ -42,3 +42,23 @@ def test_context_is_bound_and_lines_are_json(capfd: pytest.CaptureFixture[str]) 
     finally:
         structlog.reset_defaults()
         logging.getLogger().handlers[:], logging.getLogger().level = before[0], before[1]
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_a_traceback_shows_no_local_variables_and_no_numbers(form: str, capfd: pytest.CaptureFixture[str]) -> None:
+    before = logging.getLogger().handlers[:], logging.getLogger().level
+    try:
+        setup_logging("INFO", form)
+        try:
+            api_key = "sk-very-secret"
+            raise RuntimeError(f"cannot dial +12025550123 with a key of {len(api_key)} characters")
+        except RuntimeError:
+            structlog.get_logger("x").exception("call.failed")
+            logging.getLogger("other").exception("a library failed")
+        shown = capfd.readouterr().err
+        assert shown.count("RuntimeError: cannot dial") == 2
+        assert "sk-very-secret" not in shown
+        assert "5550123" not in shown
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers[:], logging.getLogger().level = before[0], before[1]
