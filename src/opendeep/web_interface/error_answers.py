@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from opendeep.common.errors import NotSignedIn, OpenDeepError, UserMistake
+from opendeep.common.errors import DatabaseUnavailable, NotSignedIn, OpenDeepError, UserMistake
 from opendeep.web_interface.http_boundary import error_body
 from opendeep.web_interface.sessions import clear_cookie
 
@@ -16,6 +16,9 @@ log = structlog.get_logger(__name__)
 
 SERVER_ERROR = 500
 MAX_NAMED_MISTAKES = 5
+MAX_PLACE_LENGTH = 80  # of the name of a wrong field: it may be one that the caller made up
+OUR_FAULT = "Something went wrong on our side. It is in the log; please try again."
+DATABASE_AWAY = "The database cannot be used right now. Nothing is lost; please try again in a moment."
 NOT_JSON = ("MalformedJson", "The request is not valid JSON.")
 _WORDS_OF_STATUS = {
     400: NOT_JSON,  # FastAPI's answer to bytes that it cannot even begin to read
@@ -32,12 +35,17 @@ async def on_our_error(request: Request, error: OpenDeepError) -> Response:
     """Our own errors carry their status and words; those that are no user's mistake are logged."""
     if not isinstance(error, UserMistake):
         log.warning("request.refused", path=request.url.path, code=error.code, error=str(error))
-    internal = error.http_status == SERVER_ERROR
-    message = "Something went wrong on our side. It is in the log; please try again." if internal else str(error)
-    response = _answer(error.http_status, error.code, message or error.code)
+    response = _answer(error.http_status, error.code, _words(error) or error.code)
     if isinstance(error, NotSignedIn):
         clear_cookie(response)
     return response
+
+
+def _words(error: OpenDeepError) -> str:
+    """What the page may read: addresses and drivers' messages stay in the log."""
+    if isinstance(error, DatabaseUnavailable):
+        return DATABASE_AWAY
+    return OUR_FAULT if error.http_status == SERVER_ERROR else str(error)
 
 
 async def on_invalid_request(_: Request, error: RequestValidationError) -> Response:
@@ -52,6 +60,7 @@ def _sentence(mistakes: Sequence[Any]) -> str:
     parts = []
     for mistake in mistakes[:MAX_NAMED_MISTAKES]:
         where = ".".join(str(part) for part in mistake["loc"] if part not in ("body", "path", "query"))
+        where = where[:MAX_PLACE_LENGTH]
         if mistake["type"] == "string_too_long":
             what = f"please write at most {mistake['ctx']['max_length']:,} characters"
         else:

@@ -130,7 +130,10 @@ class SameOrigin:
         origin = headers.get("origin")
         if origin is None:
             return absent
-        return urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != ""
+        try:
+            return urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != ""
+        except ValueError:  # no browser sends such an origin
+            return False
 
 
 class _BodyTooLarge(Exception):

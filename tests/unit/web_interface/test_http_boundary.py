@@ -76,7 +76,7 @@ async def test_a_client_that_goes_away_reaches_no_route() -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.test", "null", "http://here.test.evil.test", "http://here.test:81", ""]
+    "origin", ["http://evil.test", "null", "http://here.test.evil.test", "http://here.test:81", "", "http://["]
 )
 async def test_another_sites_page_cannot_change_anything(origin: str) -> None:
     async with client(SameOrigin(echo)) as http:
