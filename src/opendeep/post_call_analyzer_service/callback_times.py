@@ -45,11 +45,12 @@ def callback_time(words: str, now: datetime, zone: ZoneInfo) -> datetime | None:
     """The moment meant, UTC; None when the words name none, or one that is past or too far away."""
     text = _figures(words)
     local = now.astimezone(zone)
-    moment = _relative(text, local) or _named(text, local)
-    if moment is None:
+    try:
+        moment = _relative(text, local) or _named(text, local)
+        moment = moment.astimezone(UTC) if moment else None
+    except OverflowError:  # beyond the calendar, "in a million weeks"
         return None
-    moment = moment.astimezone(UTC)
-    return moment if EARLIEST <= moment - now <= LATEST else None
+    return moment if moment and EARLIEST <= moment - now <= LATEST else None
 
 
 def _figures(words: str) -> str:
@@ -110,7 +111,7 @@ def _clock(text: str) -> time | None:
         if hour > 23 or minute > 59 or not (led or shift or found[3] or half):
             continue
         if shift == "quarter to":
-            hour, minute = hour - 1, 45
+            hour, minute = (hour - 1) % 24, 45
         elif shift:
             minute = 30 if shift == "half past" else 15
         return time(_hour(hour, half, text), minute)
