@@ -46,7 +46,17 @@ def test_words_become_a_moment_of_the_callee(words: str, local: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["later", "", "when pigs fly", "give me one second", "yesterday", "after the holidays", "in 99999999999 weeks", "9999-12-31"]
+    "words",
+    [
+        "later",
+        "",
+        "when pigs fly",
+        "give me one second",
+        "yesterday",
+        "after the holidays",
+        "in 99999999999 weeks",
+        "9999-12-31",
+    ],
 )
 def test_words_without_a_time_give_none(words: str) -> None:
     assert callback_time(words, NOW, ZONE) is None
