@@ -16,6 +16,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from opendeep.common.errors import ProviderFault, ProviderRefused
+from opendeep.llm_integrations.chat_completion import FunctionCall, Reply, ReplyMessage, first_choice
 from opendeep.llm_integrations.json_schemas import response_format
 from opendeep.llm_integrations.provider_errors import openai_error
 
@@ -121,51 +122,51 @@ class OpenAIFormClient:
     async def _run_tools(
         self,
         conversation: list[Message],
-        message: Any,
+        message: ReplyMessage,
         tools: Toolbox,
         on_step: Callable[[ToolStep], Awaitable[None]] | None,
     ) -> list[ToolStep]:
-        calls = [call for call in message.tool_calls if call.type == "function"]
+        calls = [(call.id, call.function) for call in message.tool_calls or [] if call.function is not None]
         conversation.append(
             {
                 "role": "assistant",
                 "content": message.content or "",
                 "tool_calls": [
                     {
-                        "id": call.id,
+                        "id": identity,
                         "type": "function",
-                        "function": {"name": call.function.name, "arguments": call.function.arguments},
+                        "function": {"name": function.name, "arguments": function.arguments},
                     }
-                    for call in calls
+                    for identity, function in calls
                 ],
             }
         )
         too_many = {"status": "error", "detail": f"At most {MAX_PARALLEL_TOOLS} calls at once; ask again."}
-        results = await asyncio.gather(*(self._run_tool(call, tools) for call in calls[:MAX_PARALLEL_TOOLS]))
+        results = await asyncio.gather(*(self._run_tool(function, tools) for _, function in calls[:MAX_PARALLEL_TOOLS]))
         steps = []
-        for at, call in enumerate(calls):
+        for at, (identity, function) in enumerate(calls):
             arguments, result = results[at] if at < len(results) else ({}, too_many)
-            step = ToolStep(call.id, call.function.name, arguments, result)
+            step = ToolStep(identity, function.name, arguments, result)
             steps.append(step)
             content = orjson.dumps(result).decode()
-            conversation.append({"role": "tool", "tool_call_id": call.id, "content": content})
+            conversation.append({"role": "tool", "tool_call_id": identity, "content": content})
             if on_step is not None:
                 await on_step(step)
         return steps
 
-    async def _run_tool(self, call: Any, tools: Toolbox) -> tuple[dict[str, Any], dict[str, Any]]:
+    async def _run_tool(self, function: FunctionCall, tools: Toolbox) -> tuple[dict[str, Any], dict[str, Any]]:
         try:
-            arguments = orjson.loads(call.function.arguments or "{}")
+            arguments = orjson.loads(function.arguments or "{}")
         except orjson.JSONDecodeError:
             arguments = None
         if not isinstance(arguments, dict):
             return {}, {"status": "error", "detail": "The arguments must be one JSON object."}
-        return arguments, await tools.call(call.function.name, arguments)
+        return arguments, await tools.call(function.name, arguments)
 
     # -- answers
 
     async def _answer(
-        self, conversation: list[Message], model: type[Answer], wanted: dict[str, Any], reply: Any
+        self, conversation: list[Message], model: type[Answer], wanted: dict[str, Any], reply: Reply
     ) -> Answer:
         """The reply as `model`; an unusable one is shown back once with what is wrong with it."""
         try:
@@ -183,7 +184,7 @@ class OpenAIFormClient:
             raise ProviderFault(f"The language model gave no usable answer: {problem}") from problem
 
     @staticmethod
-    def _read(model: type[Answer], reply: Any) -> Answer:
+    def _read(model: type[Answer], reply: Reply) -> Answer:
         if reply.message.refusal or reply.finish_reason == "content_filter":
             raise ProviderRefused("The language model refused to answer this.")
         if reply.finish_reason == "length":
@@ -195,7 +196,9 @@ class OpenAIFormClient:
 
     # -- requests
 
-    async def _complete(self, conversation: list[Message], wanted: dict[str, Any], tools: list[dict[str, Any]]) -> Any:
+    async def _complete(
+        self, conversation: list[Message], wanted: dict[str, Any], tools: list[dict[str, Any]]
+    ) -> Reply:
         """One completion's first choice; a fault that may pass is retried once."""
         try:
             return await self._request(conversation, wanted, tools)
@@ -207,7 +210,7 @@ class OpenAIFormClient:
             await asyncio.sleep(delay_s)
         return await self._request(conversation, wanted, tools)
 
-    async def _request(self, conversation: list[Message], wanted: dict[str, Any], tools: list[dict[str, Any]]) -> Any:
+    async def _request(self, conversation: list[Message], wanted: dict[str, Any], tools: list[dict[str, Any]]) -> Reply:
         request: dict[str, Any] = {"model": self._model, "messages": conversation, "response_format": wanted}
         if tools:
             request["tools"] = tools
@@ -216,10 +219,7 @@ class OpenAIFormClient:
                 completion = await self._client.chat.completions.create(**request)
         except (openai.OpenAIError, TimeoutError, json.JSONDecodeError) as error:
             raise openai_error(error) from error
-        choices = getattr(completion, "choices", None)
-        if not choices or choices[0].message is None:
-            raise ProviderFault("The language model's answer has no content.")
-        return choices[0]
+        return first_choice(completion)
 
 
 class _Unusable(Exception):
