@@ -165,6 +165,13 @@ _NOT_PLACED = Outcome(CallStatus.FAILED, Disposition.FAILED, "The switch could n
 _UNSEEN = Outcome(CallStatus.LOST, Disposition.FAILED, "The call ended without Asterisk telling how.")
 _UNEXPLAINED = Outcome(CallStatus.FAILED, Disposition.FAILED, "The call failed before it was answered.")
 
+HANGUP_WORDS = {
+    "provider_failed": "the voice AI failed",
+    "internal_error": "a fault on our side",
+    "time_limit": "its longest duration was reached",
+    "silence": "nobody spoke any more",
+}
+
 # How an attempt that was never answered has ended: the first rule that gives an outcome.
 UNANSWERED: tuple[Rule, ...] = (
     ("the network said so", _certain_word),
@@ -218,12 +225,17 @@ def _judge_answered(evidence: Evidence) -> Verdict:
     if Wait.TALK in evidence.timed_out:
         sentence = "The call reached its longest duration and was ended."
     elif evidence.hangups:
-        sentence = f"We ended the call ({', '.join(sorted(evidence.hangups))})."
+        sentence = f"We ended the call ({', '.join(sorted(map(_in_words, evidence.hangups)))})."
     elif evidence.far_end_hung_up:
         sentence = "The other side hung up."
     else:
         sentence = "The call ended."
     return Verdict(CallStatus.COMPLETED, None, sentence, True, True)
+
+
+def _in_words(reason: str) -> str:
+    """Why we hung up, for people: the two sides of a call name their reasons by short words."""
+    return HANGUP_WORDS.get(reason) or reason.replace("_", " ")
 
 
 def reported_cause(evidence: Evidence) -> int | None:

@@ -186,7 +186,7 @@ class AnalysisService:
             disposition, sentence = rules.unanswered(case.call)
             return _Judgement(None, "table", disposition, sentence)
         if not hard_rules.callee_spoke(case.turns) and case.end_requested is None:
-            silent = "The call was answered, but nobody spoke."
+            silent = f"The call was answered, but the callee said nothing. {case.call.end_reason or ''}".rstrip()
             return _Judgement(None, "table", Disposition.INCONCLUSIVE, silent)
         try:
             system, question = analysis_prompt(case.record(self._zones.of(case.task), self._clock.now()))

@@ -241,6 +241,8 @@ def test_what_is_final_stays_ended(said: list[Fact]) -> None:
         ([MediaStarted(), MediaEnded("closed"), GoneFromSwitch()], COMPLETED, "ended"),
         ([MediaStarted(), MediaEnded("closed"), TimedOut(Wait.CLOSE)], COMPLETED, "ended"),
         ([Answered(), TimedOut(Wait.TALK), HangupSent("longest duration"), HungUp(True, 16)], COMPLETED, "longest"),
+        ([Answered(), HangupSent("provider_failed"), HungUp(True, 16)], COMPLETED, "the voice AI failed"),
+        ([Answered(), HangupSent("wrong_number"), HungUp(True, 16)], COMPLETED, "wrong number"),
         ([Answered(), FarEndHungUp(16), HungUp(True, 16)], COMPLETED, "other side hung up"),
         ([GoneFromSwitch()], PROVIDER, "could not place"),
     ],
