@@ -167,7 +167,9 @@ def _between_calls(ground: _Ground) -> list[Worker]:
 
 def _web(ground: _Ground, status: SystemStatus) -> FastAPI:
     config = ground.config
-    settings = AssistantSettings(config.default_region, config.internal_extensions, config.default_timezone)
+    settings = AssistantSettings(
+        config.default_region, config.internal_extensions, config.default_timezone, config.allowed_countries
+    )
     services = Services(
         assistant=UIAssistantService(ground.db, ground.text_ai, ground.retriever, settings, ground.clock),
         orchestrator=OrchestratorService(ground.db, config.default_region, config.internal_extensions),

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from opendeep.common.errors import InvalidPhoneNumber
-from opendeep.common.phone import parse_number
+from opendeep.common.phone import objection, parse_number
 
 MAX_TASKS = 100_000
 
@@ -177,8 +177,16 @@ def brief_for(plan: CampaignPlan, task: PlannedTask) -> TaskBrief:
     )
 
 
-def plan_problems(plan: CampaignPlan, region: str | None = None, extensions: Collection[str] = ()) -> list[str]:
-    """What still stands between the plan and its confirmation, one sentence each; empty means it can be confirmed."""
+def plan_problems(
+    plan: CampaignPlan,
+    region: str | None = None,
+    extensions: Collection[str] = (),
+    countries: Collection[str] | None = None,
+) -> list[str]:
+    """What still stands between the plan and its confirmation, one sentence each; empty means it can be confirmed.
+
+    `countries` are those that may be called; None leaves that to the compliance gate.
+    """
     problems = []
     if not plan.objective:
         problems.append("The plan does not say what the calls should achieve.")
@@ -194,11 +202,13 @@ def plan_problems(plan: CampaignPlan, region: str | None = None, extensions: Col
         if not task.contact_name:
             problems.append(f"{who} has no name.")
         try:
-            number = parse_number(task.phone_number, region, extensions).e164
+            number = parse_number(task.phone_number, region, extensions)
         except InvalidPhoneNumber as error:
             problems.append(f"{who}: {error}")
             continue
-        if number in seen:
-            problems.append(f"{who} and {seen[number]} have the same number.")
-        seen[number] = who
+        if against := objection(number, countries):
+            problems.append(f"{who}: {against[1]}")
+        if number.e164 in seen:
+            problems.append(f"{who} and {seen[number.e164]} have the same number.")
+        seen[number.e164] = who
     return problems

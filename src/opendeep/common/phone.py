@@ -1,10 +1,13 @@
 """Telephone numbers: parsing to E.164, masking, and what the number itself tells (country, type, time zones).
 
-Owns every use of libphonenumber. Whether a number may be *dialled* is the compliance gate's decision, not made here.
+Owns every use of libphonenumber, and what speaks against a number as such (`objection`), so that a plan says it before
+it is confirmed and the compliance gate again before each call. Hours, lists and budgets are the gate's alone.
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType, timezone
@@ -26,6 +29,10 @@ _TYPES = {
 }
 _UNKNOWN_ZONE = "Etc/Unknown"
 MAX_NUMBER_LENGTH = 64
+REFUSED_KINDS = frozenset({"premium_rate", "shared_cost", "pager", "voicemail"})
+EMERGENCY_REFUSED = "Emergency numbers are never called."
+_ANYWHERE = ("112", "911", "999")  # emergency numbers whatever the region says
+_SHORT_DIGITS = 6  # no subscriber's number is as short
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +52,15 @@ def parse_number(text: str, region: str | None = None, extensions: Collection[st
 
     `region` is the ISO 3166 country for numbers without a country code. A text that is one of our own switch's
     `extensions` (e.g. 7000) is taken as it is, with kind "extension". Raises `InvalidPhoneNumber` for text that is no
-    number at all, has an extension (we cannot dial it), or cannot exist in its country.
+    number at all, is an emergency number, has an extension (we cannot dial it), or cannot exist in its country.
     """
     cleaned = text.strip()
     if not cleaned or len(cleaned) > MAX_NUMBER_LENGTH:
         raise InvalidPhoneNumber("Please give a telephone number, for example +1 202 555 0123.")
     if cleaned in extensions:
         return PhoneNumber(e164=cleaned, country=None, kind="extension", valid=True, time_zones=())
+    if _is_emergency(cleaned, region):
+        raise InvalidPhoneNumber(f"“{cleaned}”: {EMERGENCY_REFUSED} In an emergency please call yourself.")
     try:
         parsed = phonenumbers.parse(cleaned, region)
     except NumberParseException as error:
@@ -74,6 +83,40 @@ def parse_number(text: str, region: str | None = None, extensions: Collection[st
         time_zones=zones,
         emergency=country is not None and phonenumbers.is_emergency_number(national, country),
     )
+
+
+def _is_emergency(text: str, region: str | None) -> bool:
+    digits = re.sub(r"\D", "", text)
+    if not digits or len(digits) > _SHORT_DIGITS:
+        return False
+    return digits in _ANYWHERE or (region is not None and phonenumbers.is_emergency_number(digits, region))
+
+
+class Objection(StrEnum):
+    """What speaks against a number, whoever calls it and whenever."""
+
+    EMERGENCY_NUMBER = "emergency_number"
+    INVALID_NUMBER = "invalid_number"
+    COUNTRY_NOT_ALLOWED = "country_not_allowed"
+    NUMBER_TYPE_NOT_ALLOWED = "number_type_not_allowed"
+
+
+def objection(number: PhoneNumber, countries: Collection[str] | None) -> tuple[Objection, str] | None:
+    """Why this number is never called, as a sentence; None when nothing speaks against it.
+
+    `countries` are the ISO 3166 codes that may be called; None leaves that open. Our own extensions are never refused.
+    """
+    if number.emergency:
+        return Objection.EMERGENCY_NUMBER, EMERGENCY_REFUSED
+    if number.kind == "extension":
+        return None
+    if not number.valid:
+        return Objection.INVALID_NUMBER, "No such number can exist in its country."
+    if countries is not None and number.country not in countries:
+        return Objection.COUNTRY_NOT_ALLOWED, f"Calls to {number.country or 'this country'} are not allowed."
+    if number.kind in REFUSED_KINDS:
+        return Objection.NUMBER_TYPE_NOT_ALLOWED, f"Numbers of type {number.kind.replace('_', ' ')} are not called."
+    return None
 
 
 def mask(number: str) -> str:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from opendeep.common.campaign_plan import CallingWindow
 from opendeep.common.data_models import DNDEntryBase
-from opendeep.common.phone import PhoneNumber
+from opendeep.common.phone import PhoneNumber, objection
 
 SEARCH_DAYS = 14  # a window that does not open within two weeks never opens
 
@@ -29,9 +29,6 @@ class Reason(StrEnum):
     UNKNOWN_TIME_ZONE = "unknown_time_zone"
     OUTSIDE_HOURS = "outside_hours"
     WINDOW_NEVER_OPENS = "window_never_opens"
-
-
-REFUSED_KINDS = frozenset({"premium_rate", "shared_cost", "pager", "voicemail"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +60,13 @@ class Verdict:
 
 def check(facts: GateFacts, now: datetime) -> Verdict:
     """The first reason against the call, or GO. `now` is timezone-aware."""
-    number = facts.number
-    if number.emergency:
-        return Verdict(Reason.EMERGENCY_NUMBER, "Emergency numbers are never called.")
+    if against := objection(facts.number, facts.allowed_countries):
+        return Verdict(Reason(against[0].value), against[1])
     if facts.dnd is not None:
         whose = {"USER": "your", "CAMPAIGN": "the campaign's", "GLOBAL": "the global"}[facts.dnd.scope.value]
         return Verdict(Reason.DO_NOT_CALL, f"The number is on {whose} do-not-call list: {facts.dnd.reason}")
     if facts.attempts >= facts.max_attempts:
         return Verdict(Reason.ATTEMPTS_USED, f"All {facts.max_attempts} attempts are used.")
-    if number.kind != "extension":
-        if not number.valid:
-            return Verdict(Reason.INVALID_NUMBER, "No such number can exist in its country.")
-        if number.country not in facts.allowed_countries:
-            return Verdict(Reason.COUNTRY_NOT_ALLOWED, f"Calls to {number.country or 'this country'} are not allowed.")
-        if number.kind in REFUSED_KINDS:
-            return Verdict(Reason.NUMBER_TYPE_NOT_ALLOWED, f"Numbers of type {number.kind} are not called.")
     return _check_hours(facts, now)
 
 

@@ -70,9 +70,12 @@ class ChatReply:
 
 @dataclass(frozen=True, slots=True)
 class AssistantSettings:
+    """`allowed_countries` None leaves them to the compliance gate."""
+
     region: str
     extensions: tuple[str, ...]
     default_timezone: str
+    allowed_countries: tuple[str, ...] | None = None
 
 
 class UIAssistantService:
@@ -207,7 +210,8 @@ class UIAssistantService:
         return not self._problems(plan)
 
     def _problems(self, plan: CampaignPlan) -> list[str]:
-        return plan_problems(plan, self._settings.region, self._settings.extensions)
+        settings = self._settings
+        return plan_problems(plan, settings.region, settings.extensions, settings.allowed_countries)
 
     def _normalised(self, user: User, plan: CampaignPlan) -> CampaignPlan:
         """Numbers in E.164, and what the user need not say twice: on whose behalf, the disclosure, a title."""

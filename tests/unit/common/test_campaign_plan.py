@@ -37,11 +37,16 @@ def test_a_good_plan_has_no_problems() -> None:
             },
             "Ben and Anna have the same number",
         ),
+        ({"tasks": [{"contact_name": "Help", "phone_number": "911"}]}, "Emergency numbers are never called"),
+        ({"tasks": [{"contact_name": "Help", "phone_number": "+49 112"}]}, "Emergency numbers are never called"),
+        ({"tasks": [{"contact_name": "Hot", "phone_number": "+1 900 555 0123"}]}, "premium rate are not called"),
+        ({"tasks": [{"contact_name": "Nobody", "phone_number": "+1 200 555 0101"}]}, "No such number can exist"),
+        ({"tasks": [{"contact_name": "Kim", "phone_number": "+86 138 1234 5678"}]}, "Calls to CN are not allowed"),
         ({"calling_window": {"start": "20:00", "end": "09:00"}}, "window ends before it starts"),
     ],
 )
 def test_each_problem_is_named(changes: dict[str, object], words: str) -> None:
-    assert any(words in problem for problem in plan_problems(plan(**changes), "US"))
+    assert any(words in problem for problem in plan_problems(plan(**changes), "US", (), ("US",)))
 
 
 def test_a_task_falls_back_to_the_plan() -> None:
