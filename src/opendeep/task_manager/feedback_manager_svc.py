@@ -10,7 +10,7 @@ import structlog
 
 from opendeep.common import channels
 from opendeep.common.data_models import FeedbackKind, FeedbackRequest, FeedbackStatus, Task, TaskStatus
-from opendeep.common.decisions import STOP
+from opendeep.common.decisions import means_stop
 from opendeep.common.errors import UserMistake
 from opendeep.common.redis_client import Doorbell
 from opendeep.common.workers import run_rounds
@@ -71,7 +71,7 @@ class FeedbackManagerService:
         """A decision was taken: stop the task, or call again with the answer (later calls see all answers)."""
         if task.status is not TaskStatus.NEEDS_USER:
             return  # the task went on by itself; the answer stays with it
-        if text.casefold() == STOP.casefold():
+        if means_stop(text):
             await work.tasks.transition(task.id, TaskStatus.CANCELLED, "You decided to stop here.")
             return
         if task.attempts >= task.max_attempts:

@@ -183,7 +183,12 @@ async def waiting_task(world: World) -> Task:
 
 @pytest.mark.parametrize(
     ("answer", "status"),
-    [(TRY_AGAIN, TaskStatus.SCHEDULED), (STOP, TaskStatus.CANCELLED), ("Offer Friday.", TaskStatus.SCHEDULED)],
+    [
+        (TRY_AGAIN, TaskStatus.SCHEDULED),
+        (STOP, TaskStatus.CANCELLED),
+        ("Offer Friday.", TaskStatus.SCHEDULED),
+        ("No!", TaskStatus.CANCELLED),
+    ],
 )
 async def test_a_decision_moves_its_task_on(world: World, answer: str, status: TaskStatus) -> None:
     task = await waiting_task(world)
