@@ -24,6 +24,12 @@ def said(text: str, speaker: Speaker = Speaker.CALLEE) -> TranscriptTurn:
         "never ever call here!",
         "leave me alone",
         "UNSUBSCRIBE",
+        "don't call me again i am at work",
+        "do not call me anymore, today or any other day",
+        "I don't want any more calls.",
+        "i do not want you to call me",
+        "we do not want to be contacted",
+        "lose my number",
     ],
 )
 def test_an_opt_out_is_recognised(words: str) -> None:
@@ -39,6 +45,8 @@ def test_an_opt_out_is_recognised(words: str) -> None:
         "please stop by on tuesday",
         "take me to your leader",
         "don't call me back, i will call you",
+        "don't call me again before monday",
+        "don't call me i am at work call me tonight",
         "I could not take your call",
     ],
 )
