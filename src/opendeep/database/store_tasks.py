@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Select, exists, func, insert, select
+from sqlalchemy import ColumnElement, Select, String, bindparam, exists, func, insert, select, text
 
 from opendeep.common import channels
 from opendeep.common.data_models import (
@@ -41,6 +41,12 @@ _BELLS = {
     TaskStatus.CANCELLED: channels.TASKS_FINISHED,
 }
 INSERT_BATCH = 1_000
+ANALYZE_FROM = 2_000  # so many new tasks make PostgreSQL's statistics useless until its own analysis comes round
+
+
+def _in_status(status: TaskStatus) -> ColumnElement[bool]:
+    """The status written into the SQL: a partial index is only used when the planner can see that it fits."""
+    return TaskRow.status == bindparam(None, status.value, String, literal_execute=True)
 
 
 class CampaignsStore(Store):
@@ -168,6 +174,8 @@ class TasksStore(Store):
                 for offset, task in enumerate(tasks[first : first + INSERT_BATCH])
             ]
             await self._session.execute(insert(TaskRow), batch)
+        if len(tasks) >= ANALYZE_FROM and self._session.get_bind().dialect.name == "postgresql":
+            await self._session.execute(text("ANALYZE tasks"))
         self._work.ring(channels.TASKS_DUE)
         return len(tasks)
 
@@ -208,7 +216,7 @@ class TasksStore(Store):
 
         They stay SCHEDULED under the lease: the caller decides within it and then makes the transition.
         """
-        due = (TaskRow.status == TaskStatus.SCHEDULED) & (TaskRow.next_attempt_at <= self._work.now)
+        due = (_in_status(TaskStatus.SCHEDULED)) & (TaskRow.next_attempt_at <= self._work.now)
         statement = across_tenants(
             select(TaskRow)
             .where(due, self._lease_is_free(), self._campaign_is_active())
@@ -221,7 +229,7 @@ class TasksStore(Store):
         """Lease up to `limit` tasks in `status` whose lease is free and whose `next_attempt_at`, if any, has come."""
         ready = TaskRow.next_attempt_at.is_(None) | (TaskRow.next_attempt_at <= self._work.now)
         statement = across_tenants(
-            select(TaskRow).where(TaskRow.status == status, ready, self._lease_is_free()).order_by(TaskRow.updated_at),
+            select(TaskRow).where(_in_status(status), ready, self._lease_is_free()).order_by(TaskRow.updated_at),
             "the stages' workers serve all tenants",
         )
         return await self._lease(statement, owner, limit, lease_s)
@@ -230,7 +238,7 @@ class TasksStore(Store):
         """When the earliest waiting task of an active campaign becomes due."""
         statement = across_tenants(
             select(func.min(TaskRow.next_attempt_at)).where(
-                TaskRow.status == TaskStatus.SCHEDULED, self._campaign_is_active()
+                _in_status(TaskStatus.SCHEDULED), self._campaign_is_active()
             ),
             "the scheduler sleeps until the next task of any tenant",
         )
@@ -301,7 +309,7 @@ class TasksStore(Store):
         """QUEUED_FOR_CALL tasks whose node vanished before it made a call row go back to SCHEDULED."""
         statement = across_tenants(
             select(TaskRow)
-            .where(TaskRow.status == TaskStatus.QUEUED_FOR_CALL, TaskRow.lease_expires_at < self._work.now)
+            .where(_in_status(TaskStatus.QUEUED_FOR_CALL), TaskRow.lease_expires_at < self._work.now)
             .with_for_update(skip_locked=True),
             "leases of vanished nodes are released for all tenants",
         )
