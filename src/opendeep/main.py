@@ -54,21 +54,23 @@ def serve(config: AppConfig) -> int:
 
 
 async def _serve(config: AppConfig) -> int:
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            listener = _listen(config)
-            if listener is not None:
-                stack.callback(listener.close)
-            application = await build(config, stack)
-        except OpenDeepError as error:
-            log.error("process.cannot_start", error=str(error))
-            return EXIT_WORKER_DIED
-        workers = [*application.workers]
-        if listener is not None and application.web is not None:
-            workers.insert(0, _web_worker(application.web, listener))  # first to start, last to stop
-            host, port = listener.getsockname()[:2]
-            print(f"{READY_LINE} http://{host}:{port}", flush=True)
-        return await Supervisor(workers, config.drain_seconds).run()
+    supervisor = Supervisor(config.drain_seconds)
+    with supervisor.signals():
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                listener = _listen(config)
+                if listener is not None:
+                    stack.callback(listener.close)
+                application = await build(config, stack)
+            except OpenDeepError as error:
+                log.error("process.cannot_start", error=str(error))
+                return EXIT_WORKER_DIED
+            workers = [*application.workers]
+            if listener is not None and application.web is not None:
+                workers.insert(0, _web_worker(application.web, listener))  # first to start, last to stop
+                host, port = listener.getsockname()[:2]
+                print(f"{READY_LINE} http://{host}:{port}", flush=True)
+            return await supervisor.run(workers)
 
 
 def _listen(config: AppConfig) -> socket.socket | None:

@@ -5,14 +5,16 @@ outside restarts it; there is no half-alive process. SIGTERM or SIGINT drains an
 """
 
 import asyncio
+import contextlib
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 import structlog
 
 log = structlog.get_logger(__name__)
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 EXIT_OK = 0
 EXIT_WORKER_DIED = 1
 
@@ -31,27 +33,37 @@ class Worker:
 
 
 class Supervisor:
-    """Runs workers until a signal comes or one of them dies."""
+    """Runs workers until a signal comes or one of them dies. Signals count from `signals()` on, also before `run`."""
 
-    def __init__(self, workers: list[Worker], drain_seconds: float) -> None:
-        self._workers = workers
+    def __init__(self, drain_seconds: float) -> None:
+        self._workers: list[Worker] = []
         self._drain_seconds = drain_seconds
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[None]:
+        """Take SIGTERM and SIGINT; enter before anything is started, so that none is missed."""
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self.request_stop)
+        try:
+            yield
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
 
     def request_stop(self) -> None:
         """What a signal does: the first drains, the second hurries."""
         (self._hurry if self._stop.is_set() else self._stop).set()
 
-    async def run(self) -> int:
+    async def run(self, workers: list[Worker]) -> int:
         """Returns the exit code of the process."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.request_stop)
+        self._workers = workers
         code = EXIT_OK
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._guard(worker), name=worker.name) for worker in self._workers]
+                tasks = [group.create_task(self._guard(worker), name=worker.name) for worker in workers]
                 await self._stop.wait()
                 await self._drain()
                 for task in reversed(tasks):
@@ -59,9 +71,6 @@ class Supervisor:
         except* WorkerDied as died:
             log.error("process.worker_died", workers=[str(error) for error in died.exceptions])
             code = EXIT_WORKER_DIED
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
         log.info("process.stopped", exit_code=code)
         return code
 

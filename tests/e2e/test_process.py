@@ -55,3 +55,12 @@ async def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
         program.process.send_signal(signal.SIGTERM)
         program.process.send_signal(signal.SIGINT)
         assert await program.exit_code() == 0
+
+
+async def test_a_signal_while_it_starts_is_not_missed(tmp_path: Path) -> None:
+    async with product(tmp_path) as program:
+        async with asyncio.timeout(START_DEADLINE_S):
+            while "embedded.offline_started" not in program.log.read_text():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        program.process.send_signal(signal.SIGTERM)
+        assert await program.exit_code() == 0
