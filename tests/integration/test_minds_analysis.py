@@ -21,7 +21,7 @@ from opendeep.common.data_models import (
 )
 from opendeep.config.app_config import load_config
 from opendeep.llm_integrations.openai_form_client import OpenAIFormClient
-from opendeep.post_call_analyzer_service.analysis_svc import AnalysisService
+from opendeep.post_call_analyzer_service.analysis_svc import MAX_TRIES, AnalysisService
 from tests.support.database import World, add_campaign, add_user, make_world, sample_plan, sqlite_url
 from tests.support.finished_calls import Line, finished_call
 from tests.support.minds import ScriptedProvider, completion, failure, offline_minds
@@ -74,6 +74,10 @@ async def by_offline_minds(world: World, task: Task, lines: list[Line], reason: 
     assert call.analysis is not None
     assert call.analysis["by"] == "model"
     return after
+
+
+def _bug() -> float:
+    raise RuntimeError("a bug between the model's answer and the rows")
 
 
 # -- outcomes, judged by the offline minds
@@ -314,6 +318,25 @@ async def test_wrong_json_is_repaired_once(world: World, task: Task) -> None:
     assert len(provider.requests) == 2
     assert "cannot be used" in provider.requests[1]["messages"][-1]["content"]
     assert after.status is TaskStatus.COMPLETED
+
+
+async def test_a_bug_in_one_analysis_asks_the_model_a_bounded_number_of_times(world: World, task: Task) -> None:
+    """Whatever goes wrong after the model's answer, the rules have the last word: the task is never stuck."""
+    await finished_call(world, task, YES, reason="completed")
+    provider = ScriptedProvider([judged(disposition="DECLINED")])
+    async with provider.serving() as url, analyser(world, url) as service:
+        service._jitter = _bug
+        for _ in range(MAX_TRIES):
+            delay = await service.round()
+            assert delay is not None
+            world.clock.advance(delay)
+        service._jitter = lambda: 0.0
+        await service.round()
+    after, call = await analysed(world, task)
+    assert len(provider.requests) == MAX_TRIES
+    assert after.status is TaskStatus.COMPLETED
+    assert call.analysis is not None
+    assert call.analysis["by"] == "rules"
 
 
 # -- once, and only when the words are there

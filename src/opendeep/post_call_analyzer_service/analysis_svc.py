@@ -128,7 +128,7 @@ class AnalysisService:
                 log.info("analysis.overtaken", detail=str(error))
             except Exception:  # boundary: one claimed task
                 log.exception("analysis.failed")
-                await self._postpone(task, None, MAX_TRIES, "The analysis failed and will be tried again.")
+                return await self._put_off(task)
             return None
 
     async def _analyse(self, task: Task) -> float | None:
@@ -161,6 +161,14 @@ class AnalysisService:
             return False
         return self._clock.now() - call.ended_at < timedelta(seconds=SETTLE_S)
 
+    async def _put_off(self, task: Task) -> float | None:
+        """After a bug of ours: later once more, each time later; from `MAX_TRIES` on without asking the model."""
+        async with self._db.read() as work:
+            call = await work.calls.latest_of_task(task.id)
+            events = await work.events.of_call(task.user_id, call.id) if call else []
+        tries = sum(event.kind == POSTPONED for event in events)
+        return await self._postpone(task, call, tries, "It failed on our side and will be tried again.")
+
     async def _postpone(self, task: Task, call: Call | None, tries: int, why: str) -> float:
         delay_s = BACKOFF_FIRST_S * (1 << min(tries, 6))
         until = self._clock.now() + timedelta(seconds=delay_s)
@@ -188,6 +196,8 @@ class AnalysisService:
         if not hard_rules.callee_spoke(case.turns) and case.end_requested is None:
             silent = f"The call was answered, but the callee said nothing. {case.call.end_reason or ''}".rstrip()
             return _Judgement(None, "table", Disposition.INCONCLUSIVE, silent)
+        if case.tries >= MAX_TRIES:
+            return self._by_rules(case, "The analysis failed before.")
         try:
             system, question = analysis_prompt(case.record(self._zones.of(case.task), self._clock.now()))
             messages = [{"role": "user", "content": question}]
@@ -195,10 +205,14 @@ class AnalysisService:
         except ProviderFault as fault:
             if not isinstance(fault, ProviderRefused) and case.tries + 1 < MAX_TRIES:
                 raise
-            log.warning("analysis.by_rules", why=str(fault))
-            analysis = rules.judge(case.brief.questions, case.turns, case.end_requested)
-            return _Judgement(analysis, "rules", Disposition(analysis.disposition), analysis.summary, fault=str(fault))
+            return self._by_rules(case, str(fault))
         return _Judgement(analysis, "model", Disposition(analysis.disposition), analysis.summary)
+
+    @staticmethod
+    def _by_rules(case: Case, why: str) -> _Judgement:
+        log.warning("analysis.by_rules", why=why)
+        analysis = rules.judge(case.brief.questions, case.turns, case.end_requested)
+        return _Judgement(analysis, "rules", Disposition(analysis.disposition), analysis.summary, fault=why)
 
     # -- the conclusion
 
