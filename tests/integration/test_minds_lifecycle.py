@@ -1,17 +1,19 @@
 """The lifecycle manager and the summariser on a real database."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
 
-from opendeep.campaign_summarizer_service.summarizer_svc import CampaignSummarizerService
+from opendeep.campaign_summarizer_service.summarizer_svc import RETRY_AFTER_BUG, CampaignSummarizerService
 from opendeep.common.data_models import CampaignStatus, Task, TaskStatus
 from opendeep.common.decisions import OPTIONS
+from opendeep.common.errors import ProviderFault
 from opendeep.config.app_config import load_config
-from opendeep.llm_integrations.openai_form_client import OpenAIFormClient
+from opendeep.llm_integrations.openai_form_client import Message, OpenAIFormClient
 from opendeep.post_call_analyzer_service.analysis_svc import AnalysisService
 from opendeep.task_manager.task_lifecycle_manager_svc import TaskLifecycleManagerService
 from tests.support.database import World, add_campaign, add_user, make_world, sample_plan, sqlite_url
@@ -60,7 +62,43 @@ async def move(world: World, task: Task, *statuses: TaskStatus) -> None:
             await work.tasks.transition(task.id, status, "Moved by the test.")
 
 
+class BuggyManager(TaskLifecycleManagerService):
+    """Fails for one tenant."""
+
+    broken_for: UUID | None = None
+
+    async def look_after(self, user_id: UUID) -> int:
+        if user_id == self.broken_for:
+            raise RuntimeError("a bug that one tenant's rows bring out")
+        return await super().look_after(user_id)
+
+
+class BuggyModel:
+    """A model client with a bug that one campaign brings out; for the others a provider that is away."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        self.asked = 0
+
+    async def structured(self, system: str, messages: Sequence[Message], response_model: type[Any], name: str) -> Any:
+        self.asked += 1
+        if self.words in messages[0]["content"]:
+            raise RuntimeError("a bug that one campaign brings out")
+        raise ProviderFault("The language model cannot be reached.")
+
+
 # -- lifecycle
+
+
+async def test_one_tenants_trouble_is_not_the_others(world: World, task: Task) -> None:
+    other = await add_user(world.db, "Somebody Else")
+    _, (theirs,) = await add_campaign(world.db, other.id, sample_plan(["+12025550102"]))
+    world.clock.advance(HOUR_S)
+    buggy = BuggyManager(world.db, world.bell, world.clock, load_config())
+    buggy.broken_for = task.user_id
+    await buggy.round()
+    assert (await now(world, task)).priority == 0
+    assert (await now(world, theirs)).priority == 10
 
 
 async def test_nothing_is_done_where_nothing_is_wrong(world: World, task: Task) -> None:
@@ -229,3 +267,26 @@ async def test_a_campaign_with_open_tasks_has_no_report_yet(world: World, task: 
         await CampaignSummarizerService(world.db, world.bell, llm, world.clock).round()
         await llm.close()
     assert provider.requests == []
+
+
+async def test_a_bug_in_one_report_delays_only_that_one(world: World, task: Task) -> None:
+    other = await add_user(world.db, "Somebody Else")
+    plan = sample_plan(["+12025550102"]).model_copy(update={"objective": "Bring out the bug."})
+    _, (poisoned,) = await add_campaign(world.db, other.id, plan)
+    for one in (poisoned, task):
+        async with world.db.transaction() as work:
+            await work.tasks.transition(one.id, TaskStatus.CANCELLED, "Moved by the test.")
+    model = BuggyModel("Bring out the bug.")
+    service = CampaignSummarizerService(world.db, world.bell, model, world.clock)
+    await service.round()
+    await service.round()
+    assert model.asked == 2  # the poisoned report waits before it is tried again
+    async with world.db.read() as work:
+        written = (await work.campaigns.get(task.user_id, task.campaign_id)).report
+        missing = (await work.campaigns.get(other.id, poisoned.campaign_id)).report
+    assert written is not None
+    assert written["by"] == "figures"
+    assert missing is None
+    world.clock.advance(RETRY_AFTER_BUG.total_seconds() + 1)
+    await service.round()
+    assert model.asked == 3

@@ -6,7 +6,9 @@ Owns the worker, what the model may read, and the removal of claims without a va
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Protocol, TypeVar
+from uuid import UUID
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +17,7 @@ from opendeep.campaign_summarizer_service.report_figures import by_task, figures
 from opendeep.common import channels
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import Call, Campaign, CampaignStatus, Task
-from opendeep.common.errors import ProviderFault
+from opendeep.common.errors import PeerFault, ProviderFault
 from opendeep.common.redis_client import Doorbell
 from opendeep.common.task_states import TERMINAL
 from opendeep.common.workers import run_rounds
@@ -31,6 +33,7 @@ PAGE: Final = 1_000
 MAX_TOLD_TASKS: Final = 200  # that the model reads; the figures cover all
 MAX_TOLD_TURNS: Final = 40  # of each call, the last ones
 MAX_TURN_CHARS: Final = 300
+RETRY_AFTER_BUG: Final = timedelta(minutes=10)
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -79,6 +82,7 @@ class CampaignSummarizerService:
         self._bell = bell
         self._llm = llm
         self._clock = clock
+        self._put_off: dict[UUID, datetime] = {}  # campaigns whose report failed; as many as there are such
 
     async def run(self) -> None:
         """Woken by finished tasks and by its own clock."""
@@ -88,8 +92,18 @@ class CampaignSummarizerService:
         """Write the reports that are due."""
         async with self._db.transaction() as work:
             finished = await work.campaigns.finished_without_report()
+        now = self._clock.now()
         for campaign in finished:
-            await self.report(campaign)
+            if self._put_off.get(campaign.id, now) > now:
+                continue
+            try:
+                await self.report(campaign)
+                self._put_off.pop(campaign.id, None)
+            except PeerFault:
+                raise
+            except Exception:  # boundary: one campaign; the other reports are written all the same
+                self._put_off[campaign.id] = now + RETRY_AFTER_BUG
+                log.exception("campaign.report_failed", campaign_id=str(campaign.id))
 
     async def report(self, campaign: Campaign) -> dict[str, Any] | None:
         """Write one campaign's report and complete it; None when somebody else did, or a task runs again."""

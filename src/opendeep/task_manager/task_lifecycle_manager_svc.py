@@ -13,7 +13,7 @@ import structlog
 from opendeep.common import channels, decisions
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import CampaignStatus, FeedbackKind, TaskStatus
-from opendeep.common.errors import Conflict, NotFound
+from opendeep.common.errors import Conflict, NotFound, PeerFault
 from opendeep.common.redis_client import Doorbell
 from opendeep.common.workers import run_rounds
 from opendeep.config.app_config import AppConfig
@@ -58,7 +58,12 @@ class TaskLifecycleManagerService:
         async with self._db.read() as work:
             users = await work.users.all_ids()
         for user_id in users:
-            await self.look_after(user_id)
+            try:
+                await self.look_after(user_id)
+            except PeerFault:
+                raise
+            except Exception:  # boundary: one tenant; the others are looked after all the same
+                log.exception("lifecycle.tenant_failed", user_id=str(user_id))
 
     async def look_after(self, user_id: UUID) -> int:
         """Observe, decide, act for one tenant; returns how many actions were taken."""
