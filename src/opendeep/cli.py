@@ -10,6 +10,7 @@ from rich.table import Table
 
 from opendeep import __version__
 from opendeep.common.errors import ConfigurationError, OpenDeepError
+from opendeep.common.logger_setup import setup_logging
 from opendeep.common.redis_client import InProcessDoorbell
 from opendeep.config.app_config import AppConfig, load_config
 from opendeep.database.db_manager import DatabaseManager
@@ -55,6 +56,7 @@ def demo(
 @app.command()
 def doctor() -> None:
     """Check each part and say what to do; exits 1 when something that is used is not right."""
+    setup_logging("WARNING")  # the table says it all
     console = Console()
     findings = asyncio.run(examine(_config()))
     table = Table(title=f"OpenDeep {__version__}", title_justify="left")
