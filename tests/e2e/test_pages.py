@@ -18,7 +18,7 @@ from playwright.async_api import BrowserContext, Page, expect
 from opendeep.common.data_models import Disposition, FeedbackStatus, Speaker, Task
 from tests.support.browser import Complaints, chromium, skip_without_browser, watch
 from tests.support.product import product
-from tests.support.web_world import PLAN, WebWorld, ask, dial, finish, report, serving, speak, web_world
+from tests.support.web_world import PLAN, WebWorld, ask, dial, finish, report, serving, speak, web_world, wish
 
 pytestmark = pytest.mark.chromium
 
@@ -57,7 +57,7 @@ class Desk:
         self.world.model.say("Here is the plan.", campaign_plan=plan)
         await self.open()
         await self.page.get_by_label("Your name").fill("Maria Keller")
-        await self.write("Call my tenants.")
+        await self.write(wish(plan))
         await self.page.get_by_role("button", name=CONFIRM).click()
         await expect(self.page.locator(".task-row")).to_have_count(len(plan["tasks"]))
         user_id = await self.world.user_id("Maria Keller")
@@ -116,7 +116,7 @@ async def test_a_form_is_answered_and_only_a_valid_plan_can_be_confirmed(desk: D
     await expect(desk.page.locator(".plan-card .notice")).to_contain_text("Dan")
     await expect(desk.page.get_by_role("button", name=CONFIRM)).to_have_count(0)
     desk.world.model.say("Corrected.", campaign_plan=PLAN)
-    await desk.write("Call Anna, Ben and Harbour Facilities instead.")
+    await desk.write(f"Not Dan. {wish()}")
     await expect(desk.page.get_by_role("button", name=CONFIRM)).to_have_count(1)
     newest = desk.page.locator(".plan-card").last
     for words in ("+12025550104", "sample directory", "Does Tuesday at ten work for you?", "AI assistant calling"):

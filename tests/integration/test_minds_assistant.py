@@ -195,7 +195,7 @@ def turn(**changes: object) -> Response:
 async def test_a_models_plan_is_completed_and_its_numbers_normalised(world: World) -> None:
     user = await add_user(world.db)
     async with scripted(world, turn(campaign_plan=PLAN)) as (assistant, provider):
-        reply = await assistant.chat(user.id, None, "Confirm with Anna", None)
+        reply = await assistant.chat(user.id, None, "Confirm with Anna, (202) 555-0101, and me", None)
     assert reply.plan_valid
     assert reply.plan is not None
     assert [task["phone_number"] for task in reply.plan["tasks"]] == ["+12025550101", "7000"]

@@ -210,6 +210,11 @@ PLAN: dict[str, Any] = {
 }
 
 
+def wish(plan: dict[str, Any] = PLAN) -> str:
+    """What a user writes who wants this plan: only numbers that somebody gave are called."""
+    return "Call " + ", ".join(f"{task['contact_name']} {task['phone_number']}" for task in plan["tasks"])
+
+
 async def dial(world: WebWorld, task: Task) -> Call:
     """The task is queued and its next attempt is answered."""
     async with world.db.transaction() as work:

@@ -16,6 +16,7 @@ from opendeep.common.errors import InvalidPhoneNumber
 from opendeep.common.phone import objection, parse_number
 
 MAX_TASKS = 100_000
+UNPROVEN_SOURCE = "unproven"  # of a number that neither the user wrote nor the directory gave
 
 
 class QuestionType(StrEnum):
@@ -206,6 +207,8 @@ def plan_problems(
         except InvalidPhoneNumber as error:
             problems.append(f"{who}: {error}")
             continue
+        if task.source == UNPROVEN_SOURCE and number.kind != "extension":
+            problems.append(f"{who}: I cannot tell who gave the number {number.e164}. Please write it here.")
         if against := objection(number, countries):
             problems.append(f"{who}: {against[1]}")
         if number.e164 in seen:

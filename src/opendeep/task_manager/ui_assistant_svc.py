@@ -24,6 +24,7 @@ from opendeep.config.prompt_minds import assistant_system, user_turn
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.database.store_people import ChatMessage, StoredPlan
 from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep
+from opendeep.task_manager.plan_guards import KnownNumbers, says_ai, texts_of, with_proven_source
 
 log = structlog.get_logger(__name__)
 
@@ -117,7 +118,7 @@ class UIAssistantService:
             except ProviderFault as fault:
                 log.warning("assistant.provider_failed", user_id=str(user_id), chat_id=str(chat_id), error=str(fault))
                 return await self._apologise(user_id, chat_id, fault)
-            return await self._keep(user, chat_id, result)
+            return await self._keep(user, chat_id, result, _known_numbers(user, messages, result.steps))
 
     async def history(self, user_id: UUID, chat_id: UUID) -> list[dict[str, Any]]:
         """The chat for the page, oldest first. Raises `NotFound` for another user's chat."""
@@ -174,9 +175,11 @@ class UIAssistantService:
             deadline_s=DEADLINE_S,
         )
 
-    async def _keep(self, user: User, chat_id: UUID, result: LoopResult[AssistantTurn]) -> ChatReply:
+    async def _keep(
+        self, user: User, chat_id: UUID, result: LoopResult[AssistantTurn], known: KnownNumbers
+    ) -> ChatReply:
         turn = result.answer
-        plan = self._normalised(user, turn.campaign_plan) if turn.campaign_plan else None
+        plan = self._normalised(user, turn.campaign_plan, known) if turn.campaign_plan else None
         form = turn.form.model_dump(mode="json") if turn.form else None
         steps = [asdict(step) for step in result.steps]
         document = plan.model_dump(mode="json") if plan else None
@@ -213,13 +216,22 @@ class UIAssistantService:
         settings = self._settings
         return plan_problems(plan, settings.region, settings.extensions, settings.allowed_countries)
 
-    def _normalised(self, user: User, plan: CampaignPlan) -> CampaignPlan:
-        """Numbers in E.164, and what the user need not say twice: on whose behalf, the disclosure, a title."""
+    def _normalised(self, user: User, plan: CampaignPlan, known: KnownNumbers) -> CampaignPlan:
+        """Numbers in E.164 and proven, and what the user need not say twice: on whose behalf, the disclosure, a title.
+
+        A disclosure that does not tell that an AI calls is replaced, whoever wrote it.
+        """
         principal = plan.on_behalf_of or str(user.profile.get("full_name") or user.name)
-        disclosure = plan.disclosure or f"This is an AI assistant calling on behalf of {principal}."
+        disclosure = plan.disclosure
+        if not says_ai(disclosure):
+            disclosure = f"This is an AI assistant calling on behalf of {principal}."
         numbered = [
-            task.model_copy(
-                update={"phone_number": _e164(task.phone_number, self._settings.region, self._settings.extensions)}
+            with_proven_source(
+                task.model_copy(
+                    update={"phone_number": _e164(task.phone_number, self._settings.region, self._settings.extensions)}
+                ),
+                task.phone_number,
+                known,
             )
             for task in plan.tasks
         ]
@@ -271,6 +283,22 @@ def _steps(steps: Sequence[ToolStep]) -> list[Message]:
         {"role": "tool", "tool_call_id": step.id, "content": orjson.dumps(step.result).decode()} for step in steps
     ]
     return [{"role": "assistant", "content": "", "tool_calls": calls}, *results]
+
+
+def _known_numbers(user: User, messages: Sequence[ChatMessage], steps: Sequence[ToolStep]) -> KnownNumbers:
+    """All numbers that may be called: what the user wrote here or in the profile, and the directory's."""
+    known = KnownNumbers()
+    for text in texts_of("", user.profile):
+        known.add_text(text)
+    for message in messages:
+        if message.role == "user":
+            for text in texts_of(message.content, message.payload.get("form_answers")):
+                known.add_text(text)
+        for step in message.payload.get("tool_steps", []):
+            known.add_step(step["name"], step["result"])
+    for new in steps:
+        known.add_step(new.name, new.result)
+    return known
 
 
 def _e164(number: str, region: str, extensions: Collection[str]) -> str:

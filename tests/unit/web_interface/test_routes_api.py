@@ -12,7 +12,7 @@ from opendeep.common.data_models import Disposition, Speaker
 from opendeep.common.errors import ProviderFault
 from opendeep.web_interface import api_models as m
 from opendeep.web_interface.app import create_app
-from tests.support.web_world import PLAN, WebWorld, ask, dial, finish, report, speak
+from tests.support.web_world import PLAN, WebWorld, ask, dial, finish, report, speak, wish
 from tests.unit.web_interface.conftest import Person
 
 FORM = {"title": "Missing", "fields": [{"name": "window", "label": "When?", "type": "text"}]}
@@ -20,7 +20,7 @@ FORM = {"title": "Missing", "fields": [{"name": "window", "label": "When?", "typ
 
 async def plan_of(world: WebWorld, client: httpx.AsyncClient, plan: dict[str, Any] = PLAN) -> dict[str, Any]:
     world.model.say("Here is the plan.", campaign_plan=plan)
-    answer = await client.post("/api/chat", json={"message": "Call them."})
+    answer = await client.post("/api/chat", json={"message": wish(plan)})
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
@@ -112,7 +112,7 @@ async def test_a_session_of_a_forgotten_user_is_401_and_the_cookie_goes(
 
 async def test_a_chat_round_shows_form_steps_and_history(world: WebWorld, maria: httpx.AsyncClient) -> None:
     world.model.say("When?", form=FORM)
-    first = (await maria.post("/api/chat", json={"message": "Call Anna."})).json()
+    first = (await maria.post("/api/chat", json={"message": wish()})).json()
     assert first["form"]["fields"][0]["name"] == "window"
     assert first["plan_valid"] is False
     world.model.say("Here is the plan.", campaign_plan=PLAN)
