@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import FastAPI
 from redis.asyncio import Redis
@@ -20,7 +21,7 @@ from opendeep.llm_integrations.google_places_client import GooglePlacesClient
 from opendeep.llm_integrations.openai_form_client import OpenAIFormClient
 from opendeep.post_call_analyzer_service.analysis_svc import AnalysisService
 from opendeep.supervisor import Worker
-from opendeep.system_status import Probe, SystemStatus
+from opendeep.system_status import Lines, Probe, SystemStatus
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
@@ -70,10 +71,10 @@ async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Applicati
     text_ai, retriever = _providers(config, stack)
     ground = _Ground(config, db, bell, clock, text_ai, retriever)
     workers.append(Worker("doorbell", bell.run))
-    initiator, voice_workers, probes = _voice(ground)
+    lines, voice_workers, probes = _voice(ground)
     workers += voice_workers
     workers += _between_calls(ground)
-    status = SystemStatus(modes, db, bell, probes, initiator.snapshot if initiator else None)
+    status = SystemStatus(modes, db, bell, probes, lines)
     web = _web(ground, status) if Role.WEB in config.opendeep_roles else None
     return Application(config, workers, web)
 
@@ -92,7 +93,7 @@ def _providers(
     return text_ai, InformationRetrieverService(places, gemini, config.default_region)
 
 
-def _voice(ground: _Ground) -> tuple[CallInitiatorService | None, list[Worker], dict[str, Probe]]:
+def _voice(ground: _Ground) -> tuple[Lines | None, list[Worker], dict[str, Probe]]:
     """The lines of this node: AMI, audio, the initiator, and the scheduler that fills them."""
     config = ground.config
     if Role.VOICE not in config.opendeep_roles:
@@ -134,7 +135,10 @@ def _voice(ground: _Ground) -> tuple[CallInitiatorService | None, list[Worker], 
     async def asterisk() -> str | None:
         return None if ami.ready else f"AMI is {ami.state}: {ami.last_error or 'not connected yet'}"
 
-    return initiator, workers, {"asterisk": asterisk}
+    def lines() -> dict[str, Any]:
+        return initiator.snapshot() | {"live_media": audio.live_calls, "audio": dict(audio.counters)}
+
+    return lines, workers, {"asterisk": asterisk}
 
 
 def _scheduler(ground: _Ground, initiator: CallInitiatorService) -> TaskSchedulerService:

@@ -12,10 +12,11 @@ from opendeep.database.db_manager import DatabaseManager
 PROBE_DEADLINE_S = 3.0
 
 Probe = Callable[[], Awaitable[str | None]]
+Lines = Callable[[], dict[str, Any]]
 
 
 class SystemStatus:
-    """`probes` answer None when their part is well, else a sentence. `lines` is the initiator's snapshot."""
+    """`probes` answer None when their part is well, else a sentence. `lines`: the node's lines and counters."""
 
     def __init__(
         self,
@@ -23,7 +24,7 @@ class SystemStatus:
         db: DatabaseManager,
         bell: Doorbell,
         probes: dict[str, Probe],
-        lines: Callable[[], dict[str, Any]] | None,
+        lines: Lines | None,
     ) -> None:
         self._config = config
         self._db = db
