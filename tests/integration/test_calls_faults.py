@@ -425,6 +425,6 @@ async def test_a_task_with_a_live_call_is_put_off(tmp_path: Path, switch: FakeSw
         async with asyncio.timeout(DEADLINE_S):
             while (task := await world.task(task_id)).next_attempt_at is None:
                 await world.pages.next(timeout=0.02)
-        assert task.status == TaskStatus.QUEUED_FOR_CALL
+        assert task.status == TaskStatus.SCHEDULED
         assert "live call" in task.status_reason
         assert not switch.named("Originate")

@@ -189,8 +189,9 @@ class CallInitiatorService:
         """Claim, create the calls and move the tasks on, in one transaction: the row is there before the dialling."""
         placed: list[_Placed] = []
         async with self._db.transaction() as work:
+            lease_s = self._config.lease_s
             tasks = await work.tasks.claim(
-                TaskStatus.QUEUED_FOR_CALL, self._config.node_id, self.free_lines(), self._config.lease_s
+                TaskStatus.QUEUED_FOR_CALL, self._config.node_id, self.free_lines(), lease_s, fresh_s=lease_s
             )
             for task in tasks:
                 if (attempt := await self._prepare(work, task)) is not None:
@@ -216,7 +217,7 @@ class CallInitiatorService:
             call = await work.calls.create_call_attempt(new, self._config.lease_s)
         except Conflict as error:
             again = self._clock.now() + timedelta(seconds=BUSY_TASK_RETRY_S)
-            await work.tasks.postpone(task.id, again, f"Waiting: {error}")
+            await work.tasks.transition(task.id, TaskStatus.SCHEDULED, f"Waiting: {error}", next_attempt_at=again)
             return None
         await work.tasks.transition(task.id, TaskStatus.CALL_IN_PROGRESS, f"Attempt {call.attempt_number} has begun.")
         await add_line(work, call, "call.created", f"Attempt {call.attempt_number}.", {"test_mode": self._in_test_mode})

@@ -1,13 +1,26 @@
 """What the stores of one transaction share: the session, the time, and the rings to be rung after the commit."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from opendeep.common.channels import user_events
+
+Rows = TypeVar("Rows", bound=Select[Any])
+
+
+def locked(statement: Rows, *, skip: bool = False) -> Rows:
+    """Hold the rows until the transaction ends; `skip` leaves out those that somebody else holds.
+
+    FOR NO KEY UPDATE: a plain FOR UPDATE fights with the foreign-key checks of rows that refer to the held one, so that
+    two writers which add a line about a call and then change that call would dead-lock (PostgreSQL, “Row-Level Locks”).
+    """
+    return statement.with_for_update(key_share=True, skip_locked=skip)
 
 
 class UnitOfWork:
@@ -17,6 +30,17 @@ class UnitOfWork:
         self.session = session
         self.now = now
         self.rings: list[tuple[str, dict[str, Any]]] = []
+
+    @contextlib.asynccontextmanager
+    async def part(self) -> AsyncIterator[None]:
+        """A part that may fail alone: its rows and rings are undone, the rest of the transaction stands."""
+        kept = len(self.rings)
+        try:
+            async with self.session.begin_nested():
+                yield
+        except BaseException:
+            del self.rings[kept:]
+            raise
 
     def ring(self, channel: str, data: Mapping[str, Any] | None = None) -> None:
         """Ring after the commit; the same bell without data only once."""

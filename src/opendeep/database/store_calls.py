@@ -27,7 +27,7 @@ from opendeep.common.views import call_view, event_view, turn_view
 from opendeep.database.models import CallEventRow, CallRow, FeedbackRow, TaskRow, TranscriptRow, UserRow
 from opendeep.database.rows import call_value, event_value, task_value, turn_value, user_value
 from opendeep.database.scope import across_tenants, for_user
-from opendeep.database.store import Store
+from opendeep.database.store import Store, locked
 
 log = structlog.get_logger(__name__)
 
@@ -193,10 +193,6 @@ class CallsStore(Store):
         row = (await self._session.scalars(statement)).one_or_none()
         return call_value(row) if row else None
 
-    async def live_of_user(self, user_id: UUID) -> list[Call]:
-        statement = for_user(select(CallRow).where(CallRow.status.in_(LIVE_CALL_STATUSES)), CallRow, user_id)
-        return [call_value(row) for row in (await self._session.scalars(statement)).all()]
-
     async def live_of_node(self, node_id: str) -> list[Call]:
         """Calls that this node must know of; after a crash, those to reconcile with the switch."""
         statement = across_tenants(
@@ -240,7 +236,7 @@ class CallsStore(Store):
 
     async def _locked(self, call_id: UUID) -> CallRow:
         statement = across_tenants(
-            select(CallRow).where(CallRow.id == call_id).with_for_update(), "by the id of a call that a worker holds"
+            locked(select(CallRow).where(CallRow.id == call_id)), "by the id of a call that a worker holds"
         )
         row = (await self._session.scalars(statement)).one_or_none()
         if row is None:
@@ -309,24 +305,10 @@ class EventsStore(Store):
         return value
 
     async def of_call(self, user_id: UUID, call_id: UUID) -> list[CallEvent]:
-        statement = for_user(
-            select(CallEventRow)
-            .where(CallEventRow.call_id == call_id)
-            .order_by(CallEventRow.created_at, CallEventRow.id),
-            CallEventRow,
-            user_id,
-        )
-        return [event_value(row) for row in (await self._session.scalars(statement)).all()]
+        return await self._timeline(user_id, CallEventRow.call_id == call_id)
 
     async def of_task(self, user_id: UUID, task_id: UUID) -> list[CallEvent]:
-        statement = for_user(
-            select(CallEventRow)
-            .where(CallEventRow.task_id == task_id)
-            .order_by(CallEventRow.created_at, CallEventRow.id),
-            CallEventRow,
-            user_id,
-        )
-        return [event_value(row) for row in (await self._session.scalars(statement)).all()]
+        return await self._timeline(user_id, CallEventRow.task_id == task_id)
 
     async def _timeline(self, user_id: UUID, which: ColumnElement[bool]) -> list[CallEvent]:
         ordered = select(CallEventRow).where(which).order_by(CallEventRow.created_at, CallEventRow.id)

@@ -21,7 +21,7 @@ from opendeep.common.views import feedback_view
 from opendeep.database.models import DndRow, FeedbackRow, LifecycleDecisionRow
 from opendeep.database.rows import feedback_value
 from opendeep.database.scope import across_tenants, for_user
-from opendeep.database.store import Store
+from opendeep.database.store import Store, locked
 
 
 def _entry(row: DndRow) -> DNDEntryBase:
@@ -180,7 +180,7 @@ class FeedbackStore(Store):
     async def close(self, feedback_id: UUID, status: FeedbackStatus) -> FeedbackRequest:
         """Expire or cancel a question unless it is closed already; returns it as it is now."""
         statement = across_tenants(
-            select(FeedbackRow).where(FeedbackRow.id == feedback_id).with_for_update(),
+            locked(select(FeedbackRow).where(FeedbackRow.id == feedback_id)),
             "by the id of a question that a call holds",
         )
         row = (await self._session.scalars(statement)).one_or_none()
@@ -224,7 +224,7 @@ class FeedbackStore(Store):
 
     async def _row(self, user_id: UUID, feedback_id: UUID, *, lock: bool = False) -> FeedbackRow:
         statement = for_user(select(FeedbackRow).where(FeedbackRow.id == feedback_id), FeedbackRow, user_id)
-        row = (await self._session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
+        row = (await self._session.scalars(locked(statement) if lock else statement)).one_or_none()
         if row is None:
             raise NotFound("There is no such question.")
         return row

@@ -14,7 +14,7 @@ from opendeep.common.ids import new_id
 from opendeep.database.models import CampaignPlanRow, ChatMessageRow, ChatRow, UserRow
 from opendeep.database.rows import user_value
 from opendeep.database.scope import across_tenants, for_user
-from opendeep.database.store import Store
+from opendeep.database.store import Store, locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,6 @@ class UsersStore(Store):
         row = await self._session.get(UserRow, user_id)
         if row is None:
             raise NotFound("There is no such user. Open the start page and choose a name.")
-        return user_value(row)
-
-    async def update_profile(self, user_id: UUID, changes: Mapping[str, Any]) -> User:
-        row = await self._session.get(UserRow, user_id)
-        if row is None:
-            raise NotFound("There is no such user.")
-        row.profile = {**row.profile, **changes}
         return user_value(row)
 
     async def all_ids(self) -> list[UUID]:
@@ -147,7 +140,7 @@ class PlansStore(Store):
 
     async def _row(self, user_id: UUID, plan_id: UUID, *, lock: bool = False) -> CampaignPlanRow:
         statement = for_user(select(CampaignPlanRow).where(CampaignPlanRow.id == plan_id), CampaignPlanRow, user_id)
-        row = (await self._session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
+        row = (await self._session.scalars(locked(statement) if lock else statement)).one_or_none()
         if row is None:
             raise NotFound("There is no such plan. Ask for it again in the chat.")
         return row

@@ -28,7 +28,7 @@ from opendeep.common.views import campaign_view, task_view
 from opendeep.database.models import CallRow, CampaignRow, TaskRow
 from opendeep.database.rows import campaign_value, task_value
 from opendeep.database.scope import across_tenants, for_user
-from opendeep.database.store import Store
+from opendeep.database.store import Store, locked
 
 log = structlog.get_logger(__name__)
 
@@ -94,11 +94,13 @@ class CampaignsStore(Store):
         """Active campaigns whose tasks are all terminal, locked for the summariser that writes their report."""
         open_task = exists().where(TaskRow.campaign_id == CampaignRow.id, TaskRow.status.not_in(TERMINAL))
         statement = across_tenants(
-            select(CampaignRow)
-            .where(CampaignRow.status == CampaignStatus.ACTIVE, ~open_task)
-            .order_by(CampaignRow.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True),
+            locked(
+                select(CampaignRow)
+                .where(CampaignRow.status == CampaignStatus.ACTIVE, ~open_task)
+                .order_by(CampaignRow.id)
+                .limit(limit),
+                skip=True,
+            ),
             "one summariser serves all tenants",
         )
         return [campaign_value(row) for row in (await self._session.scalars(statement)).all()]
@@ -132,7 +134,7 @@ class CampaignsStore(Store):
 
     async def _row(self, user_id: UUID, campaign_id: UUID, *, lock: bool = False) -> CampaignRow:
         statement = for_user(select(CampaignRow).where(CampaignRow.id == campaign_id), CampaignRow, user_id)
-        row = (await self._session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
+        row = (await self._session.scalars(locked(statement) if lock else statement)).one_or_none()
         if row is None:
             raise NotFound("There is no such campaign.")
         return row
@@ -225,13 +227,20 @@ class TasksStore(Store):
         )
         return await self._lease(statement, owner, limit, lease_s)
 
-    async def claim(self, status: TaskStatus, owner: str, limit: int, lease_s: float) -> list[Task]:
-        """Lease up to `limit` tasks in `status` whose lease is free and whose `next_attempt_at`, if any, has come."""
+    async def claim(
+        self, status: TaskStatus, owner: str, limit: int, lease_s: float, fresh_s: float | None = None
+    ) -> list[Task]:
+        """Lease up to `limit` tasks in `status` whose lease is free and whose `next_attempt_at`, if any, has come.
+
+        `fresh_s`: only those that came into this status within so many seconds.
+        """
         ready = TaskRow.next_attempt_at.is_(None) | (TaskRow.next_attempt_at <= self._work.now)
         statement = across_tenants(
             select(TaskRow).where(_in_status(status), ready, self._lease_is_free()).order_by(TaskRow.updated_at),
             "the stages' workers serve all tenants",
         )
+        if fresh_s is not None:
+            statement = statement.where(TaskRow.updated_at >= self._work.now - timedelta(seconds=fresh_s))
         return await self._lease(statement, owner, limit, lease_s)
 
     async def next_due_at(self) -> datetime | None:
@@ -295,7 +304,7 @@ class TasksStore(Store):
         allowed = {"priority", "brief", "next_attempt_at", "max_attempts"}
         if not set(fields) <= allowed:
             raise ValueError(f"only {sorted(allowed)} may be changed, not {sorted(set(fields) - allowed)}")
-        statement = for_user(select(TaskRow).where(TaskRow.id == task_id), TaskRow, user_id).with_for_update()
+        statement = for_user(locked(select(TaskRow).where(TaskRow.id == task_id)), TaskRow, user_id)
         row = (await self._session.scalars(statement)).one_or_none()
         if row is None:
             raise NotFound("There is no such task.")
@@ -305,17 +314,22 @@ class TasksStore(Store):
             setattr(row, name, value)
         return self._changed(row, TaskStatus(row.status))
 
-    async def release_expired(self) -> list[Task]:
-        """QUEUED_FOR_CALL tasks whose node vanished before it made a call row go back to SCHEDULED."""
+    async def release_stale(self, queued_s: float) -> list[Task]:
+        """Tasks that no line took within `queued_s` seconds go back to SCHEDULED.
+
+        What allowed the call (hours, do-not-call lists, the campaign itself) may have changed since, so it is looked
+        at again; `claim` with the same `fresh_s` leaves such tasks alone.
+        """
+        before = self._work.now - timedelta(seconds=queued_s)
         statement = across_tenants(
-            select(TaskRow)
-            .where(_in_status(TaskStatus.QUEUED_FOR_CALL), TaskRow.lease_expires_at < self._work.now)
-            .with_for_update(skip_locked=True),
-            "leases of vanished nodes are released for all tenants",
+            locked(
+                select(TaskRow).where(_in_status(TaskStatus.QUEUED_FOR_CALL), TaskRow.updated_at < before), skip=True
+            ),
+            "the queue of all tenants is kept fresh",
         )
         rows = (await self._session.scalars(statement)).all()
         return [
-            await self.transition(row.id, TaskStatus.SCHEDULED, "The node that was to call has gone; queued again.")
+            await self.transition(row.id, TaskStatus.SCHEDULED, "No line was free in time; it is looked at again.")
             for row in rows
         ]
 
@@ -329,7 +343,7 @@ class TasksStore(Store):
         return exists().where(CampaignRow.id == TaskRow.campaign_id, CampaignRow.status == CampaignStatus.ACTIVE)
 
     async def _lease(self, statement: Select[Any], owner: str, limit: int, lease_s: float) -> list[Task]:
-        rows = (await self._session.scalars(statement.limit(limit).with_for_update(skip_locked=True))).all()
+        rows = (await self._session.scalars(locked(statement.limit(limit), skip=True))).all()
         for row in rows:
             row.lease_owner = owner
             row.lease_expires_at = self._work.now + timedelta(seconds=lease_s)
@@ -338,7 +352,7 @@ class TasksStore(Store):
 
     async def _locked(self, task_id: UUID) -> TaskRow:
         statement = across_tenants(
-            select(TaskRow).where(TaskRow.id == task_id).with_for_update(), "by the id of a task the caller holds"
+            locked(select(TaskRow).where(TaskRow.id == task_id)), "by the id of a task the caller holds"
         )
         row = (await self._session.scalars(statement)).one_or_none()
         if row is None:

@@ -13,7 +13,7 @@ from opendeep.common import channels
 from opendeep.common.campaign_plan import TaskBrief
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import Task, TaskStatus
-from opendeep.common.errors import InvalidPhoneNumber
+from opendeep.common.errors import InvalidPhoneNumber, PeerFault
 from opendeep.common.phone import parse_number
 from opendeep.common.redis_client import Doorbell
 from opendeep.common.workers import run_rounds
@@ -70,20 +70,31 @@ class TaskSchedulerService:
         if self._draining:
             return None
         async with self._db.transaction() as work:
-            await work.tasks.release_expired()
-        while (free := min(self._dialer.free_lines(), MAX_CLAIM)) > 0:
+            await work.tasks.release_stale(self._settings.lease_s)
+        queued = 0  # in this round; the initiator takes lines for them when its bell rings
+        while (free := min(self._dialer.free_lines() - queued, MAX_CLAIM)) > 0:
             async with self._db.transaction() as work:
                 tasks = await work.tasks.claim_due(f"scheduler:{self._settings.node_id}", free, self._settings.lease_s)
-                queued = 0
                 for task in tasks:
-                    queued += await self._decide(work, task)
-            # Lines are taken by the initiator, which claims the queue when its bell rings; a round that queued
-            # something ends here, so that the free lines are counted anew after that.
-            if queued or len(tasks) < free:
+                    queued += await self._decide_alone(work, task)
+            if len(tasks) < free:
                 break
         async with self._db.read() as work:
             due = await work.tasks.next_due_at()
-        return None if due is None else (due - self._clock.now()).total_seconds()
+        wait_s = (due - self._clock.now()).total_seconds() if due is not None else 0.0
+        return wait_s if wait_s > 0 else None  # what is due and was left waits for a line; its bell rings then
+
+    async def _decide_alone(self, work: Transaction, task: Task) -> int:
+        """Boundary: one claimed row. One that cannot be decided must not stop the scheduler of all tenants."""
+        try:
+            async with work.part():
+                return await self._decide(work, task)
+        except PeerFault:
+            raise
+        except Exception:  # boundary: one claimed row
+            log.exception("scheduler.task_failed", task_id=str(task.id), user_id=str(task.user_id))
+            await work.tasks.transition(task.id, TaskStatus.FAILED, "Whether this call may be made cannot be told.")
+            return 0
 
     async def _decide(self, work: Transaction, task: Task) -> int:
         """Queue, postpone or refuse one task; 1 if it was queued."""

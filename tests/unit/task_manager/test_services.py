@@ -111,7 +111,7 @@ async def test_only_as_many_as_there_are_lines(world: World) -> None:
     campaign, _ = await add_campaign(world.db, user.id, sample_plan(NUMBERS))
     await scheduler(world, lines=2).round()
     assert sorted(await statuses(world, user.id, campaign.id)) == ["QUEUED_FOR_CALL", "QUEUED_FOR_CALL", "SCHEDULED"]
-    assert await scheduler(world, lines=0).round() == 0.0  # one waits and is due
+    assert await scheduler(world, lines=0).round() is None  # one is due; a line that becomes free rings
 
 
 async def test_do_not_call_is_refused_with_its_reason_stored(world: World) -> None:
@@ -275,3 +275,49 @@ async def test_strangers_see_nothing(world: World, queries: CampaignQueryService
 async def test_unusable_names_are_refused(queries: CampaignQueryService, name: str) -> None:
     with pytest.raises(UserMistake):
         await queries.sign_in(name)
+
+
+# -- the queue between the scheduler and the lines
+
+
+async def test_a_round_without_a_free_line_waits_for_a_bell(world: World) -> None:
+    """A due task that has no line must not be a reason to look again at once: that would be a busy loop."""
+    user = await add_user(world.db)
+    await add_campaign(world.db, user.id, sample_plan(NUMBERS))
+    assert await scheduler(world, lines=0).round() is None
+    assert await scheduler(world, lines=2).round() is None
+
+
+async def test_refused_tasks_take_no_lines(world: World) -> None:
+    user = await add_user(world.db)
+    campaign, _ = await add_campaign(world.db, user.id, sample_plan(NUMBERS))
+    entry = DNDEntryBase(NUMBERS[0], DndScope.USER, "asked", "test", user.id)
+    async with world.db.transaction() as work:
+        await work.dnd.add(entry)
+    await scheduler(world, lines=2).round()
+    assert await statuses(world, user.id, campaign.id) == ["FAILED", "QUEUED_FOR_CALL", "QUEUED_FOR_CALL"]
+
+
+async def test_what_waited_long_for_a_line_is_checked_again(world: World, queries: CampaignQueryService) -> None:
+    """Hours pass while the switch is away: what allowed the call then says nothing about now."""
+    user = await add_user(world.db)
+    campaign, _ = await add_campaign(world.db, user.id, sample_plan(NUMBERS[:1]))
+    await scheduler(world).round()
+    assert await statuses(world, user.id, campaign.id) == ["QUEUED_FOR_CALL"]
+    world.clock.advance(31)
+    async with world.db.transaction() as work:
+        assert await work.tasks.claim(TaskStatus.QUEUED_FOR_CALL, "initiator", 1, 30, fresh_s=30) == []
+        await work.dnd.add(DNDEntryBase(NUMBERS[0], DndScope.USER, "asked", "test", user.id))
+    await scheduler(world, lines=0).round()
+    assert await statuses(world, user.id, campaign.id) == ["SCHEDULED"]
+    await scheduler(world).round()
+    assert await statuses(world, user.id, campaign.id) == ["FAILED"]
+
+
+async def test_one_task_that_cannot_be_decided_does_not_stop_the_others(world: World) -> None:
+    user = await add_user(world.db)
+    campaign, _ = await add_campaign(world.db, user.id, sample_plan([NUMBERS[0], "7000"]))
+    broken: Any = 0  # only numbers of a country are compared with it
+    settings = SchedulerSettings("node", 1.0, 30.0, "US", ("7000",), broken, "America/New_York")
+    await TaskSchedulerService(world.db, world.bell, world.clock, Lines(10), settings).round()
+    assert await statuses(world, user.id, campaign.id) == ["FAILED", "QUEUED_FOR_CALL"]

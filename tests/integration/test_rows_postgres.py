@@ -1,0 +1,48 @@
+"""What only PostgreSQL can show: writers of the same rows at the same moment, and values that it does not take."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from opendeep.common.data_models import Call, CallCreate, CallStatus
+from tests.support.database import World, add_campaign, add_user, make_world, sample_plan
+
+pytestmark = pytest.mark.postgres
+
+DEADLINE_S = 10.0
+
+
+@pytest.fixture
+async def world(postgres_url: str) -> AsyncIterator[World]:
+    world = await make_world(postgres_url)
+    yield world
+    await world.db.close()
+
+
+async def live_call(world: World) -> Call:
+    user = await add_user(world.db)
+    campaign, (task,) = await add_campaign(world.db, user.id, sample_plan(["+12025550101"]))
+    new = CallCreate(user.id, campaign.id, task.id, task.phone_number, None, "node")
+    return await world.db.create_call_attempt(new, 30)
+
+
+async def test_both_sides_of_a_call_write_their_end_at_once(world: World) -> None:
+    """Each adds lines that refer to the call, then changes the call: no deadlock."""
+    call = await live_call(world)
+    both_have_lines = asyncio.Barrier(2)
+
+    async def line(kind: str, end: CallStatus | None) -> None:
+        async with world.db.transaction() as work:
+            await work.events.add(call.user_id, kind, "The end.", task_id=call.task_id, call_id=call.id)
+            await work.session.flush()
+            await both_have_lines.wait()
+            if end is None:
+                await work.calls.save_media(call.id, {"line_ms": 1}, None)
+            else:
+                await work.calls.update_call_status(call.id, end)
+
+    async with asyncio.timeout(DEADLINE_S):
+        await asyncio.gather(line("media", None), line("telephony", CallStatus.COMPLETED))
+    after = await world.db.get_call_by_id(call.id)
+    assert (after.status, after.usage) == (CallStatus.COMPLETED, {"line_ms": 1})
