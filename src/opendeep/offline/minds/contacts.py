@@ -88,7 +88,7 @@ def _name_before(text: str) -> tuple[str, str]:
     cuts = [found.end() for found in _SEPARATOR.finditer(trimmed)]
     start = cuts[-1] if cuts else 0
     name = re.sub(r"^(?:the|my|our)\b|^[\s\-\d.)]+", "", trimmed[start:].strip()).strip(" .,-")
-    if not name or len(name.split()) > MAX_NAME_WORDS:
+    if not any(character.isalpha() for character in name) or len(name.split()) > MAX_NAME_WORDS:
         return "", trimmed
     return name, trimmed[:start]
 

@@ -13,7 +13,7 @@ import orjson
 from opendeep.offline.minds.contacts import KINDS, Contact, read_contacts
 from opendeep.offline.minds.data_blocks import find_block, without_block
 from opendeep.offline.minds.moments import NUMBER_WORDS, find_slot
-from opendeep.offline.minds.purposes import Purpose, free_purpose, read_purpose
+from opendeep.offline.minds.purposes import Purpose, free_purpose, has_several_purposes, read_purpose
 
 LOOKUP_TOOL: Final = "get_authoritative_business_info"
 _ACKNOWLEDGED: Final = re.compile(
@@ -22,8 +22,15 @@ _ACKNOWLEDGED: Final = re.compile(
     re.IGNORECASE,
 )
 _REMOVAL: Final = re.compile(
-    r"\b(?:without|remove|drop|skip|leave out|do not call|don't call|not)\b(.*)", re.IGNORECASE
+    r"\b(?:without|remove|drop|skip|leave out|do not call|don't call|instead of|not)\b(.*)", re.IGNORECASE
 )
+_INSTEAD: Final = re.compile(r"\binstead\b(?! of\b)", re.IGNORECASE)
+_WHO: Final = re.compile(
+    r"^\W*(who are you|what are you|what can you do|what do you do|are you (?:an? )?(?:human|person|robot|ai|bot|real)"
+    r"|help|how does (?:this|it) work)\b[^.!?]{0,20}[.!?\s]*$",
+    re.IGNORECASE,
+)
+_EMERGENCY: Final = re.compile(r"\b(?:call|phone|ring|dial|contact)\b[^.\d]{0,40}\b(?:911|112|999)\b(?![ \-]?\d)", re.I)
 _ANY_TIME: Final = re.compile(r"\b(any ?time|whenever|at any hour)\b", re.IGNORECASE)
 _BEHALF: Final = re.compile(r"\b(?:on behalf of|in the name of) ([A-Z][\w'.-]*(?: [A-Z][\w'.-]*)*)")
 _MAY_SAY: Final = re.compile(r"\b(?:you (?:may|can) (?:say|tell them)|tell them if they ask) (?:that )?([^.\n]+)", re.I)
@@ -48,13 +55,19 @@ class Draft:
     planned: bool = False
     understood: bool = True
     acknowledged: bool = False
+    aside: str = ""  # of the last message: who (asked), emergency, several (purposes); nothing else is taken from it
 
     def is_removed(self, name: str) -> bool:
         return any(_same_person(name, words) for words in self.removed)
 
+    def has_contact(self, name: str) -> bool:
+        """Whether the user has written this name with its number."""
+        return any(_same_person(contact.name, name) for contact in self.contacts)
+
     def unresolved(self) -> list[str]:
         """Names that must still be looked up."""
-        return [name for name in self.lookups if name.lower() not in self.found and not self.is_removed(name)]
+        open_names = [name for name in self.lookups if name.lower() not in self.found]
+        return [name for name in open_names if not (self.is_removed(name) or self.has_contact(name))]
 
 
 def read_chat(messages: Sequence[dict[str, Any]]) -> Draft:
@@ -114,6 +127,9 @@ def _json(text: str) -> dict[str, Any]:
 def _read_user(draft: Draft, text: str) -> None:
     answers = find_block("form_answers", text) or {}
     words = without_block("form_answers", text)
+    draft.aside = _aside(words)
+    if draft.aside and not answers:
+        return
     draft.answers |= {str(name): str(value).strip() for name, value in answers.items() if str(value).strip()}
     if answers.get("contacts"):
         _add_people(draft, str(answers["contacts"]))
@@ -128,11 +144,25 @@ def _read_user(draft: Draft, text: str) -> None:
     draft.acknowledged = bool(_ACKNOWLEDGED.match(words)) and not answers
 
 
+def _aside(words: str) -> str:
+    """What a message is that gives nothing to plan; empty for all others."""
+    if _WHO.match(words):
+        return "who"
+    if _EMERGENCY.search(words):
+        return "emergency"
+    return "several" if has_several_purposes(words) else ""
+
+
 def _read_words(draft: Draft, words: str) -> bool:
     """Take what the words say; False when nothing was understood."""
+    earlier = [*(contact.name for contact in draft.contacts), *draft.lookups]
+    instead = bool(_INSTEAD.search(words))
+    words = _INSTEAD.sub("", words)
     corrected = _read_removal(draft, words) or _read_wishes(draft, words)
     reading = read_contacts(words)
     new = _add_people(draft, words)
+    if new and instead:
+        draft.removed += earlier
     if not (draft.contacts or draft.lookups) and (kind := KINDS.search(words)):
         draft.lookups.append(kind.group(1).lower())
         new = True
@@ -151,7 +181,9 @@ def _read_words(draft: Draft, words: str) -> bool:
 def _with_on(text: str) -> str:
     """`Thursday, 9:30` and `make it eleven` lack the word before the time."""
     return re.sub(
-        r"(?<=[a-z0-9])[, ]+(?=\d{1,2}[:.]\d\d)|\b(?:make it|change it to|rather) (?=\d|[a-z]+$)", " at ", text
+        r"(?<=[a-z0-9])[, ]+(?=\d{1,2}[:.]\d\d)|\b(?:make it|change it to|rather) (?=\d|half |quarter |[a-z]+$)",
+        " at ",
+        text,
     )
 
 

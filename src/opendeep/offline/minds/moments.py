@@ -75,6 +75,7 @@ def without_slot(text: str) -> str:
 
 def say_numbers(text: str) -> str:
     """Clock times and small numbers in words: `10:30` as `ten thirty`, `9` as `nine`."""
+    text = re.sub(r"(?<=\d)(?=(?:am|pm|a\.m\.|p\.m\.)(?!\w))", " ", text)  # 7pm
     text = re.sub(r"\b(\d{1,2})[:.](\d\d)\b", lambda m: _clock(int(m.group(1)), int(m.group(2))), text)
     text = re.sub(r"\b(\d{1,2})(?= ?(?:am|pm)\b|\b(?!(?:st|nd|rd|th)))", lambda m: _number(int(m.group(1))), text)
     text = re.sub(r" ?\b(am|a\.m\.)(?!\w)", " in the morning", text)

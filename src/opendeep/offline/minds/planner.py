@@ -13,10 +13,19 @@ from opendeep.offline.minds.moments import NUMBER_WORDS
 from opendeep.offline.minds.purposes import Purpose
 
 Turn = dict[str, Any]
-HONEST: Final = "I am the offline planner: I work by rules, not with a language model."
+HONEST: Final = "I am the offline planner: I work by rules and in English only, not with a language model."
 EXAMPLE: Final = (
     "You can write for example: Call Anna Meyer, +1 202 555 0101, and book the yearly boiler inspection on Tuesday "
     "at ten."
+)
+ABILITIES: Final = (
+    "I read whom to call and what for, look numbers up in the sample directory, and propose a plan; the calls begin "
+    "only when you have confirmed it."
+)
+EMERGENCY: Final = "I never call emergency numbers. In an emergency please take a phone and call yourself, now."
+ONE_PURPOSE: Final = (
+    "I can plan one purpose at a time, and this message has several. Please send me the first one, confirm its plan, "
+    "and start a new chat for the next."
 )
 WINDOWS: Final = ("any time", "9:00-20:00", "9:00-17:00 on weekdays")
 POLICIES: Final = {"leave a message": "leave_message", "hang up": "hang_up", "hang up and try later": "retry_later"}
@@ -39,6 +48,8 @@ def assistant_turn(messages: Sequence[dict[str, Any]]) -> Turn:
     """The answer of this round: message, form or None, campaign_plan or None."""
     draft = read_chat(messages)
     people = _people(draft)
+    if draft.aside:
+        return _turn(_ASIDES[draft.aside])
     if draft.planned and not draft.understood:
         if draft.acknowledged:
             return _turn("The plan is ready. Press Confirm and Schedule Campaign, and the calls begin.")
@@ -48,11 +59,20 @@ def assistant_turn(messages: Sequence[dict[str, Any]]) -> Turn:
     if form:
         return _turn(_asking(draft, people), form={"title": "A few details", "fields": form})
     if not people:
-        return _turn(f"{HONEST} I do not know yet whom to call. {EXAMPLE}")
+        lost = _without_number(draft)
+        known = f"I have no number of {_listed(lost)}; please write it" if lost else "I do not know yet whom to call"
+        return _turn(f"{HONEST} {known}. {EXAMPLE}")
     if draft.purpose is None or draft.purpose.needs_slot or not draft.purpose.asked():
         return _turn(f"{HONEST} I do not know yet what the calls are for, or when. {EXAMPLE}")
     plan = _plan(draft, draft.purpose, people)
     return _turn(_presenting(draft, plan), plan=plan)
+
+
+_ASIDES: Final = {
+    "who": f"{HONEST} {ABILITIES} {EXAMPLE}",
+    "emergency": EMERGENCY,
+    "several": f"{HONEST} {ONE_PURPOSE}",
+}
 
 
 def _turn(message: str, form: dict[str, Any] | None = None, plan: dict[str, Any] | None = None) -> Turn:
@@ -69,7 +89,7 @@ def _people(draft: Draft) -> list[dict[str, Any]]:
         for c in draft.contacts
     ]
     for index, name in enumerate(draft.lookups, 1):
-        if person := _looked_up(draft, index, name):
+        if not draft.has_contact(name) and (person := _looked_up(draft, index, name)):
             people.append(person)
     return [person for person in people if not draft.is_removed(person["contact_name"])]
 
@@ -121,7 +141,7 @@ def _missing(draft: Draft, people: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 
 def _about_business(draft: Draft, index: int, name: str) -> list[dict[str, Any]]:
-    if draft.is_removed(name) or _chosen(draft, index, name):
+    if draft.is_removed(name) or draft.has_contact(name) or _chosen(draft, index, name):
         return []
     matches = draft.found.get(name.lower(), [])
     if matches:
@@ -252,13 +272,19 @@ def _asking(draft: Draft, people: list[dict[str, Any]]) -> str:
 def _presenting(draft: Draft, plan: dict[str, Any]) -> str:
     count = len(plan["tasks"])
     who = plan["tasks"][0]["contact_name"] if count == 1 else f"{count} contacts"
-    dropped = [
-        name for index, name in enumerate(draft.lookups, 1) if not _looked_up(draft, index, name)
-        and not draft.is_removed(name)
-    ]  # fmt: skip
+    dropped = _without_number(draft)
     without = f" I have no number of {_listed(dropped)} and left that out." if dropped else ""
     changed = "I have changed the plan" if draft.planned else "Here is the plan"
     return f"{changed}: {plan['objective']} I will call {who}.{without} If it is right, confirm it."
+
+
+def _without_number(draft: Draft) -> list[str]:
+    """Names that were to be called, and that nobody gave or found a number of."""
+    return [
+        name
+        for index, name in enumerate(draft.lookups, 1)
+        if not (draft.is_removed(name) or draft.has_contact(name) or _looked_up(draft, index, name))
+    ]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -24,12 +24,18 @@ _QUESTION: Final = re.compile(r"(?:^|(?<=[.:;\n!?])|\d[.)])\s*([A-Z][^.:;\n?!]{3
 _YES_NO_START: Final = re.compile(
     r"^(do|does|did|is|are|was|can|could|will|would|may|should|have|has)\b", re.IGNORECASE
 )
+_SECOND: Final = re.compile(
+    rf"(?:\band|[,;.\n])\s*(?:also |then )*(?:call|phone|ring|contact)\b[^.;\n]*?\b(?:to|and) ({'|'.join(_KIND_OF)})\b",
+    re.IGNORECASE,
+)
 _SINGULAR_THEY: Final = (
     (r"\b(?:they|he|she) (?:has|have)\b", "you have"),
     (r"\b(?:does|do) (?:they|he|she)\b", "do you"),
     (r"\b(?:they|he|she) (?:was|were)\b", "you were"),
     (r"\b(?:they are|he is|she is)\b", "you are"),
     (r"\b(?:is he|is she|are they)\b", "are you"),
+    (r"\b(?:he|she) goes\b", "you go"),
+    (r"\b(?:he|she) ([a-z]{2,}[a-rt-z])s\b", r"you \1"),
     (r"\b(they|he|she)\b", "you"),
     (r"\b(them|him)\b", "you"),
 )
@@ -60,6 +66,8 @@ class Purpose:
         """One sentence for the plan."""
         if self.kind == "about":
             return _sentence(self.thing)
+        if self.kind == "ask":
+            return _sentence(f"{self.verb} {self.thing}")  # a question keeps its own day and time
         return _sentence(" ".join(part for part in (self.verb, self.thing, _on(self.slot)) if part))
 
     def opening(self) -> str:
@@ -108,6 +116,15 @@ def read_purpose(text: str) -> Purpose | None:
         if thing:
             return Purpose(kind, verb, _to_principal(thing), find_slot(phrase), written)
     return Purpose("ask", "ask", "a few questions", questions=written) if written else None
+
+
+def has_several_purposes(text: str) -> bool:
+    """`Call Anna to book a table and call Ben to cancel his appointment`: two kinds of calls in one message."""
+    second = _SECOND.search(text)
+    if second is None:
+        return False
+    first = _PHRASE.search(text[: second.start()])
+    return first is not None and _KIND_OF[first.group(1).lower()] != _KIND_OF[second.group(1).lower()]
 
 
 def free_purpose(text: str, question: str) -> Purpose:

@@ -147,6 +147,8 @@ def test_the_answers_of_the_form_reach_the_plan() -> None:
         ("make it Thursday", r"Thursday at ten"),
         ("make it Thursday at eleven", r"Thursday at eleven"),
         ("rather tomorrow at 9:30", r"tomorrow at nine thirty"),
+        ("make it half past two", r"Tuesday at half past two"),
+        ("make it 7pm", r"Tuesday at seven in the afternoon"),
         ("change it to between nine and twelve", r"Tuesday between nine and twelve"),
     ],
 )
@@ -166,6 +168,58 @@ def test_people_are_added_and_removed_by_words() -> None:
     assert fewer.campaign_plan is not None
     assert [task.contact_name for task in fewer.campaign_plan.tasks] == ["Ben Ortiz"]
     assert fewer.campaign_plan.questions[0].ask == "Does Tuesday at ten work for you?"
+
+
+def test_somebody_else_instead() -> None:
+    start = (user(f"Book an inspection on Tuesday at ten for {ANNA}"), user("", call_window="any time"))
+    _, other = conversation(*start, user("no wait, call Ben Ortiz instead, +1 202 555 0102"))
+    assert other.campaign_plan is not None
+    assert [task.contact_name for task in other.campaign_plan.tasks] == ["Ben Ortiz"]
+    _, lost = conversation(*start, user("call Ben Ortiz instead"), user("", number_1=""))
+    assert lost.campaign_plan is None
+    assert "no number of Ben Ortiz" in lost.message
+    _, told = conversation(*start, user("call Ben Ortiz instead"), user("Ben Ortiz, +1 202 555 0102"))
+    assert told.campaign_plan is not None
+    assert [task.phone_number for task in told.campaign_plan.tasks] == ["+1 202 555 0102"]
+    assert "no number" not in told.message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("who are you?", "I work by rules"),
+        ("Are you a human?", "not with a language model"),
+        ("What can you do for me?", "propose a plan"),
+        ("call 911 and say there is a fire", "never call emergency numbers"),
+        ("Call Bob, 112, and ask if he is well", "never call emergency numbers"),
+        (f"Call {ANNA} to book a table on Tuesday at 7pm and also call Ben +1 202 555 0102 to cancel his appointment",
+         "one purpose at a time"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_planned_is_answered_plainly(text: str, words: str) -> None:
+    _, turn = conversation(user(text))
+    assert words in turn.message
+    assert (turn.form, turn.campaign_plan) == (None, None)
+
+
+def test_an_aside_leaves_the_plan_as_it_is() -> None:
+    start = (user(f"Book an inspection on Tuesday at ten for {ANNA}"), user("", call_window="any time"))
+    _, turn = conversation(*start, user("who are you?"), user("make it Thursday"))
+    assert turn.campaign_plan is not None
+    assert turn.campaign_plan.questions[0].ask == "Does Thursday at ten work for you?"
+
+
+def test_a_question_keeps_its_day_once() -> None:
+    purpose = read_purpose("ask if he has time on Tuesday")
+    assert purpose is not None
+    assert purpose.with_slot(find_slot("on Tuesday")).objective() == "Ask if he has time on Tuesday."
+    comes = read_purpose("ask whether she comes")
+    assert comes is not None
+    assert comes.asked()[0]["ask"] == "Could you tell me whether you come?"
+
+
+def test_a_name_has_letters() -> None:
+    assert [c.name for c in read_contacts("call '; -- +1 202 555 0101").contacts] == ["Contact 1"]
 
 
 def test_wishes_may_be_said_instead_of_filled_in() -> None:
