@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
+from opendeep.call_processor_service.attempt_records import AttemptRecorder, Ending
+from opendeep.common.clock import SystemClock
 from opendeep.common.data_models import Call, CallCreate, CallStatus
 from tests.support.database import World, add_campaign, add_user, make_world, sample_plan
 
@@ -46,3 +49,23 @@ async def test_both_sides_of_a_call_write_their_end_at_once(world: World) -> Non
         await asyncio.gather(line("media", None), line("telephony", CallStatus.COMPLETED))
     after = await world.db.get_call_by_id(call.id)
     assert (after.status, after.usage) == (CallStatus.COMPLETED, {"line_ms": 1})
+
+
+@pytest.mark.parametrize(("kind", "detail"), [("x", "a NUL \0 here"), ("x" * 61, "a name that is too long")])
+async def test_a_value_that_is_never_taken_is_no_outage(world: World, kind: str, detail: str) -> None:
+    """Taken for an outage it would be written again and again, and the line of its call never be freed."""
+    call = await live_call(world)
+    with pytest.raises(DBAPIError) as refused:
+        async with world.db.transaction() as work:
+            await work.events.add(call.user_id, kind, detail)
+    assert detail not in str(refused.value)  # it may be logged
+    recorder = AttemptRecorder(world.db, call, SystemClock())
+    recorder.note(kind, detail)
+    recorder.finish(Ending(CallStatus.COMPLETED, None, "The call ended."))
+    await asyncio.wait_for(recorder.run(), DEADLINE_S)
+    assert (await world.db.get_call_by_id(call.id)).status is CallStatus.COMPLETED
+
+
+async def test_one_name_is_one_tenant_however_many_sign_in_at_once(world: World) -> None:
+    users = await asyncio.gather(*(add_user(world.db, f"Maria {n // 8}") for n in range(40)))
+    assert len({user.id for user in users}) == 5

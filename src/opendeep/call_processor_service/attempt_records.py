@@ -15,7 +15,7 @@ import structlog
 
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import Call, CallStatus, Disposition, TaskStatus
-from opendeep.common.errors import Conflict, InvalidTransition, PeerFault
+from opendeep.common.errors import Conflict, PeerFault
 from opendeep.database.db_manager import DatabaseManager, Transaction
 
 log = structlog.get_logger(__name__)
@@ -47,19 +47,21 @@ class _Line:
 
 
 async def write_ending(work: Transaction, call: Call, ending: Ending) -> None:
-    """Close the call and pass its task on, in the caller's transaction. A call that has ended already stays so."""
-    try:
-        await work.calls.update_call_status(
-            call.id,
-            ending.status,
-            end_reason=ending.reason,
-            hangup_cause=ending.hangup_cause,
-            sip_code=ending.sip_code,
-            disposition=ending.disposition,
-        )
-    except InvalidTransition as error:
-        log.warning("call.closed_elsewhere", call_id=str(call.id), detail=str(error))
+    """Close the call and pass its task on, in the caller's transaction.
+
+    A call that has ended already stays so, and so does its task: it may be in its next call by now.
+    """
+    if not await work.calls.hold_live(call.id):
+        log.warning("call.closed_elsewhere", call_id=str(call.id), late=ending.status.value)
         return
+    await work.calls.update_call_status(
+        call.id,
+        ending.status,
+        end_reason=ending.reason,
+        hangup_cause=ending.hangup_cause,
+        sip_code=ending.sip_code,
+        disposition=ending.disposition,
+    )
     try:
         await work.tasks.transition(
             call.task_id,

@@ -18,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
@@ -39,6 +39,7 @@ SQLITE_BUSY_TIMEOUT_MS = 5_000
 POOL_SIZE = 10
 MIGRATION_LOCK = 0x0DEEB  # any constant that nobody else uses in this database
 POOL_TIMEOUT_S = 10.0
+NEVER_TAKEN = ("22", "42")  # SQLSTATE classes: data exceptions, wrong statements
 
 
 class Transaction(UnitOfWork):
@@ -69,7 +70,12 @@ class DatabaseManager:
         self._sqlite = self._url.get_backend_name() == "sqlite"
         self._writer = asyncio.Lock()
         options: dict[str, Any] = {} if self._sqlite else {"pool_size": POOL_SIZE, "pool_pre_ping": True}
-        self._engine = create_async_engine(self._url, pool_timeout=POOL_TIMEOUT_S, **options)
+        self._engine = create_async_engine(
+            self._url,
+            pool_timeout=POOL_TIMEOUT_S,
+            hide_parameters=True,  # they are numbers and words of people, and errors are logged
+            **options,
+        )
         if self._sqlite:
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
@@ -139,13 +145,23 @@ class DatabaseManager:
 
 @contextlib.contextmanager
 def _translated() -> Any:
-    """Turn connection faults, locks and pool exhaustion into `DatabaseUnavailable`; leave everything else alone."""
+    """Turn connection faults, locks and pool exhaustion into `DatabaseUnavailable`; leave everything else alone.
+
+    A value or a statement that the database will never take is a bug of ours: asked again it would fail for ever.
+    """
     try:
         yield
-    except IntegrityError:
-        raise
     except (DBAPIError, PoolTimeout, ConnectionError, TimeoutError) as error:
+        if _never_taken(error):
+            raise
         raise DatabaseUnavailable(f"The database cannot be used right now: {_first_line(error)}") from error
+
+
+def _never_taken(error: BaseException) -> bool:
+    if isinstance(error, IntegrityError | DataError | ProgrammingError):
+        return True
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)  # PostgreSQL, appendix A
+    return isinstance(state, str) and state.startswith(NEVER_TAKEN)
 
 
 def _first_line(error: BaseException) -> str:

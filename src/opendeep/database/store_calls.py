@@ -122,6 +122,10 @@ class CallsStore(Store):
         self._work.tell_user(row.user_id, "call", call=call_view(value))
         return value
 
+    async def hold_live(self, call_id: UUID) -> bool:
+        """Lock the call for this transaction; False when it has ended."""
+        return CallStatus((await self._locked(call_id)).status) in _LIVE_ORDER
+
     async def brief(self, call_id: UUID) -> CallBrief:
         """Everything the voice side needs for one call, in one go. Raises `NotFound`."""
         why = "by the id of a call that a worker holds"

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from opendeep.common.data_models import Json, PlanStatus, User
 from opendeep.common.errors import NotFound
@@ -40,8 +41,11 @@ class UsersStore(Store):
         row = (await self._session.scalars(statement)).one_or_none()
         if row is None:
             row = UserRow(id=new_id(), name=name, profile=dict(profile or {}), created_at=self._work.now)
-            self._session.add(row)
-            await self._session.flush()
+            try:
+                async with self._work.part():
+                    self._session.add(row)
+            except IntegrityError:  # somebody else signed in by this name at the same moment
+                row = (await self._session.scalars(statement)).one()
         return user_value(row)
 
     async def get(self, user_id: UUID) -> User:
