@@ -39,6 +39,7 @@ SQLITE_BUSY_TIMEOUT_MS = 5_000
 POOL_SIZE = 10
 MIGRATION_LOCK = 0x0DEEB  # any constant that nobody else uses in this database
 POOL_TIMEOUT_S = 10.0
+WRITER_TURN_S = 10.0  # on SQLite; like the wait for a connection of the pool
 NEVER_TAKEN = ("22", "42")  # SQLSTATE classes: data exceptions, wrong statements
 
 
@@ -111,7 +112,7 @@ class DatabaseManager:
 
         Raises `DatabaseUnavailable` when the database is away or stays locked.
         """
-        async with self._writer if self._sqlite else contextlib.nullcontext():
+        async with self._turn() if self._sqlite else contextlib.nullcontext():
             with _translated():
                 async with AsyncSession(self._engine, expire_on_commit=False) as session:
                     work = Transaction(session, self._clock)
@@ -119,6 +120,21 @@ class DatabaseManager:
                         yield work
         for channel, data in work.rings:
             await self._bell.ring(channel, data)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """SQLite takes one writer at a time. While another process holds the file, each writer waits for it in vain;
+        those behind must not wait for the sum of that.
+        """
+        try:
+            async with asyncio.timeout(WRITER_TURN_S):
+                await self._writer.acquire()
+        except TimeoutError as error:
+            raise DatabaseUnavailable("The database cannot be used right now: other writes hold it up.") from error
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
@@ -151,7 +167,7 @@ def _translated() -> Any:
     """
     try:
         yield
-    except (DBAPIError, PoolTimeout, ConnectionError, TimeoutError) as error:
+    except (DBAPIError, PoolTimeout, OSError) as error:  # OSError: no route, no such host, no socket, no answer in time
         if _never_taken(error):
             raise
         raise DatabaseUnavailable(f"The database cannot be used right now: {_first_line(error)}") from error
