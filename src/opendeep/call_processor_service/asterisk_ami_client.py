@@ -192,9 +192,12 @@ class AsteriskAmiClient:
             raise
         if not response.ok:
             await self._abandon_connection()
-            reason = f"Asterisk refuses the AMI user “{self.address.username}”: {response.message}"
+            reason = (
+                f"Asterisk refuses the AMI user “{self.address.username}”: {response.message}. "
+                "Compare ASTERISK_AMI_USERNAME and ASTERISK_AMI_SECRET with manager.conf."
+            )
             self._enter(AmiState.REFUSED, reason)
-            raise AmiLoginRefused(f"{reason}. Compare ASTERISK_AMI_USERNAME and ASTERISK_AMI_SECRET with manager.conf.")
+            raise AmiLoginRefused(reason)
         await self._wait_until_booted()
         self.connections += 1
         self._enter(AmiState.READY)
