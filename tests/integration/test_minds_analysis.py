@@ -124,17 +124,24 @@ async def test_a_wrong_number_fails(world: World, task: Task) -> None:
     assert (after.status, after.disposition) == (TaskStatus.FAILED, Disposition.WRONG_NUMBER)
 
 
-async def test_a_message_left_is_tried_again_until_the_budget_ends(world: World, task: Task) -> None:
+async def test_a_message_is_left_once_and_counts_when_the_budget_ends(world: World, task: Task) -> None:
     lines: list[Line] = [
         ("callee", "hello you have reached my voicemail please leave a message after the beep"),
         ("ai", "Hello. This is an AI assistant calling on behalf of Maria Keller. We will call again. Goodbye."),
     ]
-    for attempt in (1, 2, 3):
-        after = await by_offline_minds(world, task, lines, "voicemail")
-        assert after.disposition is Disposition.VOICEMAIL_LEFT
-        if attempt < 3:
-            assert after.status is TaskStatus.SCHEDULED
-            assert after.next_attempt_at == world.clock.now() + timedelta(minutes=30 * 2 ** (attempt - 1))
+    after = await by_offline_minds(world, task, lines, "voicemail")
+    assert (after.status, after.disposition) == (TaskStatus.SCHEDULED, Disposition.VOICEMAIL_LEFT)
+    assert after.next_attempt_at == world.clock.now() + timedelta(minutes=30)
+    after = await by_offline_minds(world, task, lines[:1], "voicemail")  # told to hang up on the mailbox
+    assert (after.status, after.disposition) == (TaskStatus.SCHEDULED, Disposition.VOICEMAIL)
+    assert after.next_attempt_at == world.clock.now() + timedelta(minutes=60)
+    after = await by_offline_minds(world, task, lines[:1], "voicemail")
+    assert after.disposition is Disposition.VOICEMAIL_LEFT
+    _, call = await analysed(world, task)
+    assert call.disposition is Disposition.VOICEMAIL
+    async with world.db.read() as work:
+        earlier = (await work.calls.brief(call.id)).earlier_calls
+    assert [known.disposition for known in earlier[:2]] == ["VOICEMAIL_LEFT", "VOICEMAIL"]
     assert after.status is TaskStatus.COMPLETED
 
 

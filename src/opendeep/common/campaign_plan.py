@@ -159,6 +159,13 @@ class AssistantTurn(_Document):
     campaign_plan: CampaignPlan | None = None
 
 
+def voicemail_now(planned: Voicemail, *, message_left: bool) -> Voicemail:
+    """What to do on a mailbox now: a message is left once for each task, later calls hang up on mailboxes."""
+    if message_left and planned.policy is VoicemailPolicy.LEAVE_MESSAGE:
+        return Voicemail(policy=VoicemailPolicy.HANG_UP)
+    return planned
+
+
 def brief_for(plan: CampaignPlan, task: PlannedTask) -> TaskBrief:
     """Merge one task with the plan's defaults."""
     return TaskBrief(

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from opendeep.common.campaign_plan import TaskBrief
-from opendeep.common.data_models import CallBrief
+from opendeep.common.campaign_plan import TaskBrief, voicemail_now
+from opendeep.common.data_models import CallBrief, Disposition
 
 CALL_PROMPT_VERSION: Final = "call-2026-11-1"
 CALL_BRIEF_VERSION: Final = 1
@@ -74,6 +74,7 @@ def realtime_instructions(brief: CallBrief, now: datetime) -> str:
 def call_brief(brief: CallBrief, task: TaskBrief, now: datetime) -> dict[str, Any]:
     """The machine-readable brief, version 1."""
     zone = _zone(brief)
+    message_left = any(call.disposition == Disposition.VOICEMAIL_LEFT for call in brief.earlier_calls)
     answers = [f"{question} {answer}" for question, answer in brief.answered_questions]
     return {
         "version": CALL_BRIEF_VERSION,
@@ -87,7 +88,7 @@ def call_brief(brief: CallBrief, task: TaskBrief, now: datetime) -> dict[str, An
         "may_say": [*task.may_say, *answers],
         "must_not_say": task.must_not_say,
         "menu_hint": task.menu_hint,
-        "voicemail": task.voicemail.model_dump(mode="json"),
+        "voicemail": voicemail_now(task.voicemail, message_left=message_left).model_dump(mode="json"),
         "timezone": zone.key,
         "now": now.astimezone(zone).isoformat(timespec="seconds"),
         "earlier_calls": [

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from opendeep.common.campaign_plan import TaskBrief
-from opendeep.common.data_models import Call, CallEvent, Task, TranscriptTurn
+from opendeep.common.campaign_plan import TaskBrief, voicemail_now
+from opendeep.common.data_models import Call, CallEvent, Disposition, Task, TranscriptTurn
 from opendeep.common.errors import InvalidPhoneNumber
 from opendeep.common.phone import parse_number
 from opendeep.database.db_manager import Transaction
@@ -20,7 +20,7 @@ MAX_ANSWERS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One call to judge, as read from the rows."""
+    """One call to judge, as read from the rows; `brief` as the call had it."""
 
     task: Task
     call: Call
@@ -28,6 +28,7 @@ class Case:
     turns: tuple[TranscriptTurn, ...]
     events: tuple[CallEvent, ...]
     answers: tuple[tuple[str, str], ...]
+    message_left: bool = False  # by an earlier call of the task
 
     @property
     def end_requested(self) -> dict[str, Any] | None:
@@ -74,7 +75,11 @@ async def read_case(work: Transaction, task: Task) -> Case | None:
     feedback = await work.feedback.of_task(task.user_id, task.id)
     answers = tuple((f.question, f.answer) for f in feedback if f.answer)[-MAX_ANSWERS:]
     brief = TaskBrief.model_validate(task.brief)
-    return Case(task, call, brief, tuple(turns[:MAX_TURNS]), tuple(events), answers)
+    earlier = (other for other in await work.calls.of_task(task.user_id, task.id) if other.id != call.id)
+    message_left = any(other.disposition is Disposition.VOICEMAIL_LEFT for other in earlier)
+    told = voicemail_now(brief.voicemail, message_left=message_left)
+    brief = brief.model_copy(update={"voicemail": told})
+    return Case(task, call, brief, tuple(turns[:MAX_TURNS]), tuple(events), answers, message_left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,6 +271,7 @@ class AnalysisService:
             callback_at=callback_at,
             question=question,
             required_answered=answered,
+            message_left=case.message_left,
         )
 
     @staticmethod
@@ -337,7 +338,7 @@ class AnalysisService:
             decision.reason,
             expected=TaskStatus.PENDING_ANALYSIS,
             next_attempt_at=decision.next_attempt_at,
-            disposition=outcome.disposition,
+            disposition=decision.disposition or outcome.disposition,
             summary=judgement.summary,
             result=result,
         )

@@ -16,6 +16,8 @@ MAX_RETRY: Final = timedelta(days=7)
 JITTER_SHARE: Final = 0.1
 
 D = Disposition
+NOT_REACHED: Final = frozenset({D.VOICEMAIL, D.NO_ANSWER, D.BUSY, D.REJECTED, D.UNREACHABLE, D.FAILED})
+_MESSAGE_LEFT: Final = "Not reached in person, but the message was left."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Outcome:
     callback_at: datetime | None = None
     question: str | None = None
     required_answered: bool = False
+    message_left: bool = False  # on a mailbox, by an earlier call
 
     @property
     def exhausted(self) -> bool:
@@ -38,12 +41,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The task's next state. `question` is put to the user when the state is NEEDS_USER."""
+    """The task's next state. `question` is put to the user when the state is NEEDS_USER; `disposition` is the task's
+    where it differs from the call's."""
 
     status: TaskStatus
     reason: str
     next_attempt_at: datetime | None = None
     question: str | None = None
+    disposition: Disposition | None = None
 
 
 def decide(outcome: Outcome, brief: TaskBrief, contact: str, now: datetime, jitter: float) -> Decision:
@@ -87,7 +92,9 @@ def _call_back(outcome: Outcome, brief: TaskBrief, contact: str, now: datetime, 
 
 def _given_up(outcome: Outcome) -> Decision:
     if outcome.disposition is D.VOICEMAIL_LEFT:
-        return Decision(TaskStatus.COMPLETED, "Not reached in person, but the message was left.")
+        return Decision(TaskStatus.COMPLETED, _MESSAGE_LEFT)
+    if outcome.message_left and outcome.disposition in NOT_REACHED:
+        return Decision(TaskStatus.COMPLETED, _MESSAGE_LEFT, disposition=D.VOICEMAIL_LEFT)
     return Decision(TaskStatus.FAILED, f"{_REASONS[outcome.disposition]} All {outcome.max_attempts} attempts are used.")
 
 

@@ -1,5 +1,6 @@
 """From outcome to next state: the table, and what holds for every outcome."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -51,6 +52,19 @@ def step(found: Outcome, jitter: float = 0.0) -> Decision:
 def test_each_disposition_has_its_next_state(disposition: Disposition, first: TaskStatus, last: TaskStatus) -> None:
     assert step(outcome(disposition, attempts=1)).status is first
     assert step(outcome(disposition, attempts=3)).status is last
+
+
+@pytest.mark.parametrize("disposition", [D.VOICEMAIL, D.NO_ANSWER, D.BUSY, D.REJECTED])
+def test_a_message_that_was_left_before_counts_at_the_end(disposition: Disposition) -> None:
+    """Later calls hang up on mailboxes; the task still ends as what it reached."""
+    found = replace(outcome(disposition, attempts=3), message_left=True)
+    assert (step(found).status, step(found).disposition) == (TaskStatus.COMPLETED, D.VOICEMAIL_LEFT)
+    assert step(replace(found, attempts=2)).status is TaskStatus.SCHEDULED
+
+
+def test_a_person_without_a_result_outweighs_the_message_left_before() -> None:
+    found = replace(outcome(D.INCONCLUSIVE, attempts=3), message_left=True)
+    assert (step(found).status, step(found).disposition) == (TaskStatus.FAILED, None)
 
 
 def test_the_wait_doubles_and_a_busy_line_waits_less() -> None:
