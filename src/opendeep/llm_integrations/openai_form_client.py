@@ -16,6 +16,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from opendeep.common.errors import ProviderFault, ProviderRefused
+from opendeep.common.plain_text import plain, plain_json
 from opendeep.llm_integrations.chat_completion import FunctionCall, Reply, ReplyMessage, first_choice
 from opendeep.llm_integrations.json_schemas import response_format
 from opendeep.llm_integrations.provider_errors import openai_error
@@ -26,6 +27,7 @@ RETRY_DELAY_S: Final = 0.5
 MAX_RETRY_AFTER_S: Final = 5.0
 MAX_PARALLEL_TOOLS: Final = 8  # calls in one round beyond these are answered with an error
 MAX_SHOWN_PROBLEMS: Final = 5
+MAX_TOOL_NAME_CHARS: Final = 64  # as the API bounds them; longer ones were made up
 NO_KEY: Final = "none"  # compatible servers take any key; the SDK insists on one
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -146,7 +148,7 @@ class OpenAIFormClient:
         steps = []
         for at, (identity, function) in enumerate(calls):
             arguments, result = results[at] if at < len(results) else ({}, too_many)
-            step = ToolStep(identity, function.name, arguments, result)
+            step = ToolStep(identity, plain(function.name)[:MAX_TOOL_NAME_CHARS], arguments, result)
             steps.append(step)
             content = orjson.dumps(result).decode()
             conversation.append({"role": "tool", "tool_call_id": identity, "content": content})
@@ -156,7 +158,7 @@ class OpenAIFormClient:
 
     async def _run_tool(self, function: FunctionCall, tools: Toolbox) -> tuple[dict[str, Any], dict[str, Any]]:
         try:
-            arguments = orjson.loads(function.arguments or "{}")
+            arguments = plain_json(orjson.loads(function.arguments or "{}"))
         except orjson.JSONDecodeError:
             arguments = None
         if not isinstance(arguments, dict):
@@ -190,7 +192,10 @@ class OpenAIFormClient:
         if reply.finish_reason == "length":
             raise _Unusable("it was cut off because it was too long; be brief.")
         try:
-            return model.model_validate_json(reply.message.content or "")
+            document = plain_json(orjson.loads(reply.message.content or ""))
+            return model.model_validate_json(orjson.dumps(document))
+        except orjson.JSONDecodeError as error:
+            raise _Unusable(f"it is not valid JSON ({error}).") from error
         except ValidationError as error:
             raise _Unusable(_problems(error)) from error
 

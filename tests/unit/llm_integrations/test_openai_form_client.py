@@ -200,6 +200,12 @@ async def test_more_calls_than_allowed_are_answered_with_an_error() -> None:
 # -- schemas
 
 
+async def test_control_characters_and_direction_overrides_of_a_model_go_no_further() -> None:
+    provider = ScriptedProvider([completion('{"ok": true, "why": "be\\u0000cau\\u202ese \\\\u0000"}')])
+    async with client(provider) as llm:
+        assert (await ask(llm)).why == "because \\u0000"  # an escaped backslash is no NUL
+
+
 @pytest.mark.parametrize("model", [AssistantTurn, CallAnalysis, Verdict])
 def test_schemas_are_strict_all_the_way_down(model: type[BaseModel]) -> None:
     wanted = response_format(model, "a_name")["json_schema"]
