@@ -16,9 +16,12 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from opendeep.common.ids import new_id
+
 log = structlog.get_logger(__name__)
 
 PUBLISH_DEADLINE_S = 1.0
+MUTE_S = 2.0  # after a ring that Redis did not take, others stay in this process
 RECONNECT_FIRST_S = 0.2
 RECONNECT_MAX_S = 5.0
 DEFAULT_CAPACITY = 256
@@ -132,33 +135,40 @@ class RedisDoorbell(InProcessDoorbell):
         super().__init__()
         self._redis = redis
         self._node_id = node_id
+        self._origin = f"{node_id}:{new_id()}"  # several processes of one machine may share its name
         self._pubsub = redis.pubsub(ignore_subscribe_messages=True)
         self._connected = asyncio.Event()
-        self._publish_failed = False
+        self._subscribing = asyncio.Lock()
+        self._mute_until: float | None = None  # loop time; None: Redis took what was published last
 
     async def ring(self, channel: str, data: Mapping[str, Any] | None = None) -> None:
         payload = data or {}
         self._deliver(channel, payload)
-        body = orjson.dumps({"from": self._node_id, "data": payload}, default=str)
+        now = asyncio.get_running_loop().time()
+        if self._mute_until is not None and now < self._mute_until:
+            return  # a Redis that hangs must not cost every ring its deadline
+        body = orjson.dumps({"from": self._origin, "data": payload}, default=str)
         try:
             async with asyncio.timeout(PUBLISH_DEADLINE_S):
                 await self._redis.publish(channel, body)
         except (RedisError, OSError, TimeoutError) as error:
-            if not self._publish_failed:
+            if self._mute_until is None:
                 log.warning("redis.publish_failed", error=str(error), effect="other nodes look on their timers")
-            self._publish_failed = True
+            self._mute_until = asyncio.get_running_loop().time() + MUTE_S
         else:
-            self._publish_failed = False
+            self._mute_until = None
 
     async def attach(self, subscription: Subscription) -> None:
         await super().attach(subscription)
-        await self._tell_redis(self._pubsub.subscribe, subscription.channels)
+        async with self._subscribing:
+            await self._tell_redis(self._pubsub.subscribe, subscription.channels)
 
     async def detach(self, subscription: Subscription) -> None:
         await super().detach(subscription)
-        gone = tuple(c for c in subscription.channels if c not in self._subscribers)
-        if gone:
-            await self._tell_redis(self._pubsub.unsubscribe, gone)
+        async with self._subscribing:  # whoever subscribes meanwhile is counted, or comes after us
+            gone = tuple(c for c in subscription.channels if c not in self._subscribers)
+            if gone:
+                await self._tell_redis(self._pubsub.unsubscribe, gone)
 
     async def healthy(self) -> bool:
         try:
@@ -192,6 +202,7 @@ class RedisDoorbell(InProcessDoorbell):
         # A channel of our own keeps the connection subscribed (and so readable) when nobody listens.
         await self._pubsub.subscribe(f"node:{self._node_id}", *self._subscribers)
         self._connected.set()
+        self._mute_until = None
 
     async def _read(self) -> None:
         while True:
@@ -204,7 +215,7 @@ class RedisDoorbell(InProcessDoorbell):
             except (orjson.JSONDecodeError, KeyError, TypeError):
                 log.warning("redis.bad_message", channel=raw["channel"])
                 continue
-            if origin != self._node_id and isinstance(data, dict):
+            if origin != self._origin and isinstance(data, dict):
                 channel = raw["channel"]
                 self._deliver(channel.decode() if isinstance(channel, bytes) else channel, data)
 

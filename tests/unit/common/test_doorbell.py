@@ -77,6 +77,38 @@ async def test_a_message_crosses_redis_once(redis_url: str) -> None:
         await _stopped(task)
 
 
+async def test_two_processes_of_one_machine_hear_each_other(redis_url: str) -> None:
+    """They share the name of the machine unless NODE_ID is set."""
+    web, voice = (RedisDoorbell(Redis.from_url(redis_url), "same-host") for _ in range(2))
+    tasks = [await _started(web), await _started(voice)]
+    async with web.listen("a") as page:
+        await voice.ring("a", {"n": 1})
+        message = await page.next(DEADLINE_S)
+        assert message is not None
+        assert message.data == {"n": 1}
+    for task in tasks:
+        await _stopped(task)
+
+
+async def test_a_redis_that_hangs_costs_one_deadline(redis_url: str) -> None:
+    """A server that takes connections and never answers: of many rings one waits, and nobody here waits for it."""
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    redis = Redis.from_url(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    bell = RedisDoorbell(redis, "node")
+    async with asyncio.timeout(DEADLINE_S), bell.listen("a") as here:
+        for number in range(100):
+            await bell.ring("a", {"n": number})
+        assert len(here.drain()) == 100
+    await redis.aclose()
+    server.close()
+    await server.wait_closed()
+
+
 async def test_foreign_garbage_on_a_channel_is_dropped(redis_url: str) -> None:
     bell = RedisDoorbell(Redis.from_url(redis_url), "one")
     task = await _started(bell)
