@@ -16,6 +16,7 @@ import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
 from opendeep.common.data_models import Disposition, FeedbackStatus, Speaker, Task
+from opendeep.llm_integrations.openai_form_client import ToolStep
 from tests.support.browser import Complaints, chromium, skip_without_browser, watch
 from tests.support.product import product
 from tests.support.web_world import PLAN, WebWorld, ask, dial, finish, report, serving, speak, web_world, wish
@@ -124,6 +125,21 @@ async def test_a_form_is_answered_and_only_a_valid_plan_can_be_confirmed(desk: D
     await expect(desk.page.locator(".plan-card").first).to_contain_text("Replaced by a newer plan.")
     answers = desk.world.model.seen[1][-1]["content"]
     assert "any time" in answers
+
+
+async def test_a_look_up_in_vain_is_told_as_one(desk: Desk) -> None:
+    results = [("Harbour", "found"), ("Nowhere", "not_found"), ("Broken", "error")]
+    steps = [
+        ToolStep(str(at), "get_authoritative_business_info", {"name": name}, {"status": status})
+        for at, (name, status) in enumerate(results)
+    ]
+    await desk.open()
+    desk.world.model.say("I looked.", steps=steps)
+    await desk.write("Look them up.")
+    shown = desk.page.locator(".tool-steps li")
+    await expect(shown).to_have_text(
+        ["Looked up Harbour", "Looked up Nowhere: nothing found", "Looked up Broken: this did not work"]
+    )
 
 
 async def test_a_campaign_from_confirmation_to_report(desk: Desk, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import { words } from "./labels.js";
 
 const MARGIN_PX = 16;
 const NEAR_END_PX = 120;
+const FAILURES = { not_found: "nothing found", error: "this did not work" }; // by the status of a tool's result
 
 export class Chat {
   /** `send({message, form_answers})` and `confirm(planId)` return promises. */
@@ -131,17 +132,17 @@ export class Chat {
 
 function toolSteps(steps) {
   const items = steps.map((step) => {
-    const failed = Boolean(step.result && typeof step.result === "object" && step.result.error);
-    return h("li", { class: failed ? "failed" : "" }, stepText(step, failed));
+    const failure = FAILURES[step.result?.status] ?? "";
+    return h("li", { class: failure ? "failed" : "" }, stepText(step, failure));
   });
   return h("ul", { class: "tool-steps", "aria-label": "What was looked up" }, items);
 }
 
-function stepText(step, failed) {
+function stepText(step, failure) {
   const subject = Object.values(step.arguments ?? {})
     .filter((value) => typeof value === "string")
     .join(", ");
   const verbs = { get_authoritative_business_info: "Looked up", search_internet: "Searched for" };
   const text = `${verbs[step.name] ?? words(step.name)} ${subject}`.trim();
-  return failed ? `${text}: nothing found` : text;
+  return failure ? `${text}: ${failure}` : text;
 }

@@ -53,7 +53,7 @@ export class Questions {
   _card(question) {
     const id = freshId("question");
     const who = h("span", {}, this._nameOf(question));
-    const left = h("span", { class: "countdown" });
+    const left = h("span", { class: "countdown", role: "timer", "aria-live": "off" });
     const bar = h("progress", { class: "countdown-bar", max: 1, "aria-hidden": "true" });
     const error = h("p", { class: "error", role: "alert" });
     const input = h("input", {
