@@ -17,10 +17,8 @@ log = structlog.get_logger(__name__)
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 EXIT_OK = 0
 EXIT_WORKER_DIED = 1
-
-
-class WorkerDied(Exception):
-    """A worker returned or raised although nobody asked it to stop."""
+DRAIN_GRACE_S = 12.0  # beyond DRAIN_SECONDS: a worker that was told that deadline cuts its work off itself
+END_DEADLINE_S = 15.0  # from a worker's cancellation to the next one's
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,7 @@ class Supervisor:
         self._drain_seconds = drain_seconds
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
+        self._died: list[str] = []
 
     @contextlib.contextmanager
     def signals(self) -> Iterator[None]:
@@ -60,43 +59,53 @@ class Supervisor:
     async def run(self, workers: list[Worker]) -> int:
         """Returns the exit code of the process."""
         self._workers = workers
-        code = EXIT_OK
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._guard(worker), name=worker.name) for worker in workers]
-                await self._stop.wait()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._guard(worker), name=worker.name) for worker in workers]
+            await self._stop.wait()
+            if not self._died:
                 await self._drain()
-                for task in reversed(tasks):
-                    task.cancel()
-        except* WorkerDied as died:
-            log.error("process.worker_died", workers=[str(error) for error in died.exceptions])
-            code = EXIT_WORKER_DIED
+            await self._end(tasks)
+        if self._died:
+            log.error("process.worker_died", workers=self._died)
+        code = EXIT_WORKER_DIED if self._died else EXIT_OK
         log.info("process.stopped", exit_code=code)
         return code
 
     async def _guard(self, worker: Worker) -> None:
-        """One worker's boundary: whatever ends it before its time becomes `WorkerDied`."""
+        """One worker's boundary: whatever ends it before its time stops the process."""
         log.debug("worker.started", worker=worker.name)
         try:
             await worker.run()
         except asyncio.CancelledError:
             log.debug("worker.stopped", worker=worker.name)
             raise
-        except Exception as error:
+        except Exception:  # boundary: one worker
             log.exception("worker.failed", worker=worker.name)
-            raise WorkerDied(worker.name) from error
-        if not self._stop.is_set():
+        else:
+            if self._stop.is_set():
+                return
             log.error("worker.returned", worker=worker.name)
-            raise WorkerDied(worker.name)
+        self._died.append(worker.name)
+        self._stop.set()
+        self._hurry.set()
+
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
+        """The last that was started ends first, with all that it stands on: a cancelled call still hangs up by AMI."""
+        for task in reversed(tasks):
+            task.cancel()
+            _, late = await asyncio.wait({task}, timeout=END_DEADLINE_S)
+            if late:
+                log.warning("worker.ends_late", worker=task.get_name())
 
     async def _drain(self) -> None:
         log.info("process.draining", seconds=self._drain_seconds)
+        deadline_s = self._drain_seconds + DRAIN_GRACE_S
         hurry = asyncio.create_task(self._hurry.wait(), name="hurry")
         for worker in reversed(self._workers):
             if worker.drain is None:
                 continue
             draining = asyncio.ensure_future(worker.drain())
-            await asyncio.wait({draining, hurry}, timeout=self._drain_seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({draining, hurry}, timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
             if not draining.done():
                 log.warning("worker.drain_cut_short", worker=worker.name)
                 draining.cancel()
