@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from starlette.responses import Response
 
 from opendeep.common.campaign_plan import CampaignPlan
 from opendeep.common.errors import Conflict, NotFound, UserMistake
+from opendeep.database.store_people import ChatMessage
 from opendeep.llm_integrations.google_gemini_client import GoogleGeminiClient
 from opendeep.llm_integrations.google_places_client import GooglePlacesClient
 from opendeep.llm_integrations.openai_form_client import OpenAIFormClient
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
-from opendeep.task_manager.ui_assistant_svc import AssistantSettings, UIAssistantService
+from opendeep.task_manager.ui_assistant_svc import MAX_REPLAYED_LOOKUPS, AssistantSettings, UIAssistantService, replay
 from opendeep.tools.information_retriever_svc import InformationRetrieverService
 from tests.support.database import World, add_user, make_world, sqlite_url
 from tests.support.minds import Answer, ScriptedProvider, completion, offline_minds, tool_call
@@ -248,3 +250,13 @@ async def test_only_one_message_of_a_chat_is_answered_at_a_time(world: World) ->
         release.set()
         assert (await waiting).message == "Here."
         assert (await assistant.chat(user.id, first.chat_id, "again", None)).message == "Here."
+
+
+def test_the_results_of_many_look_ups_are_replayed_up_to_a_limit() -> None:
+    step = {"id": "c", "name": "search_internet", "arguments": {}, "result": {"text": "x" * 30_000}}
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+    chat = [ChatMessage("assistant", f"answer {n}", {"tool_steps": [step]}, now) for n in range(20)]
+    told = replay(chat)
+    assert [message["role"] for message in told].count("tool") == MAX_REPLAYED_LOOKUPS // 30_100
+    assert len([message for message in told if "answer" in message["content"]]) == len(chat)
+    assert told[-2]["role"] == "tool"  # the newest are kept

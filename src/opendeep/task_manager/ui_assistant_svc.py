@@ -33,6 +33,7 @@ MAX_MESSAGE_LENGTH: Final = 8_000
 MAX_ANSWERS: Final = 50
 MAX_ANSWER_LENGTH: Final = 2_000
 MAX_REPLAYED: Final = 60  # messages of the chat that the model sees; the first one always stays
+MAX_REPLAYED_LOOKUPS: Final = 100_000  # characters of look-up results that the model sees again, the newest first
 MAX_ROUNDS: Final = 6
 DEADLINE_S: Final = 120.0
 
@@ -250,22 +251,37 @@ class UIAssistantService:
 def replay(messages: Sequence[ChatMessage], latest: StoredPlan | None = None) -> list[Message]:
     """The chat as the model sees it: tool calls with their results, forms as the model had answered, the newest plan.
 
-    Of long chats the first message and the last ones.
+    Of long chats the first message and the last ones, of many look-ups the last results: what is older was used, and can
+    be looked up again.
     """
     newest = str(latest.id) if latest else None
     if len(messages) > MAX_REPLAYED:
         messages = [messages[0], *messages[-(MAX_REPLAYED - 1) :]]
     conversation: list[Message] = []
-    for message in messages:
+    shown = _affordable_steps(messages)
+    for at, message in enumerate(messages):
         payload = message.payload
         if message.role == "user":
             conversation.append({"role": "user", "content": user_turn(message.content, payload.get("form_answers"))})
             continue
-        conversation += _steps([ToolStep(**step) for step in payload.get("tool_steps", [])])
+        if at in shown:
+            conversation += _steps([ToolStep(**step) for step in payload["tool_steps"]])
         plan = latest.plan if latest and payload.get("plan_id") == newest else None
         turn = {"message": message.content, "form": payload.get("form"), "campaign_plan": plan}
         conversation.append({"role": "assistant", "content": orjson.dumps(turn).decode()})
     return conversation
+
+
+def _affordable_steps(messages: Sequence[ChatMessage]) -> set[int]:
+    """Which messages are replayed with their look-ups: from the newest back, while `MAX_REPLAYED_LOOKUPS` lasts."""
+    shown, left = set[int](), MAX_REPLAYED_LOOKUPS
+    for at in range(len(messages) - 1, -1, -1):
+        if steps := messages[at].payload.get("tool_steps"):
+            left -= len(orjson.dumps(steps))
+            if left < 0:
+                break
+            shown.add(at)
+    return shown
 
 
 def _steps(steps: Sequence[ToolStep]) -> list[Message]:
