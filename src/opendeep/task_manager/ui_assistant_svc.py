@@ -251,8 +251,8 @@ class UIAssistantService:
 def replay(messages: Sequence[ChatMessage], latest: StoredPlan | None = None) -> list[Message]:
     """The chat as the model sees it: tool calls with their results, forms as the model had answered, the newest plan.
 
-    Of long chats the first message and the last ones, of many look-ups the last results: what is older was used, and can
-    be looked up again.
+    Of long chats the first message and the last ones, of many look-ups the last results: what is older was used, and
+    can be looked up again.
     """
     newest = str(latest.id) if latest else None
     if len(messages) > MAX_REPLAYED:

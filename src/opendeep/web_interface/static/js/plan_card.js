@@ -86,6 +86,7 @@ function contact(task, plan) {
   const notes = [
     task.objective && task.objective !== plan.objective ? task.objective : "",
     task.menu_hint ? `In a menu: ${task.menu_hint}` : "",
+    task.timezone ? `Hours of ${task.timezone}` : "",
     task.not_before ? `Not before ${clockTime(task.not_before)}` : "",
     task.source ? `Source: ${task.source}` : "",
   ].filter(Boolean);
