@@ -4,14 +4,22 @@ lost messages, a shutdown. The call ends cleanly, its rows are written, nothing 
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
 
-from opendeep.audio_processing_service.audiosocket_connection import ConnectionLimits
+from opendeep.audio_processing_service.audiosocket_codec import AudioHeard, audio_frame
+from opendeep.audio_processing_service.audiosocket_connection import (
+    MAX_EARLY_FRAMES,
+    AudioSocketConnection,
+    ConnectionLimits,
+)
+from opendeep.audio_processing_service.ticker import Ticker
 from opendeep.audio_processing_service.voice_services import CallTimes
 from opendeep.common.data_models import CallStatus
 from tests.integration.audio_realtime import FakeRealtime, FakeSession, fake_realtime
@@ -99,6 +107,40 @@ async def test_peers_that_say_nothing_are_dropped(voice: FakeRealtime, tmp_path:
         assert world.server.counters["silent_peer"] == 4
         assert world.server.counters["too_many_unnamed"] == 6
         assert not line.closed.is_set()
+
+
+async def test_audio_before_its_call_is_known_is_bounded(tmp_path: Path) -> None:
+    """A stranger who names a call and then sends as fast as the network takes it."""
+    heard: list[AudioHeard] = []
+
+    class Board:
+        def __init__(self) -> None:
+            self.counters: Counter[str] = Counter()
+
+        def opened(self, connection: AudioSocketConnection) -> bool:
+            return True
+
+        def named(self, connection: AudioSocketConnection, call_id: UUID) -> None: ...
+        def closed(self, connection: AudioSocketConnection) -> None: ...
+
+    class Call:
+        def hear(self, message: AudioHeard) -> None:
+            heard.append(message)
+
+        def digit(self, digit: str) -> None: ...
+        def line_closed(self, reason: str) -> None: ...
+
+    connection = AudioSocketConnection(Board(), Ticker(), ConnectionLimits())
+    near, far = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().create_connection(lambda: connection, sock=near)
+    connection.data_received(b"\x01\x00\x10" + uuid4().bytes)
+    for number in range(2 * MAX_EARLY_FRAMES):
+        connection.data_received(audio_frame(number.to_bytes(2, "little") * 160))
+    connection.adopt(Call())
+    assert len(heard) == MAX_EARLY_FRAMES
+    assert heard[-1].pcm[:2] == (2 * MAX_EARLY_FRAMES - 1).to_bytes(2, "little")
+    transport.abort()
+    far.close()
 
 
 async def test_odd_frames_cost_nothing(voice: FakeRealtime, tmp_path: Path) -> None:

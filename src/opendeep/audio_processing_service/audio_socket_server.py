@@ -68,7 +68,6 @@ class AudioSocketServer:
     async def run(self) -> None:
         """Serve until cancelled; then every call is closed, with its rows written."""
         loop = asyncio.get_running_loop()
-        ticker = asyncio.create_task(self._services.ticker.run(), name="audio-ticker")
         server = await loop.create_server(
             lambda: AudioSocketConnection(self, self._services.ticker, self._limits),
             self._host,
@@ -77,21 +76,29 @@ class AudioSocketServer:
         )
         self._port = server.sockets[0].getsockname()[1]
         try:
-            async with self._services.bell.listen(node_calls(self._node_id)) as inbox:
-                log.info("audiosocket.listening", host=self._host, port=self._port)
-                self.started.set()
-                while True:
-                    message = await inbox.next()
-                    if message is not None and message.data.get("type") == "expect":
-                        self._expect(message.data.get("call_id"))
+            async with asyncio.TaskGroup() as group:  # a ticker that dies ends the server, not just all sound
+                ticker = group.create_task(self._services.ticker.run(), name="audio-ticker")
+                try:
+                    await self._serve()
+                finally:
+                    server.close()
+                    await self._close_all()
+                    ticker.cancel()
         finally:
             server.close()
-            await self._close_all()
-            ticker.cancel()
-            await asyncio.gather(ticker, return_exceptions=True)
             if self._services.recordings is not None:
                 self._services.recordings.close()
             await server.wait_closed()
+
+    async def _serve(self) -> None:
+        """Learn of calls before their audio comes."""
+        async with self._services.bell.listen(node_calls(self._node_id)) as inbox:
+            log.info("audiosocket.listening", host=self._host, port=self._port)
+            self.started.set()
+            while True:
+                message = await inbox.next()
+                if message is not None and message.data.get("type") == "expect":
+                    self._expect(message.data.get("call_id"))
 
     # -- for the connections
 

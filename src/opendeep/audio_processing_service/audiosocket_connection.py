@@ -6,7 +6,7 @@ dropped and counted, nothing else suffers.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import Final, Protocol, cast
 from uuid import UUID
@@ -30,6 +30,7 @@ from opendeep.audio_processing_service.ticker import Ticker
 log = structlog.get_logger(__name__)
 
 SILENCE: Final = silence_frame()
+MAX_EARLY_FRAMES: Final = 250  # 5 s; a peer that sends faster than real time loses the oldest
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class AudioSocketConnection(asyncio.Protocol):
         self._listener: Listener | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
-        self._early: list[AudioHeard] = []  # heard before a call took over; bounded by `adopt_s`
+        self._early: deque[AudioHeard] = deque(maxlen=MAX_EARLY_FRAMES)  # heard before a call took over
         self._ended = False
         self._reason = "line closed"
 
@@ -136,9 +137,8 @@ class AudioSocketConnection(asyncio.Protocol):
             self._deadline.cancel()
         self._ticker.remove(self._silence)
         self._listener = listener
-        early, self._early = self._early, []
-        for message in early:
-            listener.hear(message)
+        while self._early:
+            listener.hear(self._early.popleft())
 
     def send(self, frames: bytes) -> bool:
         """Send whole frames; False when they were dropped because the peer does not read."""
