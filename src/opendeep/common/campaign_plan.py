@@ -39,7 +39,7 @@ def _known_zone(name: str | None) -> str | None:
     if name is not None:
         try:
             ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: “Europe” is a directory
             raise ValueError(f"“{name}” is not a time zone; write for example Europe/Berlin.") from error
     return name
 

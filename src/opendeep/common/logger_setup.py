@@ -9,7 +9,7 @@ are plain and masked too: the pretty ones of `rich` print local variables, and w
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import orjson
@@ -27,13 +27,23 @@ Event = MutableMapping[str, Any]
 def mask_event(_: Any, __: str, event: Event) -> Event:
     """Mask numbers, remove secrets and (above DEBUG) transcripts."""
     for key, value in event.items():
-        if key in SECRET_KEYS:
-            event[key] = "***"
-        elif isinstance(value, str):
-            event[key] = mask(value) if key in NUMBER_KEYS else _E164.sub(lambda m: mask(m.group()), value)
+        event[key] = _masked(key, value)
     if "transcript" in event and event.get("level") != "debug":
         event["transcript"] = f"<{len(str(event['transcript']))} characters>"
     return event
+
+
+def _masked(key: str, value: Any) -> Any:
+    """The value as it may be logged; looks into lists and dicts."""
+    if key in SECRET_KEYS:
+        return "***"
+    if isinstance(value, str):
+        return mask(value) if key in NUMBER_KEYS else _E164.sub(lambda m: mask(m.group()), value)
+    if isinstance(value, Mapping):
+        return {inner: _masked(str(inner), part) for inner, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(key, part) for part in value]
+    return value
 
 
 def _json(event: Any, **_: Any) -> str:

@@ -40,7 +40,7 @@ def _blank_is_unset(value: object) -> object:
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: “Europe” is a directory
         raise ValueError(f"“{name}” is not a time zone; write for example Europe/Berlin") from error
     return name
 

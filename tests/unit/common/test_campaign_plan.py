@@ -62,6 +62,7 @@ def test_a_task_falls_back_to_the_plan() -> None:
     "task",
     [
         {"contact_name": "A", "phone_number": "1", "timezone": "Mars/Base"},
+        {"contact_name": "A", "phone_number": "1", "timezone": "Europe"},  # a folder of the zone files
         {"contact_name": "A" * 300, "phone_number": "1"},
         {"contact_name": "A", "phone_number": "1", "questions": [{"key": "Not a key", "ask": "?"}]},
         {"contact_name": "A", "phone_number": "1", "contact_kind": "robot"},

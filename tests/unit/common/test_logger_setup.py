@@ -20,6 +20,7 @@ def test_numbers_and_secrets_never_pass() -> None:
             "transcript": "my card is 4111",
             "level": "info",
             "count": 3,
+            "arguments": {"to": "+12025550123", "token": "sk-secret", "tried": ["+12025550123"]},
         },
     )
     text = json.dumps(event)
