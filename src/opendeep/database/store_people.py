@@ -54,6 +54,14 @@ class UsersStore(Store):
             raise NotFound("There is no such user. Open the start page and choose a name.")
         return user_value(row)
 
+    async def update_profile(self, user_id: UUID, changes: Mapping[str, Any]) -> User:
+        """Merge `changes` into the user's profile (name, zone, standing facts that the AI may say)."""
+        row = await self._session.get(UserRow, user_id)
+        if row is None:
+            raise NotFound("There is no such user.")
+        row.profile = {**row.profile, **changes}
+        return user_value(row)
+
     async def all_ids(self) -> list[UUID]:
         statement = across_tenants(select(UserRow.id), "the lifecycle manager visits every tenant in turn")
         return list((await self._session.scalars(statement)).all())
