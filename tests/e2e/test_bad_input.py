@@ -1,6 +1,6 @@
 """Bad input to the real program: a clear error, the line freed, the task in a state that goes on, the process alive.
 
-What issue 2 lists, and where it is proven (here and in `test_outages` on the real process, the others on parts of it):
+What can go wrong, and where it is proven (here and in `test_outages` on the real process, the others on parts of it):
 
 =========================  ============================================================================================
 unknown number             test_a_number_that_nobody_has; unit/web_interface: test_an_unknown_number_is_named
