@@ -36,7 +36,7 @@ class Course:
         self.purpose_given = False
         self.question_heard = False
         self.holding = False  # the callee asked us to wait
-        self.menu_steps = 0
+        self.pressed: list[str] = []  # keys of keypad menus, in order; bounded by the machine
         self.machine_waits = 0
         self.user_answers: dict[str, str] = {}  # question as heard → the user's answer, "" while unanswered
         self.open_user_question = ""

@@ -7,6 +7,7 @@ the machine.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,11 +56,22 @@ def read_menu(text: str) -> tuple[MenuOption, ...]:
     return tuple(options)
 
 
-def choose_key(options: tuple[MenuOption, ...], wishes: tuple[str, ...]) -> str:
-    """The key for the first wish that a label answers; else the operator's line; else 0."""
-    for wish in (*wishes, OPERATOR_WORDS):
-        scored = [(max(overlap(wish, option.label), overlap(option.label, wish)), option) for option in options]
-        best = max(scored, key=lambda pair: pair[0], default=None)
-        if best and content_stems(best[1].label) and best[0] >= ENOUGH_OVERLAP:
-            return best[1].key
-    return OPERATOR_KEY
+def choose_key(options: tuple[MenuOption, ...], wishes: tuple[str, ...], tried: Sequence[str] = ()) -> str:
+    """The key for the first wish that a label answers.
+
+    Where none does (a label may be badly heard): the operator's line, 0, and then every line in the order heard, but
+    nothing that was `tried` in this call, since it led back to a menu.
+    """
+    for wish in wishes:
+        if key := _key_for(wish, options):
+            return key
+    guesses = (_key_for(OPERATOR_WORDS, options), OPERATOR_KEY, *(option.key for option in options))
+    return next((key for key in guesses if key and key not in tried), OPERATOR_KEY)
+
+
+def _key_for(wish: str, options: tuple[MenuOption, ...]) -> str | None:
+    scored = [(max(overlap(wish, option.label), overlap(option.label, wish)), option) for option in options]
+    best = max(scored, key=lambda pair: pair[0], default=None)
+    if best and content_stems(best[1].label) and best[0] >= ENOUGH_OVERLAP:
+        return best[1].key
+    return None

@@ -57,9 +57,9 @@ def leave_message(course: Course, *, wait: bool) -> tuple[Act, ...]:
 
 def press(course: Course, key: str) -> tuple[Act, ...]:
     """Press a key and listen for whoever comes; a menu that leads nowhere ends the call."""
-    course.menu_steps += 1
-    if course.menu_steps > MAX_MENU_STEPS:
+    if len(course.pressed) >= MAX_MENU_STEPS:
         return course.close("no_progress", note="the keypad menu leads nowhere")
+    course.pressed.append(key)
     course.enter(Phase.GREETING)
     return course.turn(*([CallTool(SEND_DTMF, {"digits": key})] if SEND_DTMF in course.tools else []))
 
@@ -73,7 +73,7 @@ def _menu(course: Course, heard: Heard) -> tuple[Act, ...]:
         course.holding = True  # an announcement, or somebody who connects us: the next voice will tell
         return course.turn()
     wishes = (course.brief.menu_hint or "", course.brief.contact_name, course.brief.objective)
-    return press(course, choose_key(options, wishes))
+    return press(course, choose_key(options, wishes, course.pressed))
 
 
 def _introduction_for_screen(course: Course) -> list[Say]:

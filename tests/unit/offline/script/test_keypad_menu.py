@@ -43,6 +43,19 @@ def test_chooses_the_line_that_answers_the_wish(prompt: str, wishes: tuple[str, 
     assert choose_key(read_menu(prompt), wishes) == key
 
 
+def test_a_badly_heard_menu_is_tried_line_by_line() -> None:
+    """What is heard of the company's menu when eSpeak speaks it: no label answers the wish."""
+    options = read_menu("thank you for calling for daniel press one for billing press two")
+    assert choose_key(options, ("facilities",)) == "0"
+    assert choose_key(options, ("facilities",), ["0"]) == "1"
+    assert choose_key(options, ("facilities",), ["0", "1"]) == "2"
+
+
+def test_a_line_that_answers_the_wish_may_be_pressed_again() -> None:
+    """Menus behind menus use the same keys."""
+    assert choose_key(read_menu("for facilities press one"), ("facilities",), ["1"]) == "1"
+
+
 @given(st.text(max_size=200), st.text(max_size=40))
 def test_any_prompt_gives_one_key(prompt: str, wish: str) -> None:
     key = choose_key(read_menu(prompt), (wish,))

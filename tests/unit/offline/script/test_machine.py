@@ -279,6 +279,15 @@ def test_a_menu_is_passed_and_the_person_behind_it_hears_everything() -> None:
     assert said(talk.hear(Heard("facilities this is tom"))) == f"{DISCLOSURE} {PURPOSE} {QUESTION}"
 
 
+def test_a_badly_heard_menu_that_comes_back_gets_another_key() -> None:
+    talk = ScriptedConversation(make_brief())
+    keys = []
+    for prompt in ("for daniel i'm at one for billing press two", "sorry for daniel one for billing press two"):
+        keys += calls(converse(talk, prompt))
+        talk.tool_result("send_dtmf", {"status": "sent"})
+    assert keys == [("send_dtmf", {"digits": "0"}), ("send_dtmf", {"digits": "2"})]
+
+
 def test_call_screening_gets_one_sentence_and_the_person_everything() -> None:
     talk = ScriptedConversation(make_brief())
     acts = converse(talk, "please state your name and why you are calling")
