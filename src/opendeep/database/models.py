@@ -140,6 +140,9 @@ class CampaignRow(Base):
     finished_at: Mapped[datetime | None]
 
 
+OPEN_TASK = "status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')"  # `task_states.TERMINAL`; a test compares
+
+
 class TaskRow(Base):
     __tablename__ = "tasks"
     __table_args__ = (
@@ -153,6 +156,19 @@ class TaskRow(Base):
             sqlite_where=text("status = 'SCHEDULED'"),
             postgresql_where=text("status = 'SCHEDULED'"),
         ),
+        Index(
+            "ix_tasks_waiting",
+            "next_attempt_at",
+            sqlite_where=text("status = 'SCHEDULED'"),
+            postgresql_where=text("status = 'SCHEDULED'"),
+        ),
+        Index(
+            "ix_tasks_queued",
+            "updated_at",
+            sqlite_where=text("status = 'QUEUED_FOR_CALL'"),
+            postgresql_where=text("status = 'QUEUED_FOR_CALL'"),
+        ),
+        Index("ix_tasks_open", "campaign_id", sqlite_where=text(OPEN_TASK), postgresql_where=text(OPEN_TASK)),
         Index(
             "ix_tasks_leased",
             "status",

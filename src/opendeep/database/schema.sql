@@ -108,7 +108,13 @@ CREATE INDEX ix_tasks_due ON tasks (priority DESC, next_attempt_at) WHERE status
 
 CREATE INDEX ix_tasks_leased ON tasks (status, lease_expires_at) WHERE status IN ('QUEUED_FOR_CALL', 'CALL_IN_PROGRESS', 'PENDING_ANALYSIS');
 
+CREATE INDEX ix_tasks_open ON tasks (campaign_id) WHERE status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED');
+
+CREATE INDEX ix_tasks_queued ON tasks (updated_at) WHERE status = 'QUEUED_FOR_CALL';
+
 CREATE INDEX ix_tasks_user_id_status ON tasks (user_id, status);
+
+CREATE INDEX ix_tasks_waiting ON tasks (next_attempt_at) WHERE status = 'SCHEDULED';
 
 CREATE TABLE calls (
     id UUID NOT NULL,

@@ -25,7 +25,7 @@ from opendeep.common.errors import Conflict, NotFound
 from opendeep.common.ids import new_id
 from opendeep.common.task_states import TERMINAL, check_transition
 from opendeep.common.views import campaign_view, task_view
-from opendeep.database.models import CallRow, CampaignRow, TaskRow
+from opendeep.database.models import OPEN_TASK, CallRow, CampaignRow, TaskRow
 from opendeep.database.rows import campaign_value, task_value
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, locked
@@ -92,7 +92,7 @@ class CampaignsStore(Store):
 
     async def finished_without_report(self, limit: int = 10) -> list[Campaign]:
         """Active campaigns whose tasks are all terminal, locked for the summariser that writes their report."""
-        open_task = exists().where(TaskRow.campaign_id == CampaignRow.id, TaskRow.status.not_in(TERMINAL))
+        open_task = exists().where(TaskRow.campaign_id == CampaignRow.id, text(f"tasks.{OPEN_TASK}"))
         statement = across_tenants(
             locked(
                 select(CampaignRow)
@@ -246,9 +246,10 @@ class TasksStore(Store):
     async def next_due_at(self) -> datetime | None:
         """When the earliest waiting task of an active campaign becomes due."""
         statement = across_tenants(
-            select(func.min(TaskRow.next_attempt_at)).where(
-                _in_status(TaskStatus.SCHEDULED), self._campaign_is_active()
-            ),
+            select(TaskRow.next_attempt_at)
+            .where(_in_status(TaskStatus.SCHEDULED), self._campaign_is_active())
+            .order_by(TaskRow.next_attempt_at)
+            .limit(1),
             "the scheduler sleeps until the next task of any tenant",
         )
         return await self._session.scalar(statement)
