@@ -40,7 +40,7 @@ _BELLS = {
     TaskStatus.FAILED: channels.TASKS_FINISHED,
     TaskStatus.CANCELLED: channels.TASKS_FINISHED,
 }
-INSERT_BATCH = 1_000
+INSERT_BATCH = 100  # rows in one statement: a few ms of the event loop, which carries live calls
 ANALYZE_FROM = 2_000  # so many new tasks make PostgreSQL's statistics useless until its own analysis comes round
 
 

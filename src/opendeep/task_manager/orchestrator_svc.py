@@ -4,6 +4,7 @@ One transaction: the plan is locked, the campaign and all its tasks are inserted
 commit. The same plan confirmed twice, even at the same moment, makes one campaign.
 """
 
+import asyncio
 from collections.abc import Collection
 from uuid import UUID
 
@@ -32,16 +33,25 @@ class OrchestratorService:
 
         Raises `NotFound` for a plan that is not this user's, `InvalidPlan` for one that cannot be confirmed yet.
         """
+        async with self._db.read() as reading:  # a stored plan never changes, so it is worked through before the lock
+            stored = await reading.plans.get(user_id, plan_id)
+            existing = await reading.campaigns.by_plan(user_id, plan_id)
+        if existing is not None:
+            return existing
+        plan, tasks = await asyncio.to_thread(self._worked_through, stored.plan)  # seconds, for thousands of numbers
         async with self._db.transaction() as work:
-            stored = await work.plans.lock_for_confirmation(user_id, plan_id)
+            await work.plans.lock_for_confirmation(user_id, plan_id)
             existing = await work.campaigns.by_plan(user_id, plan_id)
             if existing is not None:
                 return existing
-            plan = self._checked(stored.plan)
             campaign = await work.campaigns.create(user_id, plan_id, plan.title or plan.objective[:200], plan.objective)
-            count = await work.tasks.add_many(user_id, campaign.id, [self._task(plan, task) for task in plan.tasks])
+            count = await work.tasks.add_many(user_id, campaign.id, tasks)
         log.info("campaign.scheduled", user_id=str(user_id), campaign_id=str(campaign.id), tasks=count)
         return campaign
+
+    def _worked_through(self, document: object) -> tuple[CampaignPlan, list[TaskBase]]:
+        plan = self._checked(document)
+        return plan, [self._task(plan, task) for task in plan.tasks]
 
     def _checked(self, document: object) -> CampaignPlan:
         try:
