@@ -4,7 +4,7 @@ What can go wrong, and where it is proven (here and in `test_outages` on the rea
 
 =========================  ============================================================================================
 unknown number             test_a_number_that_nobody_has; unit/web_interface: test_an_unknown_number_is_named
-empty plan                 test_requests_that_cannot_be; unit/web_interface: test_an_empty_plan_is_not_valid_…
+empty plan                 test_an_empty_plan; unit/web_interface: test_an_empty_plan_is_not_valid_…
 plan of another user       test_a_plan_of_another_user; unit/task_manager: test_a_plan_of_another_user_does_not_exist
 same confirmation twice    test_the_same_confirmation_many_times; unit/task_manager: test_a_plan_becomes_rows_once_…
 malformed JSON             test_requests_that_cannot_be; unit/web_interface: test_bad_messages_get_clear_answers
@@ -16,10 +16,10 @@ AudioSocket wrong UUID     test_strangers_at_the_audio_port; integration/test_au
 Realtime closes            test_a_voice_provider_that_never_begins, test_a_voice_provider_that_goes_wrong_in_mid_call
 Realtime stalls            the same two
 Realtime sends nonsense    the same two
-text model errs            test_a_text_provider_that_errs; integration/test_minds_analysis, unit/llm_integrations
+text model errs            test_a_text_provider_that_errs_…; integration/test_minds_analysis, unit/llm_integrations
 database locked            test_outages: test_a_database_locked_by_somebody_else; test_postgres_dies_in_mid_call
 Redis gone                 test_outages: test_redis_dies_in_mid_call; unit/common: test_redis_gone_and_back
-process killed, stopped    test_outages: test_killed_in_mid_call_…, test_sigterm_lets_the_call_end
+process killed, stopped    test_outages: test_killed_in_mid_call_…, test_sigterm_…
 =========================  ============================================================================================
 """
 
