@@ -121,7 +121,9 @@ class WorkerRecognizer:
             log.warning("speech.recognition_late", timeout_s=timeout_s)
             return None
         if answer is not None and answer.head["unknown"]:
-            log.info("speech.words_without_pronunciation", words=answer.head["unknown"])
+            # The words are names of people: the log counts them, DEBUG shows them.
+            log.info("speech.words_without_pronunciation", count=len(answer.head["unknown"]))
+            log.debug("speech.unknown_words", words=answer.head["unknown"])
         return answer
 
 
