@@ -14,6 +14,7 @@ from opendeep.database.db_manager import DatabaseManager
 
 MAX_NAME_LENGTH = 80
 PAGE_SIZE = 1_000
+CANCEL_PAGE_SIZE = 50  # tasks in one transaction
 CANCELLABLE = (TaskStatus.SCHEDULED, TaskStatus.QUEUED_FOR_CALL, TaskStatus.ON_HOLD, TaskStatus.NEEDS_USER)
 
 View = dict[str, Any]
@@ -100,20 +101,32 @@ class CampaignQueryService:
         return await self._set_status(user_id, campaign_id, CampaignStatus.ACTIVE)
 
     async def cancel(self, user_id: UUID, campaign_id: UUID) -> View:
-        """Stop every task that is not in a call; live calls end and are analysed, then the report is written."""
+        """Stop every task that is not in a call; live calls end and are analysed, then the report is written.
+
+        Page by page, so that the rows of live calls are not kept waiting. Interrupted, it leaves the campaign paused.
+        """
         async with self._db.transaction() as work:
             campaign = await work.campaigns.get(user_id, campaign_id)
-            if campaign.status is CampaignStatus.PAUSED:
+            if campaign.status is CampaignStatus.ACTIVE:
+                campaign = await work.campaigns.set_status(user_id, campaign_id, CampaignStatus.PAUSED)
+        offset = 0
+        while await self._cancel_page(user_id, campaign_id, offset):
+            offset += CANCEL_PAGE_SIZE
+        if campaign.status is CampaignStatus.PAUSED:
+            async with self._db.transaction() as work:
                 campaign = await work.campaigns.set_status(user_id, campaign_id, CampaignStatus.ACTIVE)
-            offset = 0
-            while tasks := await work.tasks.of_campaign(user_id, campaign_id, PAGE_SIZE, offset):
-                offset += PAGE_SIZE
-                for task in tasks:
-                    if task.status in CANCELLABLE:
-                        await work.tasks.transition(task.id, TaskStatus.CANCELLED, "You stopped the campaign.")
-                    elif task.status not in TERMINAL:  # in a call: it ends and is analysed, and is not called again
-                        await work.tasks.change(user_id, task.id, task.version, max_attempts=max(1, task.attempts))
+                work.ring(channels.TASKS_FINISHED)  # its report can be written now
         return campaign_view(campaign)
+
+    async def _cancel_page(self, user_id: UUID, campaign_id: UUID, offset: int) -> bool:
+        async with self._db.transaction() as work:
+            tasks = await work.tasks.of_campaign(user_id, campaign_id, CANCEL_PAGE_SIZE, offset)
+            for task in tasks:
+                if task.status in CANCELLABLE:
+                    await work.tasks.transition(task.id, TaskStatus.CANCELLED, "You stopped the campaign.")
+                elif task.status not in TERMINAL:  # in a call: it ends and is analysed, and is not called again
+                    await work.tasks.change(user_id, task.id, task.version, max_attempts=max(1, task.attempts))
+        return bool(tasks)
 
     async def recording_path(self, user_id: UUID, call_id: UUID) -> Path:
         """The recording's file. Raises `NotFound` when the call has none, or the file is gone."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from opendeep.common import channels
 from opendeep.common.campaign_plan import CallingWindow
 from opendeep.common.data_models import (
     CallCreate,
@@ -321,3 +322,17 @@ async def test_one_task_that_cannot_be_decided_does_not_stop_the_others(world: W
     settings = SchedulerSettings("node", 1.0, 30.0, "US", ("7000",), broken, "America/New_York")
     await TaskSchedulerService(world.db, world.bell, world.clock, Lines(10), settings).round()
     assert await statuses(world, user.id, campaign.id) == ["FAILED", "QUEUED_FOR_CALL"]
+
+
+async def test_stopping_a_large_campaign_keeps_nobody_waiting(world: World, queries: CampaignQueryService) -> None:
+    """It takes many short transactions, not one: others write in between."""
+    user = await add_user(world.db)
+    campaign, _ = await add_campaign(world.db, user.id, sample_plan([f"+1202555{n:04}" for n in range(120)]))
+    stopping = asyncio.create_task(queries.cancel(user.id, campaign.id))
+    async with world.bell.listen(channels.TASKS_FINISHED) as finished:
+        await finished.next(10)
+        await add_user(world.db, "Somebody else")
+        assert not stopping.done()
+        view = await stopping
+    assert view["status"] == "ACTIVE"
+    assert set(await statuses(world, user.id, campaign.id)) == {"CANCELLED"}
