@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ EXTENSIONS = ("7000",)
 ZONE = "America/New_York"
 LEASE_S = 60.0
 SERVER_DEADLINE_S = 10.0
+THREAD_DEADLINE_S = 10.0
+DATABASE_THREAD = "_connection_worker_thread"  # part of the name of aiosqlite's threads
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -154,6 +157,14 @@ async def web_world(directory: Path) -> AsyncIterator[WebWorld]:
         yield WebWorld(db, bell, model, status, services, config, create_app(services, config, clock))
     finally:
         await db.close()
+        await _database_threads_end()
+
+
+async def _database_threads_end() -> None:
+    """aiosqlite does not wait for the thread of a connection that could not be opened; it still needs the loop."""
+    for thread in [thread for thread in threading.enumerate() if DATABASE_THREAD in thread.name]:
+        await asyncio.to_thread(thread.join, THREAD_DEADLINE_S)
+        assert not thread.is_alive(), f"{thread.name} outlives its database"
 
 
 @contextlib.asynccontextmanager
