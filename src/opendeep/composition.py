@@ -67,6 +67,8 @@ async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Applicati
     db = DatabaseManager(modes.effective_database_url, bell, clock)
     stack.push_async_callback(db.close)
     await db.upgrade()
+    if Role.VOICE in modes.opendeep_roles:
+        await stack.enter_async_context(db.as_node(modes.node_id))
     config, workers = await start_embedded(modes, stack)
     text_ai, retriever = _providers(config, stack)
     ground = _Ground(config, db, bell, clock, text_ai, retriever)

@@ -18,6 +18,7 @@ class World:
     db: DatabaseManager
     clock: ManualClock
     bell: Doorbell
+    url: str
 
 
 async def make_world(url: str, clock: ManualClock | None = None) -> World:
@@ -25,7 +26,7 @@ async def make_world(url: str, clock: ManualClock | None = None) -> World:
     clock, bell = clock or ManualClock(), InProcessDoorbell()
     db = DatabaseManager(url, bell, clock)
     await db.upgrade()
-    return World(db, clock, bell)
+    return World(db, clock, bell, url)
 
 
 def sqlite_url(directory: Path) -> str:

@@ -6,9 +6,11 @@ behave alike: on SQLite every writing transaction is BEGIN IMMEDIATE and writers
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import fcntl
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import structlog
@@ -24,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from opendeep.common.clock import Clock, SystemClock
 from opendeep.common.data_models import Call, CallCreate, CallStatus
-from opendeep.common.errors import DatabaseUnavailable
+from opendeep.common.errors import ConfigurationError, DatabaseUnavailable
 from opendeep.common.redis_client import Doorbell
 from opendeep.database.store import UnitOfWork
 from opendeep.database.store_calls import CallsStore, EventsStore, TranscriptsStore
@@ -39,6 +41,10 @@ SQLITE_BUSY_TIMEOUT_MS = 5_000
 POOL_SIZE = 10
 MIGRATION_LOCK = 0x0DEEB  # any constant that nobody else uses in this database
 POOL_TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 10.0
+COMMAND_TIMEOUT_S = 60.0  # a server that is silent that long is away
+NODE_LOCK_WAIT_S = 5.0
+NODE_LOCK_RETRY_S = 0.2
 WRITER_TURN_S = 10.0  # on SQLite; like the wait for a connection of the pool
 NEVER_TAKEN = ("22", "42")  # SQLSTATE classes: data exceptions, wrong statements
 
@@ -70,7 +76,15 @@ class DatabaseManager:
         self._clock = clock or SystemClock()
         self._sqlite = self._url.get_backend_name() == "sqlite"
         self._writer = asyncio.Lock()
-        options: dict[str, Any] = {} if self._sqlite else {"pool_size": POOL_SIZE, "pool_pre_ping": True}
+        options: dict[str, Any] = (
+            {}
+            if self._sqlite
+            else {
+                "pool_size": POOL_SIZE,
+                "pool_pre_ping": True,
+                "connect_args": {"timeout": CONNECT_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S},
+            }
+        )
         self._engine = create_async_engine(
             self._url,
             pool_timeout=POOL_TIMEOUT_S,
@@ -102,6 +116,40 @@ class DatabaseManager:
         with _translated():
             async with self._reader.connect() as connection:
                 return await connection.run_sync(_is_current)
+
+    @contextlib.asynccontextmanager
+    async def as_node(self, node_id: str) -> AsyncIterator[None]:
+        """Hold the name of a voice node. Raises `ConfigurationError` when another process has it.
+
+        Two processes with one name would take each other's calls for orphans and hang them up. A process that was
+        killed loses the name with its sockets and files; PostgreSQL may notice that a moment later.
+        """
+        async with self._node_lock(node_id) as held:
+            if not held:
+                raise ConfigurationError(
+                    f"Another process with NODE_ID={node_id} uses this database. Give each its own NODE_ID."
+                )
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _node_lock(self, node_id: str) -> AsyncIterator[bool]:
+        if self._sqlite:
+            with _flock(Path(f"{self._url.database}.{quote(node_id, safe='')}.lock")) as held:
+                yield held
+            return
+        with _translated():
+            async with self._engine.connect() as plain:
+                connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+                deadline = self._clock.monotonic() + NODE_LOCK_WAIT_S
+                take = text("SELECT pg_try_advisory_lock(hashtextextended(:node, 0))")
+                while not (held := bool(await connection.scalar(take, {"node": f"opendeep:{node_id}"}))):
+                    if self._clock.monotonic() > deadline:
+                        break
+                    await self._clock.sleep(NODE_LOCK_RETRY_S)
+                try:
+                    yield held
+                finally:
+                    await connection.invalidate()  # the lock is the session's: it must not go back into the pool
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -157,6 +205,18 @@ class DatabaseManager:
         """See `CallsStore.get_call_by_id`."""
         async with self.read() as work:
             return await work.calls.get_call_by_id(call_id, user_id)
+
+
+@contextlib.contextmanager
+def _flock(path: Path) -> Iterator[bool]:
+    """Whether this process got the lock; it ends with the process, however that ends."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 @contextlib.contextmanager
