@@ -7,7 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.services import MISSING_PART, TemporaryPostgres, TemporaryRedis, fresh_database, require
+from tests.support.services import (
+    MISSING_PART,
+    TemporaryPostgres,
+    TemporaryRedis,
+    fresh_database,
+    has_natural_voice,
+    require,
+)
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +46,12 @@ def redis_url(redis_server: TemporaryRedis) -> Iterator[str]:
     redis_server.flush()
     yield redis_server.url
     redis_server.flush()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests of what is understood need a voice that can be understood."""
+    if item.get_closest_marker("natural_voice"):
+        require("natural voice", has_natural_voice(), "install the package libflite1")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

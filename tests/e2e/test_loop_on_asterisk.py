@@ -69,6 +69,7 @@ async def ended(phone: RecordingCallee) -> None:
         await phone.ended.wait()
 
 
+@pytest.mark.natural_voice
 async def test_extension_7000_rings_talks_and_books(user: UserAtPage, callees: Callees, speech: SpeechEngines) -> None:
     phone = await callees.phone("7000", answer_after_s=0.5)
     plan = await user.plan(f"Call Sam Field at 7000 and {PURPOSE}.", **FORM)
@@ -92,6 +93,7 @@ async def test_extension_7000_rings_talks_and_books(user: UserAtPage, callees: C
     assert report["campaign"]["id"] == campaign
 
 
+@pytest.mark.natural_voice
 async def test_keys_reach_a_menu_behind_a_trunk(user: UserAtPage, callees: Callees, speech: SpeechEngines) -> None:
     phone = await callees.phone("+12025550104", answer_after_s=0.5)  # Harbour Facilities of the sample directory
     plan = await user.plan(f"Call Harbour Facilities and {PURPOSE}.", **FORM)

@@ -28,6 +28,7 @@ async def engines() -> AsyncIterator[SpeechEngines]:
         services.require("speech engines", available=False, reason=str(error))
 
 
+@pytest.mark.natural_voice
 async def test_a_spoken_conversation_reaches_its_end(engines: SpeechEngines, tmp_path: Path) -> None:
     switch = SimulatedSwitch(
         synthesizer=engines.synthesizer, recognizer=engines.recognizer, username="test", secret="secret"

@@ -142,6 +142,7 @@ def calls_of(response: Event) -> list[tuple[str, Event]]:
     return [(item["name"], orjson.loads(item["arguments"])) for item in found]
 
 
+@pytest.mark.natural_voice
 async def test_a_whole_spoken_call(server: OfflineServer, engines: SpeechEngines) -> None:
     """Greeting, a question to the user with its follow-up, the answer, the farewell: every word through sound."""
     async with call(server, engines) as caller:
@@ -175,6 +176,7 @@ async def test_a_whole_spoken_call(server: OfflineServer, engines: SpeechEngines
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.natural_voice
 async def test_the_voice_is_speech_that_can_be_understood(server: OfflineServer, engines: SpeechEngines) -> None:
     async with call(server, engines) as caller:
         await caller.say("hello good morning")
@@ -238,6 +240,7 @@ async def test_cancel_metadata_out_of_band_and_errors(server: OfflineServer, eng
         assert (await caller.next("error"))["error"]["event_id"] == "odd"
 
 
+@pytest.mark.natural_voice
 async def test_manual_turns_in_24_khz_pcm(server: OfflineServer, engines: SpeechEngines) -> None:
     audio = {"input": {**PCM, "turn_detection": None}, "output": PCM}
     async with call(server, engines, audio=audio) as caller:
@@ -267,6 +270,7 @@ async def test_a_keypad_menu_and_the_person_behind_it(server: OfflineServer, eng
         assert "Does Tuesday at ten" in words_of(await caller.done())
 
 
+@pytest.mark.natural_voice
 async def test_a_voicemail_gets_its_message_after_the_beep(server: OfflineServer, engines: SpeechEngines) -> None:
     async with call(server, engines) as caller:
         await caller.say("please leave a message after the tone")

@@ -99,6 +99,7 @@ async def call(place: World, engines: PausingEngines, number: str) -> tuple[str,
     return call_id, Caller(place, engines, place.peer.calls[-1])
 
 
+@pytest.mark.natural_voice
 async def test_a_person_accepts_and_says_goodbye(engines: PausingEngines) -> None:
     async with world(speech=(engines, engines)) as place:
         call_id, caller = await call(place, engines, "+12025550101")
@@ -112,6 +113,7 @@ async def test_a_person_accepts_and_says_goodbye(engines: PausingEngines) -> Non
         await place.ami.wait(lambda: place.ami.events("HangupRequest", call_id))
 
 
+@pytest.mark.natural_voice
 async def test_a_person_asks_back_and_waits_for_the_answer(engines: PausingEngines) -> None:
     async with world(speech=(engines, engines)) as place:
         _, caller = await call(place, engines, "+12025550105")
@@ -124,6 +126,7 @@ async def test_a_person_asks_back_and_waits_for_the_answer(engines: PausingEngin
         assert "tuesday" in await caller.listen(4500)
 
 
+@pytest.mark.natural_voice
 async def test_an_opt_out_is_understood(engines: PausingEngines) -> None:
     async with world(speech=(engines, engines)) as place:
         _, caller = await call(place, engines, "+12025550106")

@@ -112,6 +112,7 @@ TIMES = (
 )
 
 
+@pytest.mark.natural_voice
 async def test_yes_and_no_are_told_apart(engines: SpeechEngines) -> None:
     right, wrong = 0, []
     for wanted, other, sentences in (("yes", "no", YES), ("no", "yes", NO)):
@@ -125,6 +126,7 @@ async def test_yes_and_no_are_told_apart(engines: SpeechEngines) -> None:
 
 
 @pytest.mark.parametrize("intent", BY_INTENT)
+@pytest.mark.natural_voice
 async def test_what_a_callee_wants_is_understood(engines: SpeechEngines, intent: str) -> None:
     sentences = BY_INTENT[intent]
     found = [await heard(engines, sentence) for sentence in sentences]
@@ -132,12 +134,14 @@ async def test_what_a_callee_wants_is_understood(engines: SpeechEngines, intent:
     assert right >= len(sentences) - 1, [*zip(sentences, found, strict=True)]
 
 
+@pytest.mark.natural_voice
 async def test_days_and_times_come_word_for_word(engines: SpeechEngines) -> None:
     found = [(await heard(engines, said, expects="datetime")).text for said, _ in TIMES]
     right = sum(text == words for text, (_, words) in zip(found, TIMES, strict=True))
     assert right >= 8, found
 
 
+@pytest.mark.natural_voice
 async def test_an_opt_out_is_heard_by_text_or_keyword_in_every_case(engines: SpeechEngines) -> None:
     """Two independent ears, on a noisy line too."""
     sentences = BY_INTENT["opt_out"]
@@ -167,6 +171,7 @@ ASSISTANT = (
 )
 
 
+@pytest.mark.natural_voice
 async def test_a_callee_understands_the_assistant(engines: SpeechEngines) -> None:
     found = [await heard(engines, sentence) for sentence in ASSISTANT]
     wanted = [sentence.lower().replace(".", "").replace(",", "").replace("?", "") for sentence in ASSISTANT]
@@ -174,6 +179,7 @@ async def test_a_callee_understands_the_assistant(engines: SpeechEngines) -> Non
     assert errors <= 0.15 * sum(len(words.split()) for words in wanted), [*zip(wanted, found, strict=True)]
 
 
+@pytest.mark.natural_voice
 async def test_hints_teach_words_for_one_utterance(engines: SpeechEngines) -> None:
     hints = ("salmon teriyaki", "beef bourguignon zzyzx")
     with_hints = await heard(engines, "The salmon teriyaki, please.", expects="choice", hints=hints)
@@ -185,6 +191,7 @@ async def test_hints_teach_words_for_one_utterance(engines: SpeechEngines) -> No
 # -- what is no speech ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.natural_voice
 async def test_confidence_tells_known_sentences_from_foreign_ones(engines: SpeechEngines) -> None:
     foreign = (
         "The quick brown fox jumps over the lazy dog.", "Photosynthesis converts light energy into sugar.",

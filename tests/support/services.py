@@ -23,6 +23,9 @@ from typing import Self
 
 import pytest
 
+from opendeep.offline.speech.flite import FliteEngine
+from opendeep.offline.speech.types import SpeechEngineMissing
+
 START_DEADLINE_S = 30.0
 STOP_DEADLINE_S = 10.0
 POLL_S = 0.02
@@ -38,6 +41,16 @@ def require(part: str, available: bool, reason: str) -> None:
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(message, pytrace=False)
     pytest.skip(message)
+
+
+@functools.cache
+def has_natural_voice() -> bool:
+    """Whether the flite voices are installed (Debian and Ubuntu: package libflite1)."""
+    try:
+        FliteEngine()
+    except SpeechEngineMissing:
+        return False
+    return True
 
 
 def free_tcp_port() -> int:
