@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import sys
+from ipaddress import ip_address
 
 import structlog
 import uvicorn
@@ -12,7 +13,7 @@ from fastapi import FastAPI
 from opendeep.common.errors import ConfigurationError, OpenDeepError
 from opendeep.common.logger_setup import setup_logging
 from opendeep.composition import build
-from opendeep.config.app_config import AppConfig, load_config
+from opendeep.config.app_config import AppConfig, Role, load_config
 from opendeep.supervisor import EXIT_WORKER_DIED, Supervisor, Worker
 
 log = structlog.get_logger(__name__)
@@ -75,14 +76,23 @@ async def _serve(config: AppConfig) -> int:
 
 def _listen(config: AppConfig) -> socket.socket | None:
     """Take the web port before anything else, so that a taken port is one clear line."""
-    if "web" not in config.opendeep_roles:
+    if Role.WEB not in config.opendeep_roles:
         return None
+    if not _loopback(config.web_host):
+        log.warning("web.open_to_others", host=config.web_host, advice="who can reach the page can choose any name")
     try:
         return socket.create_server((config.web_host, config.web_port), backlog=512, reuse_port=False)
     except OSError as error:
         raise ConfigurationError(
             f"Cannot listen on {config.web_host}:{config.web_port}: {error.strerror}. Set WEB_HOST or WEB_PORT."
         ) from error
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _web_worker(web: FastAPI, listener: socket.socket) -> Worker:

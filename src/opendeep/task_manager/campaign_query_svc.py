@@ -1,5 +1,6 @@
 """`CampaignQueryService`: what the pages read, and the user's controls over a campaign. No decisions of its own."""
 
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ class CampaignQueryService:
 
     async def sign_in(self, name: str) -> User:
         """The tenant of that name, made on first use. Raises `UserMistake` for an unusable name."""
-        name = " ".join(name.split())
+        name = " ".join(unicodedata.normalize("NFC", name).split())
         if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
             raise UserMistake(f"Please choose a name of 1 to {MAX_NAME_LENGTH} characters.")
         async with self._db.transaction() as work:

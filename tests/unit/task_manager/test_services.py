@@ -336,3 +336,8 @@ async def test_stopping_a_large_campaign_keeps_nobody_waiting(world: World, quer
         view = await stopping
     assert view["status"] == "ACTIVE"
     assert set(await statuses(world, user.id, campaign.id)) == {"CANCELLED"}
+
+
+async def test_a_name_is_one_tenant_however_it_is_typed(queries: CampaignQueryService) -> None:
+    composed, combining = "Zoë", "Zoe\u0308"
+    assert (await queries.sign_in(composed)).id == (await queries.sign_in(f"  {combining} ")).id
