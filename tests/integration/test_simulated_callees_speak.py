@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from opendeep.offline.speech import Recognition, SpeechEngineMissing, SpeechEngines
