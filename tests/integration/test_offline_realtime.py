@@ -257,6 +257,7 @@ async def test_manual_turns_in_24_khz_pcm(server: OfflineServer, engines: Speech
     assert len(caller.audio_of(farewell)) > 2 * 48_000
 
 
+@pytest.mark.natural_voice
 async def test_a_keypad_menu_and_the_person_behind_it(server: OfflineServer, engines: SpeechEngines) -> None:
     async with call(server, engines) as caller:
         await caller.say("welcome for sales press one for facilities press two for anything else press zero")
@@ -284,6 +285,7 @@ async def test_a_voicemail_gets_its_message_after_the_beep(server: OfflineServer
     assert calls_of(message) == [("end_call", {"reason": "voicemail", "note": "leave_message"})]
 
 
+@pytest.mark.natural_voice
 async def test_several_sessions_at_once_do_not_mix(server: OfflineServer, engines: SpeechEngines) -> None:
     async def one_call(words: str, purpose: str) -> tuple[str, list[tuple[str, Event]]]:
         async with call(server, engines, instructions=instructions(opening=purpose)) as caller:
