@@ -266,6 +266,7 @@ async def wait_for_new_worker(recognizer: WorkerRecognizer, old: list[int]) -> N
             await recognizer.recognize(sound.sine(300, 200))
 
 
+@pytest.mark.natural_voice
 async def test_a_killed_worker_costs_one_utterance_and_is_replaced(engines: SpeechEngines) -> None:
     spoken = await engines.synthesizer.synthesize("Yes, that works for me.")
     recognizer = WorkerRecognizer(workers=1)
