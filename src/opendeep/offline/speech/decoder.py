@@ -158,8 +158,9 @@ class UtteranceDecoder:
         return name
 
     def _add_model(self, name: str, counts: NgramCounts) -> None:
+        arpa = WittenBell(counts).arpa()  # long; a worker that is killed in it leaves no file behind
         with tempfile.NamedTemporaryFile("w", prefix="speech-", suffix=".lm", encoding="utf-8") as file:
-            file.write(WittenBell(counts).arpa())
+            file.write(arpa)
             file.flush()
             model = self._sphinx.NGramModel(self._decoder.config, self._decoder.logmath, file.name)
         self._decoder.add_lm(name, model)
