@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ class Complaints:
 
 @contextlib.asynccontextmanager
 async def chromium(profile: Path, **options: object) -> AsyncIterator[BrowserContext]:
-    """A browser with a fresh profile in `profile`; `options` go to Playwright (viewport, color_scheme, …)."""
+    """A browser with everything it keeps in `profile`, which is fresh; `options` go to Playwright (viewport, color_scheme, …)."""
     program = chromium_program()
     require("chromium", program is not None, "install the package chromium")
     async with async_playwright() as playwright:
@@ -58,6 +59,7 @@ async def chromium(profile: Path, **options: object) -> AsyncIterator[BrowserCon
             executable_path=program,
             args=FLAGS,
             headless=True,
+            env={**os.environ, "XDG_CONFIG_HOME": str(profile / "config"), "XDG_CACHE_HOME": str(profile / "cache")},
             locale="en-US",
             timezone_id="America/New_York",
             **options,  # type: ignore[arg-type]

@@ -158,11 +158,10 @@ class UtteranceDecoder:
         return name
 
     def _add_model(self, name: str, counts: NgramCounts) -> None:
-        arpa = WittenBell(counts).arpa()  # long; a worker that is killed in it leaves no file behind
-        with tempfile.NamedTemporaryFile("w", prefix="speech-", suffix=".lm", encoding="utf-8") as file:
-            file.write(arpa)
-            file.flush()
-            model = self._sphinx.NGramModel(self._decoder.config, self._decoder.logmath, file.name)
+        with tempfile.TemporaryFile() as file:  # has no name, so a worker that is killed leaves nothing behind
+            file.write(WittenBell(counts).arpa().encode())
+            file.seek(0)
+            model = self._sphinx.NGramModel(self._decoder.config, self._decoder.logmath, f"/dev/fd/{file.fileno()}")
         self._decoder.add_lm(name, model)
 
     def _learn_words(self, words: Iterable[str]) -> None:
