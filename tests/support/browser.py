@@ -50,7 +50,7 @@ class Complaints:
 
 @contextlib.asynccontextmanager
 async def chromium(profile: Path, **options: object) -> AsyncIterator[BrowserContext]:
-    """A browser that keeps everything in the fresh `profile`; `options` go to Playwright (viewport, color_scheme, …)."""
+    """A browser that keeps everything in the fresh `profile`; `options` go to Playwright (viewport, colours, …)."""
     program = chromium_program()
     require("chromium", program is not None, "install the package chromium")
     async with async_playwright() as playwright:
