@@ -1,4 +1,7 @@
-"""`python -m benchmarks [all|group]`: runs `benchmarks/<group>.py`, whose `run()` yields figures."""
+"""`python -m benchmarks [all|group|part]`: runs `benchmarks/<group>.py`, whose `run()` yields figures.
+
+A part of a group (`dialling.PARTS`) can be run alone by its name; `all` runs the groups.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,22 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NOT_GROUPS = frozenset({"__init__", "__main__", "figures"})
+GROUPS = ("dialling", "media")
+NOT_RUN = frozenset({"__init__", "__main__", "figures"})
 
 
-def groups() -> list[str]:
+def modules() -> list[str]:
     """Every module here that measures something; `*_load` are their load generators."""
     names = (path.stem for path in Path(__file__).parent.glob("*.py"))
-    return sorted(name for name in names if name not in NOT_GROUPS and not name.endswith("_load"))
+    return sorted(name for name in names if name not in NOT_RUN and not name.endswith("_load"))
 
 
 def main() -> int:
     wanted = sys.argv[1] if len(sys.argv) > 1 else "all"
-    if wanted != "all" and wanted not in groups():
-        print(f"There is no group {wanted!r}; there are: all, {', '.join(groups())}", file=sys.stderr)
+    if wanted != "all" and wanted not in modules():
+        print(f"There is no group {wanted!r}; there are: all, {', '.join(modules())}", file=sys.stderr)
         return 2
-    for name in groups() if wanted == "all" else [wanted]:
+    for name in GROUPS if wanted == "all" else (wanted,):
         for figure in import_module(f"benchmarks.{name}").run():
             print(figure.line(), flush=True)
     return 0
