@@ -67,7 +67,8 @@ class CallInitiatorService:
     """Keep `run()` alive as a worker beside `AsteriskAmiClient.run()`; call `drain()` before cancelling it.
 
     `audiosocket_address` gives host and port that Asterisk connects to; it is asked for each call, because the port is
-    known only when the server listens.
+    known only when the server listens. `voice_paused_because` says why nobody could talk to a callee now, None when the
+    voice AI is well.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class CallInitiatorService:
         audiosocket_address: Callable[[], tuple[str, int]],
         clock: Clock | None = None,
         limits: InitiatorLimits | None = None,
+        voice_paused_because: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._config = config
         self._db = db
@@ -87,6 +89,7 @@ class CallInitiatorService:
         self._audiosocket_address = audiosocket_address
         self._clock = clock or SystemClock()
         self._limits = limits or InitiatorLimits()
+        self._voice_paused_because = voice_paused_because
         self._switch = SwitchView(ami)
         self._dial_plan = DialPlan(
             config.asterisk_channel_template,
@@ -120,7 +123,7 @@ class CallInitiatorService:
             return f"Asterisk is not connected ({self._ami.last_error or self._ami.state})."
         if self._unreconciled:
             return "Comparing the calls on record with the switch first."
-        return None
+        return self._voice_paused_because()
 
     def snapshot(self) -> dict[str, Any]:
         """For the API and /readyz."""
@@ -138,7 +141,7 @@ class CallInitiatorService:
 
     async def run(self) -> None:
         """The worker; returns only when cancelled. Cancelling hangs living calls up: `drain()` first."""
-        forget = self._ami.on_reconnected(self._want_reconciliation)
+        gaps = self._ami.on_reconnected(self._want_reconciliation), self._ami.on_events_lost(self._want_reconciliation)
         rings = (channels.TASKS_QUEUED,)
         try:
             async with asyncio.TaskGroup() as self._group:
@@ -147,7 +150,8 @@ class CallInitiatorService:
                 self._group.create_task(self._look_when_ami_is_back(), name="calls:ami-is-back")
                 await run_rounds("call-initiator", self._bell, rings, self._limits.look_every_s, self._round)
         finally:
-            forget()
+            for forget in gaps:
+                forget()
             self._switch.close()
             self._group = None
 
