@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks import claims
+from benchmarks import ami, claims
 from benchmarks.figures import Figure
 
-PARTS = (claims,)
+PARTS = (ami, claims)
 
 
 def run() -> Iterator[Figure]:

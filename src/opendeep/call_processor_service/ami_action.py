@@ -9,7 +9,6 @@ Measured on Asterisk 22: a `Setvar` value with CR LF hung a call up (reference: 
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -153,11 +152,6 @@ def caller_id(text: str) -> str:
     number = _matching(_CALLER_NUMBER, rest.removesuffix(">"), "a caller ID")
     plain = _matching(_PLAIN_VALUE, name.strip().strip('"').strip(), "a caller's name")
     return f'"{plain}" <{number}>' if plain else number
-
-
-def variables(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """`Variable` headers for an originate, one each."""
-    return tuple(("Variable", _assignment(name, value)) for name, value in values.items())
 
 
 def _assignment(name: str, value: str) -> str:

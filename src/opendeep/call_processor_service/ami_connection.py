@@ -37,6 +37,7 @@ class AmiConnection(AMIClient):  # type: ignore[misc]  # the library has no type
     `on_connected()` follows the banner; `on_lost(error)` comes exactly once, in the loop, after the last packet. When
     the loop is too slow for `capacity` events, the newest event is dropped and counted in `dropped`; packets that
     answer an action of ours (they carry an `ActionID`) are never dropped: there are no more of them than we asked for.
+    `on_overflow(dropped)` comes, in the loop, each time the queue has run empty again after events were dropped.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class AmiConnection(AMIClient):  # type: ignore[misc]  # the library has no type
         on_connected: Callable[[], None],
         on_packet: Callable[[AmiPacket], None],
         on_lost: Callable[[Exception | None], None],
+        on_overflow: Callable[[int], None],
         capacity: int = QUEUE_CAPACITY,
     ) -> None:
         super().__init__(address=host, port=port, timeout=None, buffer_size=RECEIVE_BYTES)
@@ -57,6 +59,8 @@ class AmiConnection(AMIClient):  # type: ignore[misc]  # the library has no type
         self._on_connected = on_connected
         self._on_packet = on_packet
         self._on_lost = on_lost
+        self._on_overflow = on_overflow
+        self._dropped_told = 0
         self._capacity = capacity
         self._queue: deque[AmiPacket] = deque()
         self._draining = False
@@ -172,11 +176,18 @@ class AmiConnection(AMIClient):  # type: ignore[misc]  # the library has no type
         self._draining = False  # before looking, so that a packet appended meanwhile schedules another turn
         for _ in range(DRAIN_BATCH):
             if not self._queue:
+                self._tell_overflow()
                 return
             self._on_packet(self._queue.popleft())
         if not self._draining:
             self._draining = True
             self._loop.call_soon(self._drain)
+
+    def _tell_overflow(self) -> None:
+        """Only with an empty queue: whoever then asks the switch gets an answer that nothing older follows."""
+        if (fresh := self.dropped - self._dropped_told) > 0:
+            self._dropped_told += fresh
+            self._on_overflow(fresh)
 
     def _finish(self, error: Exception | None) -> None:
         while self._queue:

@@ -19,6 +19,7 @@ from opendeep.call_processor_service.ami_action import AmiAction
 from opendeep.call_processor_service.ami_connection import CONNECT_TIMEOUT_S, QUEUE_CAPACITY, AmiConnection
 from opendeep.call_processor_service.ami_listeners import EventCallback, EventListeners, Remove
 from opendeep.call_processor_service.ami_packets import AmiEvent, AmiPacket, AmiResponse
+from opendeep.call_processor_service.ami_pending import PendingActions
 from opendeep.common.clock import Clock, SystemClock
 from opendeep.common.errors import TelephonyFault
 
@@ -27,8 +28,6 @@ log = structlog.get_logger(__name__)
 RECONNECT_FIRST_S = 0.5
 RECONNECT_MAX_S = 15.0
 REFUSED_RETRY_S = 30.0  # a wrong password does not become right by asking often, and Asterisk may ban us
-MAX_PENDING_ACTIONS = 1_000  # more unanswered actions are refused
-MAX_LIST_EVENTS = 100_000
 
 
 class AmiState(StrEnum):
@@ -73,16 +72,6 @@ class AmiLimits:
     queue_capacity: int = QUEUE_CAPACITY
 
 
-@dataclass(slots=True)
-class _Pending:
-    """An action that waits: for its response, then for the end of its list where it is one."""
-
-    answer: asyncio.Future[AmiResponse]
-    is_list: bool
-    items: list[AmiEvent] = field(default_factory=list)
-    complete: asyncio.Event = field(default_factory=asyncio.Event)
-
-
 class AsteriskAmiClient:
     """Use: keep `run()` alive as a worker, or call `connect_and_login()` and `close()` for a single session."""
 
@@ -101,10 +90,11 @@ class AsteriskAmiClient:
         self._lost = asyncio.Event()
         self._booted = asyncio.Event()
         self._listeners = EventListeners()
-        self._pending: dict[str, _Pending] = {}
+        self._pending = PendingActions()
         self._action_count = 0
         self._on_reconnected: list[Callable[[], None]] = []
         self._on_disconnected: list[Callable[[], None]] = []
+        self._on_events_lost: list[Callable[[], None]] = []
 
     # -- what others may ask
 
@@ -145,6 +135,10 @@ class AsteriskAmiClient:
     def on_reconnected(self, callback: Callable[[], None]) -> Remove:
         """Call back after every login, the first one included: what was missed must be asked for."""
         return _register(self._on_reconnected, callback)
+
+    def on_events_lost(self, callback: Callable[[], None]) -> Remove:
+        """Call back when the loop has caught up after an overflow: what was dropped must be asked for."""
+        return _register(self._on_events_lost, callback)
 
     def on_disconnected(self, callback: Callable[[], None]) -> Remove:
         """Call back when a logged-in connection is lost."""
@@ -261,6 +255,7 @@ class AsteriskAmiClient:
             on_connected=connected.set,
             on_packet=self._receive_packet,
             on_lost=lambda error: self._receive_loss(lost, error),
+            on_overflow=self._receive_overflow,
             capacity=self._limits.queue_capacity,
         )
         self._connection.connect()
@@ -282,52 +277,40 @@ class AsteriskAmiClient:
     ) -> tuple[AmiResponse, list[AmiEvent]]:
         if self._connection is None:
             raise AmiNotConnected("There is no connection to Asterisk.")
-        if len(self._pending) >= MAX_PENDING_ACTIONS:
+        if self._pending.full:
             raise AmiNotConnected("Asterisk leaves too many actions unanswered.")
         action_id = action.action_id or self._next_action_id()
-        pending = _Pending(asyncio.get_running_loop().create_future(), is_list)
-        self._pending[action_id] = pending
+        pending = self._pending.add(action_id, is_list=is_list)
         try:
             async with asyncio.timeout(timeout):
                 self._connection.send(action.encode(action_id))
-                response = await pending.answer
-                if is_list and response.ok:
-                    await pending.complete.wait()
-                    if self._pending.get(action_id) is not pending:
-                        raise TelephonyFault("The connection to Asterisk was lost within a list.")
-                return response, pending.items
+                response = await pending.response
+                if pending.listing is None or not response.ok:
+                    return response, []
+                return response, await pending.listing
         except TimeoutError as error:
             raise TelephonyFault(f"Asterisk did not answer {action.name} within {timeout:g} s.") from error
         finally:
-            if self._pending.get(action_id) is pending:
-                del self._pending[action_id]
+            self._pending.discard(action_id, pending)
 
     def _next_action_id(self) -> str:
         self._action_count += 1
         return f"od-{self._action_count}"
 
     def _receive_packet(self, packet: AmiPacket) -> None:
+        answers_us = self._pending.receive(packet)
         if isinstance(packet, AmiResponse):
-            pending = self._pending.get(packet.action_id)
-            if pending is not None and not pending.answer.done():
-                pending.answer.set_result(packet)
             return
         self.events_seen += 1
         if packet.name == "FullyBooted":
             self._booted.set()
-        if not self._receive_list_item(packet):
+        if not answers_us:
             self._listeners.dispatch(packet)
 
-    def _receive_list_item(self, event: AmiEvent) -> bool:
-        """Collect an event that belongs to a list of ours; other events with our ActionID go to the listeners."""
-        pending = self._pending.get(event.get("ActionID"))
-        if pending is None or not pending.is_list:
-            return False
-        if event.get("EventList").lower() == "complete" or event.name.endswith("Complete"):
-            pending.complete.set()
-        elif len(pending.items) < MAX_LIST_EVENTS:
-            pending.items.append(event)
-        return True
+    def _receive_overflow(self, dropped: int) -> None:
+        log.error("ami.events_lost", dropped=dropped, effect="calls are compared with the switch")
+        if self.ready:  # otherwise the login that follows asks for everything anyway
+            _call_all(self._on_events_lost)
 
     def _receive_loss(self, lost: asyncio.Event, error: Exception | None) -> None:
         lost.set()
@@ -337,11 +320,7 @@ class AsteriskAmiClient:
     def _lose(self, reason: str) -> None:
         """The connection is gone: whoever waits learns it now."""
         self._lost.set()
-        waiting, self._pending = list(self._pending.values()), {}
-        for pending in waiting:
-            pending.complete.set()
-            if not pending.answer.done():
-                pending.answer.set_exception(TelephonyFault(f"{reason} No response came."))
+        self._pending.fail_all(reason)
         was_ready = self.ready
         if self.state in (AmiState.READY, AmiState.CONNECTING):
             self._enter(AmiState.DISCONNECTED, reason)

@@ -137,7 +137,8 @@ class CallAttemptHandler:
         async with self._inbox:
             removals = (
                 self._ami.add_channel_listener(self._identity, self._receive_event),
-                self._ami.on_reconnected(self._receive_reconnect),
+                self._ami.on_reconnected(self._receive_gap),
+                self._ami.on_events_lost(self._receive_gap),
                 self._ami.on_disconnected(self._receive_disconnect),
             )
             try:
@@ -241,7 +242,7 @@ class CallAttemptHandler:
     def _receive_disconnect(self) -> None:
         self._recorder.note("call.switch_away", "The connection to Asterisk was lost; the call itself goes on.")
 
-    def _receive_reconnect(self) -> None:
+    def _receive_gap(self) -> None:
         """Whatever was missed meanwhile, the list of channels knows. A fresh originate has its own deadline."""
         if self._seen_on_switch:
             self._arm(_Due.RECHECK, 0.0)

@@ -146,7 +146,7 @@ async def test_an_unanswered_action_times_out_and_leaves_nothing_behind() -> Non
         switch.unanswered.add("Ping")
         with pytest.raises(TelephonyFault, match="did not answer Ping"):
             await client.send_action(ami_action.ping(), timeout=0.05)
-        assert client._pending == {}
+        assert len(client._pending) == 0
         assert client._connection is not None
         assert client._connection._futures == {}
         switch.unanswered.clear()
