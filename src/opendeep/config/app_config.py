@@ -49,6 +49,7 @@ CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Roles = Annotated[tuple[Role, ...], NoDecode, BeforeValidator(_split)]
 OptionalText = Annotated[str | None, BeforeValidator(_blank_is_unset)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_blank_is_unset)]
+OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_blank_is_unset)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 
@@ -62,6 +63,7 @@ class AppConfig(BaseSettings):
     app_test_mode: bool = False
     app_test_mode_redirect_number: str = "7000"
     max_concurrent_calls: Annotated[int, Field(ge=1, le=1000)] = 10
+    max_calls_per_tenant: OptionalCount = None
     google_api_key: OptionalSecret = None
     openai_api_key: OptionalSecret = None
 

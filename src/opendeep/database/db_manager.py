@@ -30,9 +30,10 @@ from opendeep.common.errors import ConfigurationError, DatabaseUnavailable
 from opendeep.common.redis_client import Doorbell
 from opendeep.database.store import UnitOfWork
 from opendeep.database.store_calls import CallsStore, EventsStore, TranscriptsStore
+from opendeep.database.store_campaigns import CampaignsStore
 from opendeep.database.store_consent import DndStore, FeedbackStore, LifecycleStore
 from opendeep.database.store_people import ChatsStore, PlansStore, UsersStore
-from opendeep.database.store_tasks import CampaignsStore, TasksStore
+from opendeep.database.store_tasks import TasksStore
 
 log = structlog.get_logger(__name__)
 

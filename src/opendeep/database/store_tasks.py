@@ -1,4 +1,4 @@
-"""Campaigns and tasks. The only place where a task's status changes, by the table in `common.task_states`.
+"""Tasks. The only place where a task's status changes, by the table in `common.task_states`.
 
 Claiming is `FOR UPDATE SKIP LOCKED` on PostgreSQL; on SQLite the transaction itself is exclusive (BEGIN IMMEDIATE).
 """
@@ -9,12 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, Select, String, bindparam, exists, func, insert, select, text
+from sqlalchemy import ColumnElement, Select, String, bindparam, exists, insert, select, text
 
 from opendeep.common import channels
 from opendeep.common.data_models import (
     LIVE_CALL_STATUSES,
-    Campaign,
     CampaignStatus,
     Disposition,
     Task,
@@ -24,9 +23,9 @@ from opendeep.common.data_models import (
 from opendeep.common.errors import Conflict, NotFound
 from opendeep.common.ids import new_id
 from opendeep.common.task_states import TERMINAL, check_transition
-from opendeep.common.views import campaign_view, task_view
-from opendeep.database.models import OPEN_TASK, CallRow, CampaignRow, TaskRow
-from opendeep.database.rows import campaign_value, task_value
+from opendeep.common.views import task_view
+from opendeep.database.models import CallRow, CampaignRow, TaskRow
+from opendeep.database.rows import task_value
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, locked
 
@@ -47,97 +46,6 @@ ANALYZE_FROM = 2_000  # so many new tasks make PostgreSQL's statistics useless u
 def _in_status(status: TaskStatus) -> ColumnElement[bool]:
     """The status written into the SQL: a partial index is only used when the planner can see that it fits."""
     return TaskRow.status == bindparam(None, status.value, String, literal_execute=True)
-
-
-class CampaignsStore(Store):
-    async def create(self, user_id: UUID, plan_id: UUID, title: str, objective: str) -> Campaign:
-        row = CampaignRow(
-            id=new_id(),
-            user_id=user_id,
-            plan_id=plan_id,
-            title=title,
-            objective=objective,
-            status=CampaignStatus.ACTIVE,
-            report=None,
-            created_at=self._work.now,
-            finished_at=None,
-        )
-        self._session.add(row)
-        await self._session.flush()
-        campaign = campaign_value(row)
-        self._work.tell_user(user_id, "campaign", campaign=campaign_view(campaign))
-        return campaign
-
-    async def by_plan(self, user_id: UUID, plan_id: UUID) -> Campaign | None:
-        statement = for_user(select(CampaignRow).where(CampaignRow.plan_id == plan_id), CampaignRow, user_id)
-        row = (await self._session.scalars(statement)).one_or_none()
-        return campaign_value(row) if row else None
-
-    async def get(self, user_id: UUID, campaign_id: UUID) -> Campaign:
-        return campaign_value(await self._row(user_id, campaign_id))
-
-    async def recent(self, user_id: UUID, limit: int = 100) -> list[Campaign]:
-        """Newest first."""
-        statement = for_user(
-            select(CampaignRow).order_by(CampaignRow.created_at.desc()).limit(limit), CampaignRow, user_id
-        )
-        return [campaign_value(row) for row in (await self._session.scalars(statement)).all()]
-
-    async def set_status(self, user_id: UUID, campaign_id: UUID, status: CampaignStatus) -> Campaign:
-        """Pause, resume or cancel. Raises `Conflict` when the campaign has ended."""
-        row = await self._row(user_id, campaign_id, lock=True)
-        if row.status in (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED):
-            raise Conflict(f"The campaign has ended ({row.status}).")
-        return self._changed(row, status)
-
-    async def finished_without_report(self, limit: int = 10) -> list[Campaign]:
-        """Active campaigns whose tasks are all terminal, locked for the summariser that writes their report."""
-        open_task = exists().where(TaskRow.campaign_id == CampaignRow.id, text(f"tasks.{OPEN_TASK}"))
-        statement = across_tenants(
-            locked(
-                select(CampaignRow)
-                .where(CampaignRow.status == CampaignStatus.ACTIVE, ~open_task)
-                .order_by(CampaignRow.id)
-                .limit(limit),
-                skip=True,
-            ),
-            "one summariser serves all tenants",
-        )
-        return [campaign_value(row) for row in (await self._session.scalars(statement)).all()]
-
-    async def save_report(
-        self, user_id: UUID, campaign_id: UUID, report: Mapping[str, Any], *, final: bool
-    ) -> Campaign:
-        """Keep the report; a final one completes the campaign."""
-        row = await self._row(user_id, campaign_id, lock=True)
-        row.report = dict(report)
-        return self._changed(row, CampaignStatus.COMPLETED if final else CampaignStatus(row.status))
-
-    async def progress(self, user_id: UUID, campaign_id: UUID) -> dict[str, int]:
-        """Number of tasks per status."""
-        statement = for_user(
-            select(TaskRow.status, func.count()).where(TaskRow.campaign_id == campaign_id).group_by(TaskRow.status),
-            TaskRow,
-            user_id,
-        )
-        return {status: count for status, count in (await self._session.execute(statement)).all()}
-
-    def _changed(self, row: CampaignRow, status: CampaignStatus) -> Campaign:
-        if row.status != status:
-            log.info("campaign.status", campaign_id=str(row.id), old=row.status, new=status.value)
-        row.status = status
-        if status in (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED):
-            row.finished_at = self._work.now
-        campaign = campaign_value(row)
-        self._work.tell_user(row.user_id, "campaign", campaign=campaign_view(campaign))
-        return campaign
-
-    async def _row(self, user_id: UUID, campaign_id: UUID, *, lock: bool = False) -> CampaignRow:
-        statement = for_user(select(CampaignRow).where(CampaignRow.id == campaign_id), CampaignRow, user_id)
-        row = (await self._session.scalars(locked(statement) if lock else statement)).one_or_none()
-        if row is None:
-            raise NotFound("There is no such campaign.")
-        return row
 
 
 class TasksStore(Store):
