@@ -224,6 +224,12 @@ class CallRow(Base):
         ),
         Index("ix_calls_user_id_created_at", "user_id", "created_at"),
         Index("ix_calls_campaign_id", "campaign_id"),
+        Index(
+            "ix_calls_live_trunk",
+            "trunk",
+            sqlite_where=text(f"status IN ({_LIVE})"),
+            postgresql_where=text(f"status IN ({_LIVE})"),
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
@@ -234,6 +240,7 @@ class CallRow(Base):
     phone_number: Mapped[str] = mapped_column(String(20))
     caller_id: Mapped[str | None] = mapped_column(String(20))
     node_id: Mapped[str] = mapped_column(String(100))
+    trunk: Mapped[str | None] = mapped_column(String(60))  # empty for our own extensions
     lease_expires_at: Mapped[datetime | None]
     disposition: Mapped[str | None] = mapped_column(String(24))
     end_reason: Mapped[str | None] = mapped_column(Text)

@@ -1,5 +1,27 @@
 -- The schema of OpenDeep as PostgreSQL DDL. Rendered from the models by `opendeep db schema`; do not edit.
 
+CREATE TABLE caller_ids (
+    trunk VARCHAR(60) NOT NULL,
+    number VARCHAR(20) NOT NULL,
+    uses INTEGER NOT NULL,
+    last_used_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_caller_ids PRIMARY KEY (trunk, number)
+);
+
+CREATE TABLE trunks (
+    name VARCHAR(60) NOT NULL,
+    tokens DOUBLE PRECISION,
+    tokens_at TIMESTAMP WITH TIME ZONE,
+    breaker VARCHAR(12) NOT NULL,
+    recent VARCHAR(40) NOT NULL,
+    openings INTEGER NOT NULL,
+    reason TEXT,
+    until TIMESTAMP WITH TIME ZONE,
+    paused TEXT,
+    CONSTRAINT pk_trunks PRIMARY KEY (name),
+    CONSTRAINT ck_trunks_breaker CHECK (breaker IN ('CLOSED', 'OPEN', 'HALF_OPEN'))
+);
+
 CREATE TABLE users (
     id UUID NOT NULL,
     name VARCHAR(80) NOT NULL,
@@ -126,6 +148,7 @@ CREATE TABLE calls (
     phone_number VARCHAR(20) NOT NULL,
     caller_id VARCHAR(20),
     node_id VARCHAR(100) NOT NULL,
+    trunk VARCHAR(60),
     lease_expires_at TIMESTAMP WITH TIME ZONE,
     disposition VARCHAR(24),
     end_reason TEXT,
@@ -147,6 +170,8 @@ CREATE TABLE calls (
 );
 
 CREATE INDEX ix_calls_campaign_id ON calls (campaign_id);
+
+CREATE INDEX ix_calls_live_trunk ON calls (trunk) WHERE status IN ('INITIATED', 'DIALING', 'RINGING', 'IN_PROGRESS');
 
 CREATE INDEX ix_calls_user_id_created_at ON calls (user_id, created_at);
 
