@@ -160,6 +160,7 @@ class CallCreate:
     phone_number: str
     caller_id: str | None
     node_id: str
+    trunk: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,7 @@ class Call:
     ringing_at: datetime | None
     answered_at: datetime | None
     ended_at: datetime | None
+    trunk: str | None = None  # None for our own extensions
 
     @property
     def live(self) -> bool:

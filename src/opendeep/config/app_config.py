@@ -5,6 +5,7 @@ stop the start with one line per mistake. `.env.example` documents every setting
 """
 
 import os
+import re
 import socket
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +16,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from opendeep.common.errors import ConfigurationError
+
+_PLAIN_NAME = r"[^,;|&$(){}\[\]<>\"'`\\\x00-\x1f\x7f-\x9f\u2028\u2029]{1,60}"
+_CALLER_ID = re.compile(rf'\+?[0-9]{{1,19}}|("{_PLAIN_NAME}"|{_PLAIN_NAME})\s*<\+?[0-9]{{1,19}}>')
 
 
 class Role(StrEnum):
@@ -45,11 +49,19 @@ def _zone(name: str) -> str:
     return name
 
 
+def _caller_id(text: str | None) -> str | None:
+    if text is not None and _CALLER_ID.fullmatch(text.strip()) is None:
+        raise ValueError(f"“{text}” is no caller ID; write +12025550123, or with a name: My Firm <+12025550123>")
+    return text.strip() if text is not None else None
+
+
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Roles = Annotated[tuple[Role, ...], NoDecode, BeforeValidator(_split)]
 OptionalText = Annotated[str | None, BeforeValidator(_blank_is_unset)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_blank_is_unset)]
 OptionalCount = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_blank_is_unset)]
+OptionalPath = Annotated[Path | None, BeforeValidator(_blank_is_unset)]
+CallerId = Annotated[str | None, BeforeValidator(_blank_is_unset), AfterValidator(_caller_id)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 
@@ -96,7 +108,10 @@ class AppConfig(BaseSettings):
     asterisk_channel_template: str = "PJSIP/{number}@trunk"
     asterisk_extension_template: str = "PJSIP/{number}"
     internal_extensions: CommaList = ("7000",)
-    caller_id: OptionalText = None
+    caller_id: CallerId = None
+    trunk_max_calls: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    trunk_calls_per_second: Annotated[float, Field(gt=0, le=1_000)] = 10.0
+    trunks_file: OptionalPath = None
     originate_timeout_ms: Annotated[int, Field(ge=1_000, le=180_000)] = 45_000
     audiosocket_host: str = "127.0.0.1"
     audiosocket_port: Port = 9092

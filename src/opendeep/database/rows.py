@@ -95,6 +95,7 @@ def call_value(row: CallRow) -> Call:
         ringing_at=row.ringing_at,
         answered_at=row.answered_at,
         ended_at=row.ended_at,
+        trunk=row.trunk,
     )
 
 

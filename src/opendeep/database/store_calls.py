@@ -56,6 +56,7 @@ class CallsStore(Store):
             phone_number=call.phone_number,
             caller_id=call.caller_id,
             node_id=call.node_id,
+            trunk=call.trunk,
             lease_expires_at=self._work.now + timedelta(seconds=lease_s),
             usage={},
             created_at=self._work.now,
