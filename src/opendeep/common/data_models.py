@@ -121,6 +121,7 @@ class TaskBase:
     priority: int = 0
     max_attempts: int = 3
     not_before: datetime | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,9 @@ class Task:
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    address: str | None = None
+    promised_at: datetime | None = None  # when the callee asked to be called
+    refused_for: str | None = None  # the gate's reason that the timeline shows already
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +258,7 @@ class FeedbackRequest:
     asked_at: datetime
     expires_at: datetime | None
     answered_at: datetime | None
+    sets: str | None = None  # what of its task the answer sets, e.g. `timezone`
 
 
 @dataclass(frozen=True, slots=True)

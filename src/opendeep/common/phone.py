@@ -101,7 +101,7 @@ def _emergency_somewhere(digits: str) -> bool:
 def _refuse_short_codes(cleaned: str, region: str | None) -> None:
     """Raise for the emergency numbers of every country, and for other short codes."""
     digits = digits_of(cleaned)
-    if not digits or len(digits) > _SHORT_DIGITS:
+    if not digits or len(digits) > _SHORT_DIGITS or cleaned.startswith("+"):
         return
     if _emergency_somewhere(digits) or (region and phonenumbers.connects_to_emergency_number(digits, region)):
         raise _emergency(cleaned)

@@ -186,6 +186,7 @@ class TaskRow(Base):
     contact_kind: Mapped[str] = mapped_column(String(12))
     phone_number: Mapped[str] = mapped_column(String(20))
     timezone: Mapped[str | None] = mapped_column(String(64))
+    address: Mapped[str | None] = mapped_column(Text)
     objective: Mapped[str] = mapped_column(Text)
     brief: Mapped[dict[str, Any]]
     status: Mapped[str] = mapped_column(String(20))
@@ -194,6 +195,8 @@ class TaskRow(Base):
     attempts: Mapped[int]
     max_attempts: Mapped[int]
     next_attempt_at: Mapped[datetime | None]
+    promised_at: Mapped[datetime | None]  # when the callee asked to be called
+    refused_for: Mapped[str | None] = mapped_column(String(32))  # the gate's reason that the timeline shows already
     lease_owner: Mapped[str | None] = mapped_column(String(120))
     lease_expires_at: Mapped[datetime | None]
     disposition: Mapped[str | None] = mapped_column(String(24))
@@ -224,6 +227,7 @@ class CallRow(Base):
         ),
         Index("ix_calls_user_id_created_at", "user_id", "created_at"),
         Index("ix_calls_campaign_id", "campaign_id"),
+        Index("ix_calls_phone_number_created_at", "phone_number", "created_at"),
         Index(
             "ix_calls_live_trunk",
             "trunk",
@@ -355,6 +359,7 @@ class FeedbackRow(Base):
     kind: Mapped[str] = mapped_column(String(12))
     question: Mapped[str] = mapped_column(Text)
     options: Mapped[list[Any]]
+    sets: Mapped[str | None] = mapped_column(String(20))  # what of its task the answer sets
     status: Mapped[str] = mapped_column(String(12))
     answer: Mapped[str | None] = mapped_column(Text)
     asked_at: Mapped[datetime]

@@ -70,6 +70,9 @@ def task_value(row: TaskRow) -> Task:
         created_at=row.created_at,
         updated_at=row.updated_at,
         finished_at=row.finished_at,
+        address=row.address,
+        promised_at=row.promised_at,
+        refused_for=row.refused_for,
     )
 
 
@@ -139,4 +142,5 @@ def feedback_value(row: FeedbackRow) -> FeedbackRequest:
         asked_at=row.asked_at,
         expires_at=row.expires_at,
         answered_at=row.answered_at,
+        sets=row.sets,
     )

@@ -101,6 +101,7 @@ CREATE TABLE tasks (
     contact_kind VARCHAR(12) NOT NULL,
     phone_number VARCHAR(20) NOT NULL,
     timezone VARCHAR(64),
+    address TEXT,
     objective TEXT NOT NULL,
     brief JSONB NOT NULL,
     status VARCHAR(20) NOT NULL,
@@ -109,6 +110,8 @@ CREATE TABLE tasks (
     attempts INTEGER NOT NULL,
     max_attempts INTEGER NOT NULL,
     next_attempt_at TIMESTAMP WITH TIME ZONE,
+    promised_at TIMESTAMP WITH TIME ZONE,
+    refused_for VARCHAR(32),
     lease_owner VARCHAR(120),
     lease_expires_at TIMESTAMP WITH TIME ZONE,
     disposition VARCHAR(24),
@@ -172,6 +175,8 @@ CREATE TABLE calls (
 CREATE INDEX ix_calls_campaign_id ON calls (campaign_id);
 
 CREATE INDEX ix_calls_live_trunk ON calls (trunk) WHERE status IN ('INITIATED', 'DIALING', 'RINGING', 'IN_PROGRESS');
+
+CREATE INDEX ix_calls_phone_number_created_at ON calls (phone_number, created_at);
 
 CREATE INDEX ix_calls_user_id_created_at ON calls (user_id, created_at);
 
@@ -275,6 +280,7 @@ CREATE TABLE feedback_requests (
     kind VARCHAR(12) NOT NULL,
     question TEXT NOT NULL,
     options JSONB NOT NULL,
+    sets VARCHAR(20),
     status VARCHAR(12) NOT NULL,
     answer TEXT,
     asked_at TIMESTAMP WITH TIME ZONE NOT NULL,

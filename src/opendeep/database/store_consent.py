@@ -115,6 +115,7 @@ class FeedbackStore(Store):
         tool_call_id: str | None = None,
         options: Sequence[str] = (),
         timeout_s: float | None = None,
+        sets: str | None = None,
     ) -> FeedbackRequest:
         """Put a question to the user. Asking again with the same `tool_call_id` returns the first one.
 
@@ -139,6 +140,7 @@ class FeedbackStore(Store):
             kind=kind,
             question=question,
             options=list(options),
+            sets=sets,
             status=FeedbackStatus.PENDING,
             answer=None,
             asked_at=self._work.now,

@@ -63,6 +63,7 @@ class TasksStore(Store):
                     "contact_kind": task.contact_kind,
                     "phone_number": task.phone_number,
                     "timezone": task.timezone,
+                    "address": task.address,
                     "objective": task.objective,
                     "brief": dict(task.brief),
                     "status": TaskStatus.SCHEDULED,
@@ -174,9 +175,11 @@ class TasksStore(Store):
         summary: str | None = None,
         result: Mapping[str, Any] | None = None,
         counts_attempt: bool = False,
+        promised_at: datetime | None = None,
     ) -> Task:
         """Change a task's status by the table; the lease ends. The only way a status changes.
 
+        `promised_at`: what the callee of the analysed call was promised; the promise before it is kept or void then.
         Raises `InvalidTransition` for a step that the table does not have, `Conflict` when `expected` does not hold.
         """
         row = await self._locked(task_id)
@@ -197,11 +200,19 @@ class TasksStore(Store):
         if result is not None:
             row.result = dict(result)
         row.finished_at = self._work.now if new in TERMINAL else None
+        if old == TaskStatus.PENDING_ANALYSIS:
+            row.promised_at = promised_at
+        if new != TaskStatus.SCHEDULED:
+            row.refused_for = None  # the gate's next refusal is news
         return self._changed(row, old)
 
-    async def postpone(self, task_id: UUID, until: datetime, reason: str) -> Task:
-        """Keep the status, look again at `until`; the lease ends. For backoff and closed calling windows."""
+    async def postpone(self, task_id: UUID, until: datetime, reason: str, refused_for: str | None = None) -> Task:
+        """Keep the status, look again at `until`; the lease ends. For backoff and closed calling windows.
+
+        `refused_for`: the gate's reason, kept so that the timeline is told of it once.
+        """
         row = await self._locked(task_id)
+        row.refused_for = refused_for
         row.next_attempt_at = until
         row.status_reason = reason
         row.lease_owner = None
@@ -209,8 +220,8 @@ class TasksStore(Store):
         return self._changed(row, TaskStatus(row.status))
 
     async def change(self, user_id: UUID, task_id: UUID, expected_version: int, **fields: Any) -> Task:
-        """Guarded change of priority, brief, next_attempt_at, max_attempts; raises `Conflict` if it has moved on."""
-        allowed = {"priority", "brief", "next_attempt_at", "max_attempts"}
+        """Guarded change of some fields; raises `Conflict` if the task has moved on."""
+        allowed = {"priority", "brief", "next_attempt_at", "max_attempts", "timezone"}
         if not set(fields) <= allowed:
             raise ValueError(f"only {sorted(allowed)} may be changed, not {sorted(set(fields) - allowed)}")
         statement = for_user(locked(select(TaskRow).where(TaskRow.id == task_id)), TaskRow, user_id)

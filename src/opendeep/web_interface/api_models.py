@@ -99,6 +99,7 @@ class TaskView(BaseModel):
     contact_kind: str
     phone_number: str
     timezone: str | None
+    address: str | None
     objective: str
     status: TaskStatus
     status_reason: str
@@ -106,6 +107,7 @@ class TaskView(BaseModel):
     attempts: int
     max_attempts: int
     next_attempt_at: datetime | None
+    promised_at: datetime | None
     disposition: Disposition | None
     summary: str | None
     result: Json

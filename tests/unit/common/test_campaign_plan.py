@@ -39,7 +39,7 @@ def test_a_good_plan_has_no_problems() -> None:
         ),
         ({"tasks": [{"contact_name": "Help", "phone_number": "911"}]}, "Emergency numbers are never called"),
         ({"tasks": [{"contact_name": "Help", "phone_number": "+49 112"}]}, "Emergency numbers are never called"),
-        ({"tasks": [{"contact_name": "Hot", "phone_number": "+1 900 555 0123"}]}, "premium rate are not called"),
+        ({"tasks": [{"contact_name": "Hot", "phone_number": "+1 900 555 0123"}]}, "Premium rate numbers are never"),
         ({"tasks": [{"contact_name": "Nobody", "phone_number": "+1 200 555 0101"}]}, "No such number can exist"),
         ({"tasks": [{"contact_name": "Kim", "phone_number": "+86 138 1234 5678"}]}, "Calls to CN are not allowed"),
         ({"calling_window": {"start": "20:00", "end": "09:00"}}, "window ends before it starts"),
