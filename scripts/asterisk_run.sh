@@ -4,8 +4,9 @@
 #   scripts/asterisk_run.sh [NAME=value ...]
 #
 # Everything lies in ${OPENDEEP_ASTERISK_DIR:-<cache>/asterisk-run}: `settings` (ports, secrets; made up the first time and
-# kept), etc/*.local.conf (your trunk, your routes), log/messages. NAME=value arguments are added to `settings`;
-# `scripts/render_asterisk_conf.py --help` lists the names. An Asterisk on the PATH is used, otherwise one is fetched.
+# kept), etc/*.local.conf (your trunk, your routes), log/messages. NAME=value arguments are added to `settings`, PBX_NAME in
+# the environment counts for this start only; `scripts/render_asterisk_conf.py --help` lists the names. An Asterisk on the
+# PATH is used, otherwise one is fetched.
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")
@@ -34,17 +35,14 @@ PYTHON
 mkdir -p "$DIRECTORY"/{etc,var/keys,spool,run,log}
 [ -f "$SETTINGS" ] || make_settings
 for argument in "$@"; do
+    case "$argument" in [A-Z]*=*) ;; *) echo "asterisk_run: '$argument' is not NAME=value" >&2; exit 2 ;; esac
     sed -i "/^${argument%%=*}=/d" "$SETTINGS"
     printf '%s\n' "$argument" >>"$SETTINGS"
 done
 
-arguments=(--set "MODULES_DIR=$(value_of modules)" --set "DATA_DIR=$(value_of data)" --set "VAR_DIR=$DIRECTORY/var"
-    --set "SPOOL_DIR=$DIRECTORY/spool" --set "RUN_DIR=$DIRECTORY/run" --set "LOG_DIR=$DIRECTORY/log")
-while IFS= read -r line; do
-    case "$line" in '' | '#'*) ;; *) arguments+=(--set "$line") ;; esac
-done <"$SETTINGS"
-
-python3 "$here/render_asterisk_conf.py" "$DIRECTORY/etc" "${arguments[@]}"
+python3 "$here/render_asterisk_conf.py" "$DIRECTORY/etc" --settings "$SETTINGS" \
+    --set "MODULES_DIR=$(value_of modules)" --set "DATA_DIR=$(value_of data)" --set "VAR_DIR=$DIRECTORY/var" \
+    --set "SPOOL_DIR=$DIRECTORY/spool" --set "RUN_DIR=$DIRECTORY/run" --set "LOG_DIR=$DIRECTORY/log"
 asterisk=$(value_of asterisk)
 echo "# console: $asterisk -C $DIRECTORY/etc/asterisk.conf -r"
 exec "$asterisk" -f -n -C "$DIRECTORY/etc/asterisk.conf"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fill in the Asterisk configuration that OpenDeep ships in ``deploy/asterisk``.
 
-Owns the list of values that differ from machine to machine and the writing of the files. Needs Python 3.11 and nothing
-else, so that it runs before anything is installed. Must not start Asterisk and must not know what the files say.
+Owns the writing of the files. Needs Python 3.11 and nothing else, so that it runs before anything is installed. Must
+not start Asterisk and must not know what the files say; what may be filled in is ``asterisk_settings.py``.
 
 Files whose name ends in ``.local.conf`` belong to the person: they are never written here. A file that is already
 there and was not written by this program is kept beside the new one as ``NAME.before-opendeep``.
@@ -13,69 +13,21 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+import asterisk_trunks
+from asterisk_settings import ENVIRONMENT_PREFIX, RenderError, collect, complete, explain
+
 TEMPLATES = Path(__file__).resolve().parent.parent / "deploy" / "asterisk"
+TRUNKS_FILE = "pjsip.trunks.conf"
 PLACEHOLDER = re.compile(r"@([A-Z][A-Z0-9_]*)@")
 BACKUP_SUFFIX = ".before-opendeep"
-SECRET_BYTES = 18
 HEADER = "; Written by OpenDeep's render_asterisk_conf.py; changes made here are lost.\n"
 
-# name -> (default, what it is). The directories are those of the Debian and Ubuntu package.
-SETTINGS: dict[str, tuple[str, str]] = {
-    "ETC_DIR": ("/etc/asterisk", "where the rendered files will be read from"),
-    "MODULES_DIR": ("/usr/lib/x86_64-linux-gnu/asterisk/modules", "Asterisk's modules (*.so)"),
-    "DATA_DIR": ("/usr/share/asterisk", "Asterisk's documentation and sounds"),
-    "VAR_DIR": ("/var/lib/asterisk", "database and keys"),
-    "SPOOL_DIR": ("/var/spool/asterisk", "recordings"),
-    "RUN_DIR": ("/var/run/asterisk", "process id and control socket"),
-    "LOG_DIR": ("/var/log/asterisk", "log files"),
-    "AMI_BIND": ("127.0.0.1", "address on which AMI listens; keep it on this machine"),
-    "AMI_PORT": ("5038", "TCP port of AMI"),
-    "AMI_PERMIT": ("127.0.0.1/255.255.255.255", "who may log in to AMI, address/mask"),
-    "AMI_USERNAME": ("opendeep", "AMI user of OpenDeep"),
-    "AMI_SECRET": ("", "secret of that user; made up when not given"),
-    "SIP_BIND": ("0.0.0.0", "address on which SIP listens"),  # noqa: S104 - phones and trunks come from outside
-    "SIP_PORT": ("5060", "UDP port of SIP"),
-    "MEDIA_ADDRESS": ("127.0.0.1", "this machine's address as phones and trunk see it"),
-    "BIND_RTP": ("no", "yes: sound leaves from MEDIA_ADDRESS only"),
-    "RTP_FIRST_PORT": ("10000", "first UDP port for sound"),
-    "RTP_LAST_PORT": ("10999", "last UDP port for sound"),
-    "PHONE_SECRET": ("", "secret of the softphone 7000; made up when not given"),
-    "TRUNK": ("trunk", "PJSIP endpoint that carries calls to the world, see pjsip.conf"),
-    "TRUNK_PREFIX": ("+", "what the trunk wants before country code and number (dialplan only)"),
-}
-MADE_UP_WHEN_EMPTY = ("AMI_SECRET", "PHONE_SECRET")
 
-
-class RenderError(Exception):
-    """A value or a template is wrong; the message says which and what to do."""
-
-
-def parse_assignments(assignments: list[str]) -> dict[str, str]:
-    """Turn ``NAME=value`` arguments into a dict; unknown names and values that break out of a line are refused."""
-    values = {}
-    for assignment in assignments:
-        name, separator, value = assignment.partition("=")
-        if not separator or name not in SETTINGS:
-            raise RenderError(f"{assignment!r} is not NAME=value with one of: {', '.join(SETTINGS)}")
-        if any(character in value for character in "\r\n;"):
-            raise RenderError(f"the value of {name} may not contain a line break or a semicolon")
-        values[name] = value
-    return values
-
-
-def complete(given: dict[str, str]) -> dict[str, str]:
-    """Add the defaults, and fresh secrets where none was given."""
-    values = {name: default for name, (default, _) in SETTINGS.items()} | given
-    for name in MADE_UP_WHEN_EMPTY:
-        values[name] = values[name] or secrets.token_urlsafe(SECRET_BYTES)
-    return values
-
-
-def render(template: str, values: dict[str, str]) -> str:
+def render(template: str, values: Mapping[str, str]) -> str:
     """Replace every ``@NAME@``; an unknown name raises RenderError."""
 
     def replacement(match: re.Match[str]) -> str:
@@ -84,6 +36,30 @@ def render(template: str, values: dict[str, str]) -> str:
         return values[match[1]]
 
     return PLACEHOLDER.sub(replacement, template)
+
+
+def render_trunks(values: Mapping[str, str]) -> str:
+    """The transports that the trunks need beside UDP, and the blocks of each trunk."""
+    trunks = asterisk_trunks.trunks(values)
+    if not trunks:
+        return asterisk_trunks.EMPTY
+    transports = sorted({trunk.transport for trunk in trunks} - {"udp"})
+    parts = [render(_block(f"transport-{transport}"), values) for transport in transports]
+    parts += ["".join(render(_block(block), trunk.values) for block in trunk.blocks) for trunk in trunks]
+    return "\n".join(parts)
+
+
+def _block(name: str) -> str:
+    return (TEMPLATES / "trunks" / f"{name}.conf").read_text(encoding="utf-8")
+
+
+def derived(values: Mapping[str, str]) -> dict[str, str]:
+    """Placeholders that are made of settings."""
+    nets = [net for net in values["LOCAL_NET"].split(",") if net]
+    return {
+        "LOCAL_NET_LINES": "\n".join(f"local_net = {net}" for net in nets) or "; local_net: not behind NAT",
+        "FIRST_TRUNK": values["TRUNKS"].split(",")[0],
+    }
 
 
 def write(path: Path, text: str) -> None:
@@ -103,9 +79,9 @@ def write(path: Path, text: str) -> None:
 
 def render_all(target: Path, values: dict[str, str]) -> list[Path]:
     """Render every template into ``target``; all are rendered before the first is written."""
-    rendered = {
-        path.name: render(path.read_text(encoding="utf-8"), values) for path in sorted(TEMPLATES.glob("*.conf"))
-    }
+    every = values | derived(values)
+    rendered = {path.name: render(path.read_text(encoding="utf-8"), every) for path in sorted(TEMPLATES.glob("*.conf"))}
+    rendered[TRUNKS_FILE] = render_trunks(every)
     target.mkdir(parents=True, exist_ok=True)
     for name, text in rendered.items():
         write(target / name, text)
@@ -113,36 +89,45 @@ def render_all(target: Path, values: dict[str, str]) -> list[Path]:
 
 
 def parse_arguments() -> argparse.Namespace:
-    settings = "\n".join(
-        f"  {name:15} {what} (default: {default or '-'})" for name, (default, what) in SETTINGS.items()
-    )
     parser = argparse.ArgumentParser(
         description="Write the Asterisk configuration of OpenDeep into a folder.",
-        epilog=f"settings:\n{settings}",
+        epilog=f"settings (also from the environment, as {ENVIRONMENT_PREFIX}NAME):\n{explain()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", type=Path, help="where to write, for example /etc/asterisk")
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="a file of NAME=value lines; keeps secrets off ps"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=value", help="a setting, may be repeated")
     return parser.parse_args()
 
 
-def main() -> int:
-    """Render, then print the lines that OpenDeep's own ``.env`` needs."""
-    arguments = parse_arguments()
-    folder = arguments.folder.absolute()
-    try:
-        values = complete({"ETC_DIR": str(folder)} | parse_assignments(arguments.set))
-        written = render_all(folder, values)
-    except (RenderError, OSError) as error:
-        print(f"render_asterisk_conf: {error}", file=sys.stderr)
-        return 1
-    print(f"# {len(written)} files in {folder}; put these lines into OpenDeep's .env")
+def tell(folder: Path, values: Mapping[str, str], count: int) -> None:
+    """Print the lines that OpenDeep's own ``.env`` needs."""
+    print(f"# {count} files in {folder}; put these lines into OpenDeep's .env")
     print("ASTERISK_AMI_HOST=127.0.0.1")
     for name in ("AMI_PORT", "AMI_USERNAME", "AMI_SECRET"):
         print(f"ASTERISK_{name}={values[name]}")
-    print(f"ASTERISK_CHANNEL_TEMPLATE=PJSIP/{{number}}@{values['TRUNK']}")
+    trunks = [trunk.name for trunk in asterisk_trunks.trunks(values)]
+    print(f"ASTERISK_CHANNEL_TEMPLATE=PJSIP/{{number}}@{values['TRUNKS'].split(',')[0]}")
     print("ASTERISK_EXTENSION_TEMPLATE=PJSIP/{number}")
     print(f"# softphone: user 7000, secret {values['PHONE_SECRET']}, SIP over UDP at port {values['SIP_PORT']}")
+    print(f"# trunks: {', '.join(trunks) or 'none yet (TRUNK_HOST)'}")
+    print(f"# then check everything: opendeep doctor --asterisk-config {folder}")
+
+
+def main() -> int:
+    """Render, or say what is wrong with the settings."""
+    arguments = parse_arguments()
+    folder = arguments.folder.absolute()
+    try:
+        given = collect(arguments.settings, os.environ, arguments.set)
+        values = complete({"ETC_DIR": str(folder)} | given)
+        written = render_all(folder, values)
+    except (RenderError, OSError, UnicodeDecodeError) as error:
+        print(f"render_asterisk_conf: {error}", file=sys.stderr)
+        return 1
+    tell(folder, values, len(written))
     return 0
 
 
