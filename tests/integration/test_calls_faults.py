@@ -376,28 +376,6 @@ async def test_reconciliation_leaves_living_calls_alone(world: World) -> None:
     assert str(call_id) in world.switch.channels
 
 
-async def test_calls_of_a_vanished_node_are_closed_after_a_second_lease(tmp_path: Path, switch: FakeSwitch) -> None:
-    """Not at once: after an outage of the database every node's leases have expired."""
-    async with calls_world(tmp_path, switch, running=False, lease_s=5) as world:
-        (task_id,) = await world.start(NUMBER)
-        call_id = await abandoned_call(world, node_id="node-2", lease_s=-1)
-        reconciler = world.initiator._reconciler
-        await world.ami.connect_and_login()
-        assert (await reconciler.close_vanished()).vanished == 0
-        reconciler._expired_since[call_id] -= 6
-        async with world.db.transaction() as work:  # it lives after all
-            await work.calls.renew_leases("node-2", 60)
-        assert (await reconciler.close_vanished()).vanished == 0
-        async with world.db.transaction() as work:
-            await work.calls.renew_leases("node-2", -1)
-        assert (await reconciler.close_vanished()).vanished == 0
-        reconciler._expired_since[call_id] -= 6
-        assert (await reconciler.close_vanished()).vanished == 1
-        assert (await world.db.get_call_by_id(call_id)).status == CallStatus.LOST
-        assert (await world.task(task_id)).status == TaskStatus.PENDING_ANALYSIS
-        await world.ami.close()
-
-
 async def test_two_initiators_never_call_one_task_twice(tmp_path: Path, switch: FakeSwitch) -> None:
     async with calls_world(tmp_path, switch) as world:
         config = world.config.model_copy(update={"node_id": "node-2"})

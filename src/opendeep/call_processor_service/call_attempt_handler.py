@@ -59,7 +59,11 @@ class _Due(StrEnum):
 
 
 class CallAttemptHandler:
-    """Build one per committed `calls` row, then await `run()` once. `max_talk_s` counts from the answer."""
+    """Build one per committed `calls` row, then await `run()` once.
+
+    `max_talk_s` counts from the answer. `may_dial` is asked right before the originate: a process that stood still
+    since the row was committed may no longer be the one that dials.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class CallAttemptHandler:
         db: DatabaseManager,
         bell: Doorbell,
         clock: Clock,
+        may_dial: Callable[[], bool] = lambda: True,
         limits: AttemptLimits | None = None,
     ) -> None:
         self.call = call
@@ -84,6 +89,7 @@ class CallAttemptHandler:
         self._switch = switch
         self._bell = bell
         self._clock = clock
+        self._may_dial = may_dial
         self._limits = limits or AttemptLimits()
         self._recorder = AttemptRecorder(db, call, clock)
         self._keypad = Keypad(ami, self._identity, clock, self._report_keypad)
@@ -157,6 +163,9 @@ class CallAttemptHandler:
         """Send the one originate of this attempt. An unknown result is settled by events or by asking the switch."""
         await self._bell.ring(node_calls(self.call.node_id), {"type": "expect", "call_id": self._identity})
         self._recorder.note("call.dialling", "Dialling.")
+        if not self._may_dial():
+            self._learn(OriginateRefused("the database has not answered for a while"))
+            return
         self._arm(_Due.RING, self._dial.timeout_ms / 1000 + self._limits.ring_grace_s)
         self._sent = True
         try:
@@ -310,11 +319,15 @@ class CallAttemptHandler:
         self._expect_end()
 
     async def _give_up_line(self) -> None:
-        """Send one Hangup; a switch that is away is asked again later, by us or by reconciliation."""
+        """Send one Hangup; a switch that is away is asked again later, by us or by reconciliation.
+
+        Meanwhile the voice side closes its end: Asterisk hangs up a channel whose AudioSocket has closed.
+        """
         try:
             await self._switch.hang_up(self._identity)
         except TelephonyFault as error:
             log.warning("call.hangup_not_sent", error=str(error))
+            await self._tell("ended", status=self._status.value)
 
     def _expect_end(self) -> None:
         if self._ending_since is None:

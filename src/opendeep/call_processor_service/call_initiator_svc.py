@@ -7,7 +7,7 @@ tasks are due and whether they may be called is the scheduler's, what happens wi
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from opendeep.call_processor_service.attempt_records import add_line
 from opendeep.call_processor_service.call_attempt_handler import CallAttemptHandler
 from opendeep.call_processor_service.call_reconciler import CallReconciler
 from opendeep.call_processor_service.dial_strings import DialPlan
+from opendeep.call_processor_service.node_lease import NodeLease
 from opendeep.call_processor_service.switch_view import SwitchView
 from opendeep.common import channels
 from opendeep.common.campaign_plan import TaskBrief
@@ -40,7 +41,6 @@ LOOK_EVERY_S = 5.0  # for queued tasks whose bell was lost
 RECONCILE_EVERY_S = 30.0
 BUSY_TASK_RETRY_S = 10.0  # a task that still has a live call
 DEFAULT_MAX_TALK_S = 600.0  # for a task whose brief does not say
-LEASES_PER_RENEWAL = 3
 HANGUP_TIME_S = 10.0  # what drained calls get for their end
 
 
@@ -98,9 +98,9 @@ class CallInitiatorService:
             config.app_test_mode_redirect_number if config.app_test_mode else None,
         )
         self._handlers: dict[UUID, CallAttemptHandler] = {}
-        self._reconciler = CallReconciler(
-            config.node_id, db, self._switch, self._clock, config.lease_s, self._handlers.keys
-        )
+        held = self._handlers.keys
+        self._lease = NodeLease(config.node_id, db, self._clock, config.lease_s, held, self._end_calls)
+        self._reconciler = CallReconciler(config.node_id, db, self._switch, self._clock, self._lease, held)
         self._gate = asyncio.Lock()  # claiming and reconciling exclude each other
         self._group: asyncio.TaskGroup | None = None
         self._unreconciled = True
@@ -121,6 +121,8 @@ class CallInitiatorService:
             return "Shutting down; no new calls are started."
         if not self._ami.ready:
             return f"Asterisk is not connected ({self._ami.last_error or self._ami.state})."
+        if not self._lease.fresh:
+            return "The database has not answered for a while."
         if self._unreconciled:
             return "Comparing the calls on record with the switch first."
         return self._voice_paused_because()
@@ -145,7 +147,7 @@ class CallInitiatorService:
         rings = (channels.TASKS_QUEUED,)
         try:
             async with asyncio.TaskGroup() as self._group:
-                self._group.create_task(self._renew_leases(), name="calls:leases")
+                self._group.create_task(self._lease.run(), name="calls:lease")
                 self._group.create_task(self._reconcile_on_timer(), name="calls:reconcile")
                 self._group.create_task(self._look_when_ami_is_back(), name="calls:ami-is-back")
                 await run_rounds("call-initiator", self._bell, rings, self._limits.look_every_s, self._round)
@@ -250,6 +252,7 @@ class CallInitiatorService:
             db=self._db,
             bell=self._bell,
             clock=self._clock,
+            may_dial=lambda: self._lease.fresh,
             limits=self._limits.attempt,
         )
         if self._group is None:
@@ -292,14 +295,11 @@ class CallInitiatorService:
             self._ami_is_back.clear()
             await self._bell.ring(channels.TASKS_QUEUED)
 
-    async def _renew_leases(self) -> None:
-        while True:
-            await self._clock.sleep(self._config.lease_s / LEASES_PER_RENEWAL)
-            try:
-                async with self._db.transaction() as work:
-                    await work.calls.renew_leases(self._config.node_id, self._config.lease_s)
-            except PeerFault as error:
-                log.warning("calls.leases_not_renewed", error=str(error))
+    def _end_calls(self, call_ids: Collection[UUID], reason: str) -> None:
+        """The rows of these calls are no longer ours, or will soon be another node's."""
+        for handler in [self._handlers[call_id] for call_id in call_ids if call_id in self._handlers]:
+            handler.hang_up(reason)
+        self._unreconciled = True
 
     async def _reconcile_on_timer(self) -> None:
         while True:

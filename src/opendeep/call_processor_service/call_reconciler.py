@@ -6,11 +6,13 @@ of this process holds, and it never dials.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import structlog
 
 from opendeep.call_processor_service.attempt_records import Ending, write_ending
+from opendeep.call_processor_service.node_lease import NodeLease
 from opendeep.call_processor_service.switch_view import SwitchView
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import Call, CallStatus, Disposition
@@ -22,6 +24,8 @@ log = structlog.get_logger(__name__)
 HUNG_UP = "OpenDeep was interrupted during this call; its line has been hung up."
 GONE = "OpenDeep was interrupted during this call, which has ended meanwhile."
 NODE_VANISHED = "The node that made this call has vanished."
+GONE_LOOKS = 4  # how often to look whether channels that were hung up have gone
+GONE_LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,14 @@ class Reconciliation:
     vanished: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Silence:
+    """A lease of another node, and since when (monotonic) we have seen it without a change."""
+
+    lease: datetime | None
+    since: float
+
+
 class CallReconciler:
     """`held` tells which calls handlers of this process hold right now."""
 
@@ -42,73 +54,97 @@ class CallReconciler:
         db: DatabaseManager,
         switch: SwitchView,
         clock: Clock,
-        lease_s: float,
+        lease: NodeLease,
         held: Callable[[], Collection[UUID]],
     ) -> None:
         self._node_id = node_id
         self._db = db
         self._switch = switch
         self._clock = clock
-        self._lease_s = lease_s
+        self._lease = lease
         self._held = held
-        self._expired_since: dict[UUID, float] = {}  # live rows of other nodes; bounded by their number
+        self._silent: dict[UUID, _Silence] = {}  # live rows of other nodes; bounded by their number
 
     async def reconcile_own(self) -> Reconciliation:
-        """Close this node's rows that nobody holds, hang up this node's channels that nobody holds.
+        """Hang up this node's channels that nobody holds, close its rows that nobody holds and that have no channel.
 
+        A row whose channel stays in spite of the hang-up stays live, so that its task is not dialled a second time.
         Raises `TelephonyFault` when Asterisk cannot be asked, `DatabaseUnavailable` likewise; nothing is guessed then.
         """
         held = set(self._held())  # a call that ends meanwhile is no orphan
         async with self._db.read() as work:
             rows = await work.calls.live_of_node(self._node_id)
-        channels = await self._switch.channels()  # after the rows: a channel is younger than its row
+        channels = set(await self._switch.channels())  # after the rows: a channel is younger than its row
         held |= set(self._held())
-        orphans = [call for call in rows if call.id not in held]
-        closed = hung_up = 0
-        for call in orphans:
-            on_switch = str(call.id) in channels
-            if on_switch:
-                await self._switch.hang_up(str(call.id))
-                hung_up += 1
-            await self._close(call, HUNG_UP if on_switch else GONE)
-            closed += 1
-        known = {call.id for call in rows} | held
-        for identity in channels:
-            call_id = _as_call_id(identity)
-            if call_id is not None and call_id not in known and await self._is_over(call_id):
-                log.warning("switch.orphan_channel", call_id=identity)
-                await self._switch.hang_up(identity)
-                hung_up += 1
-        return Reconciliation(closed=closed, hung_up=hung_up)
+        orphans = {str(call.id): call for call in rows if call.id not in held}
+        known = {str(call.id) for call in rows} | {str(call_id) for call_id in held}
+        hung_up = channels & set(orphans) | {i for i in channels - known if await self._is_over(i)}
+        for identity in hung_up:
+            log.warning("switch.orphan_channel", call_id=identity)
+            await self._switch.hang_up(identity)
+        staying = await self._still_there(hung_up)
+        for identity, call in orphans.items():
+            if identity not in staying:
+                await self._close(call, HUNG_UP if identity in hung_up else GONE)
+        return Reconciliation(closed=len(set(orphans) - staying), hung_up=len(hung_up))
 
     async def close_vanished(self) -> Reconciliation:
-        """Close rows of other nodes whose lease has stayed expired for one more lease while the database answered.
+        """Close live rows of other nodes that were not renewed for as long as no living node leaves them.
 
-        After an outage of the database every lease has expired; the living nodes renew theirs within that time.
+        That time counts only while this node's own renewals succeed: in an outage of the database nobody can renew. It
+        is measured by this node's clock alone, from when it first saw the lease as it still is.
         """
         async with self._db.read() as work:
-            expired = [call for call in await work.calls.lease_expired() if call.node_id != self._node_id]
+            leases = await work.calls.leases_of_others(self._node_id)
         now = self._clock.monotonic()
-        self._expired_since = {call.id: self._expired_since.get(call.id, now) for call in expired}
-        gone = [call for call in expired if now - self._expired_since[call.id] >= self._lease_s]
-        for call in gone:
-            await self._close(call, NODE_VANISHED)
-        return Reconciliation(vanished=len(gone))
+        self._silent = {
+            call_id: known if (known := self._silent.get(call_id)) and known.lease == lease else _Silence(lease, now)
+            for call_id, lease in leases.items()
+        }
+        closed = 0
+        for call_id, silence in self._silent.items():
+            if self._lease.unbroken_for(silence.since) >= self._lease.takeover_s:
+                closed += await self._take_over(call_id, silence.lease)
+        return Reconciliation(vanished=closed)
+
+    async def _take_over(self, call_id: UUID, lease: datetime | None) -> int:
+        async with self._db.transaction() as work:
+            call = await work.calls.take_over(call_id, lease)
+            if call is None:
+                return 0
+            await write_ending(work, call, _lost(call, NODE_VANISHED))
+        return 1
+
+    async def _still_there(self, hung_up: set[str]) -> set[str]:
+        """Those of the channels that Asterisk still lists a moment after their Hangup."""
+        staying = set(hung_up)
+        for _ in range(GONE_LOOKS):
+            if staying:
+                staying &= set(await self._switch.channels())
+            if not staying:
+                return staying
+            await self._clock.sleep(GONE_LOOK_S)
+        log.error("switch.channels_stay", call_ids=sorted(staying), effect="they are hung up again later")
+        return staying
 
     async def _close(self, call: Call, reason: str) -> None:
-        answered = call.answered_at is not None
-        ending = Ending(CallStatus.LOST, None if answered else Disposition.FAILED, reason)
-        log.warning("call.reconciled", call_id=str(call.id), task_id=str(call.task_id), reason=reason)
         async with self._db.transaction() as work:
-            await write_ending(work, call, ending)
+            await write_ending(work, call, _lost(call, reason))
 
-    async def _is_over(self, call_id: UUID) -> bool:
+    async def _is_over(self, identity: str) -> bool:
         """A call of ours that is not live any more. Calls of other nodes and foreign channels are left alone."""
+        if (call_id := _as_call_id(identity)) is None:
+            return False
         try:
             call = await self._db.get_call_by_id(call_id)
         except NotFound:
             return False
         return not call.live and call.node_id == self._node_id and call_id not in self._held()
+
+
+def _lost(call: Call, reason: str) -> Ending:
+    log.warning("call.reconciled", call_id=str(call.id), task_id=str(call.task_id), reason=reason)
+    return Ending(CallStatus.LOST, None if call.answered_at is not None else Disposition.FAILED, reason)
 
 
 def _as_call_id(identity: str) -> UUID | None:

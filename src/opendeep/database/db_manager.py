@@ -97,6 +97,11 @@ class DatabaseManager:
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
         self._reader = self._engine.execution_options(sqlite_begin="BEGIN")
 
+    @property
+    def shared(self) -> bool:
+        """Whether nodes on other machines use it too, so that this one may be cut off from it while they are not."""
+        return not self._sqlite
+
     async def upgrade(self) -> None:
         """Bring the schema to the newest migration; creates an empty SQLite file where there is none."""
         if self._sqlite and self._url.database:

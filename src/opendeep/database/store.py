@@ -19,8 +19,10 @@ def locked(statement: Rows, *, skip: bool = False) -> Rows:
 
     FOR NO KEY UPDATE: a plain FOR UPDATE fights with the foreign-key checks of rows that refer to the held one, so that
     two writers which add a line about a call and then change that call would dead-lock (PostgreSQL, “Row-Level Locks”).
+    A row that this transaction has read before is read anew: somebody may have changed it until the lock was ours.
     """
-    return statement.with_for_update(key_share=True, skip_locked=skip)
+    fresh = statement.execution_options(populate_existing=True)
+    return fresh.with_for_update(key_share=True, skip_locked=skip)
 
 
 class UnitOfWork:

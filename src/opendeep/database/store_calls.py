@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, String, bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from opendeep.common.data_models import (
@@ -32,6 +32,12 @@ from opendeep.database.store import Store, locked
 log = structlog.get_logger(__name__)
 
 _LIVE_ORDER = {status: order for order, status in enumerate(LIVE_CALL_STATUSES)}
+
+
+def _is_live() -> ColumnElement[bool]:
+    """Written into the SQL as the index has it: a partial index is used only when the planner sees that it fits."""
+    values = [status.value for status in LIVE_CALL_STATUSES]
+    return CallRow.status.in_(bindparam(None, values, String, expanding=True, literal_execute=True))
 
 
 class CallsStore(Store):
@@ -201,29 +207,36 @@ class CallsStore(Store):
     async def live_of_node(self, node_id: str) -> list[Call]:
         """Calls that this node must know of; after a crash, those to reconcile with the switch."""
         statement = across_tenants(
-            select(CallRow).where(CallRow.node_id == node_id, CallRow.status.in_(LIVE_CALL_STATUSES)),
+            select(CallRow).where(CallRow.node_id == node_id, _is_live()),
             "a voice node owns its calls of all tenants",
         )
         return [call_value(row) for row in (await self._session.scalars(statement)).all()]
 
-    async def renew_leases(self, node_id: str, lease_s: float) -> None:
-        """One statement for all live calls of a node: it is alive."""
-        await self._session.execute(
-            across_tenants(
-                update(CallRow)
-                .where(CallRow.node_id == node_id, CallRow.status.in_(LIVE_CALL_STATUSES))
-                .values(lease_expires_at=self._work.now + timedelta(seconds=lease_s)),
-                "a voice node owns its calls of all tenants",
-            )
-        )
-
-    async def lease_expired(self) -> list[Call]:
-        """Live calls whose node has not been heard of within its lease."""
+    async def renew_leases(self, node_id: str, lease_s: float) -> set[UUID]:
+        """One statement for all live calls of a node: it is alive. Returns which they are."""
         statement = across_tenants(
-            select(CallRow).where(CallRow.status.in_(LIVE_CALL_STATUSES), CallRow.lease_expires_at < self._work.now),
+            update(CallRow)
+            .where(CallRow.node_id == node_id, _is_live())
+            .values(lease_expires_at=self._work.now + timedelta(seconds=lease_s))
+            .returning(CallRow.id),
+            "a voice node owns its calls of all tenants",
+        )
+        return set((await self._session.scalars(statement)).all())
+
+    async def leases_of_others(self, node_id: str) -> dict[UUID, datetime | None]:
+        """The live calls of all other nodes, each with the lease that its node renewed last."""
+        statement = across_tenants(
+            select(CallRow.id, CallRow.lease_expires_at).where(CallRow.node_id != node_id, _is_live()),
             "calls of vanished nodes are closed for all tenants",
         )
-        return [call_value(row) for row in (await self._session.scalars(statement)).all()]
+        return {call_id: lease for call_id, lease in (await self._session.execute(statement)).all()}
+
+    async def take_over(self, call_id: UUID, lease: datetime | None) -> Call | None:
+        """Lock another node's live call unless it has ended, or its node has renewed `lease` meanwhile."""
+        row = await self._locked(call_id)
+        if CallStatus(row.status) not in _LIVE_ORDER or row.lease_expires_at != lease:
+            return None
+        return call_value(row)
 
     async def save_analysis(self, call_id: UUID, disposition: Disposition, analysis: Mapping[str, Any]) -> Call:
         row = await self._locked(call_id)
