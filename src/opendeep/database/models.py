@@ -82,6 +82,11 @@ def one_of(column: str, values: type[StrEnum] | tuple[StrEnum, ...]) -> CheckCon
     return CheckConstraint(f"{column} IN ({members})", name=column)
 
 
+def partial(name: str, where: str, *columns: Any) -> Index:
+    """An index over the rows for which `where` holds; a query uses it when it says the same words."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class UserRow(Base):
     __tablename__ = "users"
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -123,11 +128,15 @@ class CampaignPlanRow(Base):
     created_at: Mapped[datetime]
 
 
+ACTIVE_CAMPAIGN = "status = 'ACTIVE'"
+
+
 class CampaignRow(Base):
     __tablename__ = "campaigns"
     __table_args__ = (
         one_of("status", CampaignStatus),
         Index("ix_campaigns_user_id_created_at", "user_id", "created_at"),
+        partial("ix_campaigns_active", ACTIVE_CAMPAIGN, "user_id", "id"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
@@ -141,6 +150,9 @@ class CampaignRow(Base):
 
 
 OPEN_TASK = "status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')"  # `task_states.TERMINAL`; a test compares
+ON_LINE = "status IN ('QUEUED_FOR_CALL', 'CALL_IN_PROGRESS')"  # waits for a line or has one
+_FROM = "coalesce(next_attempt_at, updated_at)"
+READY = f"(CASE WHEN lease_expires_at > {_FROM} THEN lease_expires_at ELSE {_FROM} END)"  # when a worker may take it
 
 
 class TaskRow(Base):
@@ -149,34 +161,13 @@ class TaskRow(Base):
         one_of("status", TaskStatus),
         CheckConstraint(f"disposition IN ({', '.join(repr(d.value) for d in Disposition)})", name="disposition"),
         UniqueConstraint("campaign_id", "position"),
-        Index(
-            "ix_tasks_due",
-            text("priority DESC"),
-            "next_attempt_at",
-            sqlite_where=text("status = 'SCHEDULED'"),
-            postgresql_where=text("status = 'SCHEDULED'"),
-        ),
-        Index(
-            "ix_tasks_waiting",
-            "next_attempt_at",
-            sqlite_where=text("status = 'SCHEDULED'"),
-            postgresql_where=text("status = 'SCHEDULED'"),
-        ),
-        Index(
-            "ix_tasks_queued",
-            "updated_at",
-            sqlite_where=text("status = 'QUEUED_FOR_CALL'"),
-            postgresql_where=text("status = 'QUEUED_FOR_CALL'"),
-        ),
-        Index("ix_tasks_open", "campaign_id", sqlite_where=text(OPEN_TASK), postgresql_where=text(OPEN_TASK)),
-        Index(
-            "ix_tasks_leased",
-            "status",
-            "lease_expires_at",
-            sqlite_where=text("status IN ('QUEUED_FOR_CALL', 'CALL_IN_PROGRESS', 'PENDING_ANALYSIS')"),
-            postgresql_where=text("status IN ('QUEUED_FOR_CALL', 'CALL_IN_PROGRESS', 'PENDING_ANALYSIS')"),
-        ),
-        Index("ix_tasks_user_id_status", "user_id", "status"),
+        partial("ix_tasks_due", "status = 'SCHEDULED'", "campaign_id", text("priority DESC"), text(READY)),
+        partial("ix_tasks_waiting", "status = 'SCHEDULED'", "campaign_id", text(READY)),
+        partial("ix_tasks_queued", "status = 'QUEUED_FOR_CALL'", "updated_at"),
+        partial("ix_tasks_on_line", ON_LINE, "user_id", "campaign_id"),
+        partial("ix_tasks_analysis", "status = 'PENDING_ANALYSIS'", text(READY)),
+        partial("ix_tasks_open", OPEN_TASK, "user_id", "updated_at"),
+        Index("ix_tasks_campaign_id_status", "campaign_id", "status"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
@@ -349,6 +340,7 @@ class FeedbackRow(Base):
         ),
         Index("ix_feedback_requests_user_id_status", "user_id", "status"),
         Index("ix_feedback_requests_task_id", "task_id"),
+        partial("ix_feedback_requests_overdue", "status = 'PENDING'", "expires_at"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))

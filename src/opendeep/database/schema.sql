@@ -90,6 +90,8 @@ CREATE TABLE campaigns (
     CONSTRAINT fk_campaigns_plan_id FOREIGN KEY(plan_id) REFERENCES campaign_plans (id)
 );
 
+CREATE INDEX ix_campaigns_active ON campaigns (user_id, id) WHERE status = 'ACTIVE';
+
 CREATE INDEX ix_campaigns_user_id_created_at ON campaigns (user_id, created_at);
 
 CREATE TABLE tasks (
@@ -129,17 +131,19 @@ CREATE TABLE tasks (
     CONSTRAINT fk_tasks_campaign_id FOREIGN KEY(campaign_id) REFERENCES campaigns (id)
 );
 
-CREATE INDEX ix_tasks_due ON tasks (priority DESC, next_attempt_at) WHERE status = 'SCHEDULED';
+CREATE INDEX ix_tasks_analysis ON tasks ((CASE WHEN lease_expires_at > coalesce(next_attempt_at, updated_at) THEN lease_expires_at ELSE coalesce(next_attempt_at, updated_at) END)) WHERE status = 'PENDING_ANALYSIS';
 
-CREATE INDEX ix_tasks_leased ON tasks (status, lease_expires_at) WHERE status IN ('QUEUED_FOR_CALL', 'CALL_IN_PROGRESS', 'PENDING_ANALYSIS');
+CREATE INDEX ix_tasks_campaign_id_status ON tasks (campaign_id, status);
 
-CREATE INDEX ix_tasks_open ON tasks (campaign_id) WHERE status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED');
+CREATE INDEX ix_tasks_due ON tasks (campaign_id, priority DESC, (CASE WHEN lease_expires_at > coalesce(next_attempt_at, updated_at) THEN lease_expires_at ELSE coalesce(next_attempt_at, updated_at) END)) WHERE status = 'SCHEDULED';
+
+CREATE INDEX ix_tasks_on_line ON tasks (user_id, campaign_id) WHERE status IN ('QUEUED_FOR_CALL', 'CALL_IN_PROGRESS');
+
+CREATE INDEX ix_tasks_open ON tasks (user_id, updated_at) WHERE status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED');
 
 CREATE INDEX ix_tasks_queued ON tasks (updated_at) WHERE status = 'QUEUED_FOR_CALL';
 
-CREATE INDEX ix_tasks_user_id_status ON tasks (user_id, status);
-
-CREATE INDEX ix_tasks_waiting ON tasks (next_attempt_at) WHERE status = 'SCHEDULED';
+CREATE INDEX ix_tasks_waiting ON tasks (campaign_id, (CASE WHEN lease_expires_at > coalesce(next_attempt_at, updated_at) THEN lease_expires_at ELSE coalesce(next_attempt_at, updated_at) END)) WHERE status = 'SCHEDULED';
 
 CREATE TABLE calls (
     id UUID NOT NULL,
@@ -295,6 +299,8 @@ CREATE TABLE feedback_requests (
     CONSTRAINT fk_feedback_requests_task_id FOREIGN KEY(task_id) REFERENCES tasks (id),
     CONSTRAINT fk_feedback_requests_call_id FOREIGN KEY(call_id) REFERENCES calls (id)
 );
+
+CREATE INDEX ix_feedback_requests_overdue ON feedback_requests (expires_at) WHERE status = 'PENDING';
 
 CREATE INDEX ix_feedback_requests_task_id ON feedback_requests (task_id);
 

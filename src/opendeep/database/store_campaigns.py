@@ -5,16 +5,19 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import func, select, text
 
-from opendeep.common.data_models import Campaign, CampaignStatus
+from opendeep.common.data_models import Campaign, CampaignStatus, TaskStatus
 from opendeep.common.errors import Conflict, NotFound
 from opendeep.common.ids import new_id
+from opendeep.common.task_states import TERMINAL
 from opendeep.common.views import campaign_view
-from opendeep.database.models import OPEN_TASK, CampaignRow, TaskRow
+from opendeep.database.models import ACTIVE_CAMPAIGN, CampaignRow, TaskRow
 from opendeep.database.rows import campaign_value
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, locked
+
+OPEN = tuple(status for status in TaskStatus if status not in TERMINAL)
 
 log = structlog.get_logger(__name__)
 
@@ -62,12 +65,14 @@ class CampaignsStore(Store):
 
     async def finished_without_report(self, limit: int = 10) -> list[Campaign]:
         """Active campaigns whose tasks are all terminal, locked for the summariser that writes their report."""
-        open_task = exists().where(TaskRow.campaign_id == CampaignRow.id, text(f"tasks.{OPEN_TASK}"))
+        open_task = (
+            select(TaskRow.id).where(TaskRow.campaign_id == CampaignRow.id, TaskRow.status.in_(OPEN)).limit(1)
+        ).scalar_subquery()  # one look for each campaign; of NOT EXISTS PostgreSQL makes a join over all tasks
         statement = across_tenants(
             locked(
                 select(CampaignRow)
-                .where(CampaignRow.status == CampaignStatus.ACTIVE, ~open_task)
-                .order_by(CampaignRow.id)
+                .where(text(f"campaigns.{ACTIVE_CAMPAIGN}"), open_task.is_(None))
+                .order_by(CampaignRow.user_id, CampaignRow.id)
                 .limit(limit),
                 skip=True,
             ),

@@ -9,12 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, Select, String, bindparam, exists, insert, select, text
+from sqlalchemy import Select, exists, insert, select, text, update
 
 from opendeep.common import channels
 from opendeep.common.data_models import (
     LIVE_CALL_STATUSES,
-    CampaignStatus,
     Disposition,
     Task,
     TaskBase,
@@ -24,10 +23,12 @@ from opendeep.common.errors import Conflict, NotFound
 from opendeep.common.ids import new_id
 from opendeep.common.task_states import TERMINAL, check_transition
 from opendeep.common.views import task_view
-from opendeep.database.models import CallRow, CampaignRow, TaskRow
+from opendeep.database.due_tasks import in_status, next_due_at, pick, ready_at
+from opendeep.database.models import OPEN_TASK, CallRow, TaskRow
 from opendeep.database.rows import task_value
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, locked
+from opendeep.database.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -41,11 +42,6 @@ _BELLS = {
 }
 INSERT_BATCH = 100  # rows in one statement: a few ms of the event loop, which carries live calls
 ANALYZE_FROM = 2_000  # so many new tasks make PostgreSQL's statistics useless until its own analysis comes round
-
-
-def _in_status(status: TaskStatus) -> ColumnElement[bool]:
-    """The status written into the SQL: a partial index is only used when the planner can see that it fits."""
-    return TaskRow.status == bindparam(None, status.value, String, literal_execute=True)
 
 
 class TasksStore(Store):
@@ -98,15 +94,24 @@ class TasksStore(Store):
         return task_value(row)
 
     async def of_campaign(self, user_id: UUID, campaign_id: UUID, limit: int = 1000, offset: int = 0) -> list[Task]:
+        """A page in the plan's order. Positions are 1, 2, 3, … without gaps: no page costs more than the first."""
         statement = for_user(
-            select(TaskRow).where(TaskRow.campaign_id == campaign_id).order_by(TaskRow.position), TaskRow, user_id
+            select(TaskRow)
+            .where(TaskRow.campaign_id == campaign_id, TaskRow.position > offset)
+            .order_by(TaskRow.position)
+            .limit(limit),
+            TaskRow,
+            user_id,
         )
-        return [task_value(r) for r in (await self._session.scalars(statement.limit(limit).offset(offset))).all()]
+        return [task_value(row) for row in (await self._session.scalars(statement)).all()]
 
     async def of_user(self, user_id: UUID, statuses: Sequence[TaskStatus], limit: int = 500) -> list[Task]:
-        """A tenant's tasks in these states, longest unchanged first."""
+        """A tenant's tasks in these open states, longest unchanged first."""
         statement = for_user(
-            select(TaskRow).where(TaskRow.status.in_(statuses)).order_by(TaskRow.updated_at).limit(limit),
+            select(TaskRow)
+            .where(text(OPEN_TASK), TaskRow.status.in_(statuses))
+            .order_by(TaskRow.updated_at)
+            .limit(limit),
             TaskRow,
             user_id,
         )
@@ -122,30 +127,37 @@ class TasksStore(Store):
         )
         return set((await self._session.scalars(statement)).all())
 
-    async def claim_due(self, owner: str, limit: int, lease_s: float) -> list[Task]:
-        """Lease up to `limit` due tasks of active campaigns, highest priority and longest due first.
+    async def claim_due(
+        self, owner: str, limit: int, lease_s: float, *, cap: int | None = None, turns: Turns | None = None
+    ) -> list[Task]:
+        """Lease up to `limit` due tasks of active campaigns: tenants take turns, priorities count inside a tenant.
 
+        `cap`: tasks of one tenant on the lines at the same time. `turns`: whose turn it is, kept from claim to claim.
         They stay SCHEDULED under the lease: the caller decides within it and then makes the transition.
         """
-        due = (_in_status(TaskStatus.SCHEDULED)) & (TaskRow.next_attempt_at <= self._work.now)
+        picked = await pick(self._session, self._work.now, limit, turns or Turns(), cap)
+        if not picked:
+            return []
         statement = across_tenants(
-            select(TaskRow)
-            .where(due, self._lease_is_free(), self._campaign_is_active())
-            .order_by(TaskRow.priority.desc(), TaskRow.next_attempt_at),
+            update(TaskRow)
+            .where(TaskRow.id.in_(picked))
+            .values(lease_owner=owner, lease_expires_at=self._work.now + timedelta(seconds=lease_s))
+            .returning(TaskRow)
+            .execution_options(synchronize_session=False, populate_existing=True),
             "one scheduler serves all tenants",
         )
-        return await self._lease(statement, owner, limit, lease_s)
+        tasks = {row.id: task_value(row) for row in await self._session.scalars(statement)}
+        return [tasks[task_id] for task_id in picked]
 
     async def claim(
         self, status: TaskStatus, owner: str, limit: int, lease_s: float, fresh_s: float | None = None
     ) -> list[Task]:
-        """Lease up to `limit` tasks in `status` whose lease is free and whose `next_attempt_at`, if any, has come.
+        """Lease up to `limit` tasks in `status` whose lease is free and whose time has come, longest ready first.
 
         `fresh_s`: only those that came into this status within so many seconds.
         """
-        ready = TaskRow.next_attempt_at.is_(None) | (TaskRow.next_attempt_at <= self._work.now)
         statement = across_tenants(
-            select(TaskRow).where(_in_status(status), ready, self._lease_is_free()).order_by(TaskRow.updated_at),
+            select(TaskRow).where(in_status(status), ready_at <= self._work.now).order_by(ready_at),
             "the stages' workers serve all tenants",
         )
         if fresh_s is not None:
@@ -153,15 +165,8 @@ class TasksStore(Store):
         return await self._lease(statement, owner, limit, lease_s)
 
     async def next_due_at(self) -> datetime | None:
-        """When the earliest waiting task of an active campaign becomes due."""
-        statement = across_tenants(
-            select(TaskRow.next_attempt_at)
-            .where(_in_status(TaskStatus.SCHEDULED), self._campaign_is_active())
-            .order_by(TaskRow.next_attempt_at)
-            .limit(1),
-            "the scheduler sleeps until the next task of any tenant",
-        )
-        return await self._session.scalar(statement)
+        """When the first waiting task of an active campaign may be taken."""
+        return await next_due_at(self._session)
 
     async def transition(
         self,
@@ -243,7 +248,7 @@ class TasksStore(Store):
         before = self._work.now - timedelta(seconds=queued_s)
         statement = across_tenants(
             locked(
-                select(TaskRow).where(_in_status(TaskStatus.QUEUED_FOR_CALL), TaskRow.updated_at < before), skip=True
+                select(TaskRow).where(in_status(TaskStatus.QUEUED_FOR_CALL), TaskRow.updated_at < before), skip=True
             ),
             "the queue of all tenants is kept fresh",
         )
@@ -254,13 +259,6 @@ class TasksStore(Store):
         ]
 
     # -- private
-
-    def _lease_is_free(self) -> Any:
-        return TaskRow.lease_expires_at.is_(None) | (TaskRow.lease_expires_at < self._work.now)
-
-    @staticmethod
-    def _campaign_is_active() -> Any:
-        return exists().where(CampaignRow.id == TaskRow.campaign_id, CampaignRow.status == CampaignStatus.ACTIVE)
 
     async def _lease(self, statement: Select[Any], owner: str, limit: int, lease_s: float) -> list[Task]:
         rows = (await self._session.scalars(locked(statement.limit(limit), skip=True))).all()

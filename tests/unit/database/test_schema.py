@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from opendeep.common.redis_client import InProcessDoorbell
@@ -69,23 +69,3 @@ async def test_the_migrations_build_the_models_on_postgresql(postgres_server: Te
 def test_open_tasks_are_those_that_are_not_terminal() -> None:
     """The condition is written out, because only so a partial index serves it."""
     assert set(re.findall(r"'(\w+)'", OPEN_TASK)) == {status.value for status in TERMINAL}
-
-
-async def test_what_workers_look_for_is_indexed(tmp_path: Path) -> None:
-    """SQLite's planner, on the statements as the stores send them."""
-    db = DatabaseManager(sqlite_url(tmp_path), InProcessDoorbell())
-    await db.upgrade()
-    sent: list[str] = []
-    event.listen(db._engine.sync_engine, "before_cursor_execute", lambda *parts: sent.append(parts[2]))
-    async with db.transaction() as work:
-        await work.tasks.release_stale(30)
-        await work.tasks.claim_due("scheduler", 1, 30)
-        await work.campaigns.finished_without_report()
-        selects = [statement for statement in sent if "FROM tasks" in statement]
-        plans = []
-        for statement in selects:
-            bare = re.sub(r"\?", "''", statement)
-            plans.append(" ".join(str(row) for row in (await work.session.execute(text(f"EXPLAIN QUERY PLAN {bare}")))))
-    await db.close()
-    for plan, index in zip(plans, ("ix_tasks_queued", "ix_tasks_due", "ix_tasks_open"), strict=True):
-        assert index in plan

@@ -1,0 +1,168 @@
+"""The statements behind a fair claim. Each touches what is due now and nothing of the backlog.
+
+Active campaigns are the lanes: there are few of them, and a paused one drops out with all its tasks. Within a campaign
+`ix_tasks_due_campaign` answers “is anything due” and `ix_tasks_due` “which priorities are there” with one look each, so
+the work grows with the active campaigns that are asked and with the free lines, never with the tasks that wait.
+
+`(SELECT … LIMIT 1) IS NOT NULL` instead of EXISTS keeps PostgreSQL from turning the look into a join over all tasks.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    TextClause,
+    Uuid,
+    bindparam,
+    literal_column,
+    select,
+    text,
+    union_all,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from opendeep.common.data_models import TaskStatus
+from opendeep.database.models import ON_LINE, READY, TaskRow, UtcDateTime
+from opendeep.database.scope import across_tenants
+from opendeep.database.store import locked
+from opendeep.database.turns import Lane, Load, Turns, first_served, share
+
+FIRST_ID, LAST_ID = UUID(int=0), UUID(int=(1 << 128) - 1)
+ready_at: ColumnElement[datetime] = literal_column(READY, UtcDateTime())
+
+_ANY_DUE = f"""(SELECT 1 FROM tasks
+    WHERE campaign_id = c.id AND status = 'SCHEDULED' AND {READY} <= :now ORDER BY {READY} LIMIT 1) IS NOT NULL"""  # noqa: S608
+
+ON_THE_LINES = text(
+    f"SELECT user_id, campaign_id, count(*) FROM tasks WHERE {ON_LINE} GROUP BY user_id, campaign_id"  # noqa: S608
+).columns(user_id=Uuid(), campaign_id=Uuid(), count=Integer())
+
+DUE_TENANTS = text(f"""
+WITH RECURSIVE tenant(id) AS (
+    SELECT (SELECT user_id FROM campaigns WHERE status = 'ACTIVE' AND user_id > :after AND user_id <= :until
+            ORDER BY user_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT c.user_id FROM campaigns c WHERE c.status = 'ACTIVE' AND c.user_id > tenant.id
+            AND c.user_id <= :until ORDER BY c.user_id LIMIT 1)
+    FROM tenant WHERE tenant.id IS NOT NULL)
+SELECT id FROM tenant WHERE id IS NOT NULL AND (
+    SELECT 1 FROM campaigns c WHERE c.user_id = tenant.id AND c.status = 'ACTIVE' AND {_ANY_DUE} LIMIT 1) IS NOT NULL
+LIMIT :limit""")  # noqa: S608
+
+LANES = text(f"""
+WITH RECURSIVE lane(user_id, campaign_id, priority) AS (
+    SELECT c.user_id, c.id, (SELECT priority FROM tasks
+            WHERE campaign_id = c.id AND status = 'SCHEDULED' ORDER BY priority DESC LIMIT 1)
+    FROM campaigns c WHERE c.status = 'ACTIVE' AND c.user_id IN :tenants AND {_ANY_DUE}
+    UNION ALL
+    SELECT lane.user_id, lane.campaign_id, (SELECT t.priority FROM tasks t
+            WHERE t.campaign_id = lane.campaign_id AND t.status = 'SCHEDULED' AND t.priority < lane.priority
+            ORDER BY t.priority DESC LIMIT 1)
+    FROM lane WHERE lane.priority IS NOT NULL)
+SELECT user_id, campaign_id, priority, (SELECT count(*) FROM (SELECT 1 FROM tasks t
+        WHERE t.campaign_id = lane.campaign_id AND t.status = 'SCHEDULED' AND t.priority = lane.priority
+        AND {READY} <= :now ORDER BY {READY} LIMIT :lines) AS few) AS due
+FROM lane WHERE priority IS NOT NULL""")  # noqa: S608
+
+NEXT_DUE = text(f"""
+SELECT min(due) AS due FROM (SELECT (SELECT {READY} FROM tasks
+    WHERE campaign_id = c.id AND status = 'SCHEDULED' ORDER BY {READY} LIMIT 1) AS due
+    FROM campaigns c WHERE c.status = 'ACTIVE') AS firsts""").columns(due=UtcDateTime())  # noqa: S608
+
+
+def in_status(status: TaskStatus) -> ColumnElement[bool]:
+    """The status written into the SQL: a partial index is only used when the planner can see that it fits."""
+    return TaskRow.status == bindparam(None, status.value, String, literal_execute=True)
+
+
+def _typed(statement: TextClause, now: datetime) -> TextClause:
+    return statement.bindparams(bindparam("now", now, UtcDateTime()))
+
+
+async def pick(session: AsyncSession, now: datetime, lines: int, turns: Turns, cap: int | None) -> list[UUID]:
+    """Lock up to `lines` due tasks of active campaigns by the rules of `turns`; returns their ids in that order.
+
+    What another scheduler holds at this moment is left out, and its lines go to the next lane. Fewer than `lines` come
+    back when nothing more is due, tenants are at their `cap`, or all of it is held.
+    """
+    on_the_lines = await load(session)
+    due = await due_tenants(session, now, turns.tenant, lines + len(on_the_lines.tenants))
+    first = first_served(due, on_the_lines, turns, cap, lines)
+    open_lanes = await lanes(session, now, first, lines) if first else []
+    picked: list[UUID] = []
+    while lines > len(picked) and (takes := share(lines - len(picked), open_lanes, on_the_lines, turns, cap)):
+        held = await hold(session, now, takes)
+        picked += [task_id for _, task_id in held]
+        counts = Counter(lane for lane, _ in held)
+        got_all = (lane for lane in open_lanes if counts[lane] == takes.get(lane, 0))
+        open_lanes = [replace(lane, due=lane.due - counts[lane]) for lane in got_all]
+        on_the_lines = on_the_lines.plus(counts)
+    return picked
+
+
+async def load(session: AsyncSession) -> Load:
+    """What is on the lines of all nodes now."""
+    tenants: dict[UUID, int] = {}
+    campaigns: dict[UUID, int] = {}
+    for user_id, campaign_id, count in (await session.execute(ON_THE_LINES)).all():
+        tenants[user_id] = tenants.get(user_id, 0) + count
+        campaigns[campaign_id] = count
+    return Load(tenants, campaigns)
+
+
+async def due_tenants(session: AsyncSession, now: datetime, last: UUID | None, limit: int) -> list[UUID]:
+    """Up to `limit` tenants with something due, in the ring that begins behind `last`."""
+    found = await _due_between(session, now, last or FIRST_ID, LAST_ID, limit)
+    if last is not None and len(found) < limit:
+        found += await _due_between(session, now, FIRST_ID, last, limit - len(found))
+    return found
+
+
+async def _due_between(session: AsyncSession, now: datetime, after: UUID, until: UUID, limit: int) -> list[UUID]:
+    ring = _typed(DUE_TENANTS, now).bindparams(
+        bindparam("after", after, Uuid()), bindparam("until", until, Uuid()), limit=limit
+    )
+    return list((await session.scalars(ring.columns(id=Uuid()))).all())
+
+
+async def lanes(session: AsyncSession, now: datetime, tenants: Sequence[UUID], lines: int) -> list[Lane]:
+    """The lanes of these tenants in which something is due."""
+    statement = _typed(LANES, now).bindparams(bindparam("tenants", list(tenants), Uuid(), expanding=True), lines=lines)
+    typed = statement.columns(user_id=Uuid(), campaign_id=Uuid(), priority=Integer(), due=Integer())
+    return [Lane(*row) for row in (await session.execute(typed)).all() if row.due]
+
+
+async def hold(session: AsyncSession, now: datetime, takes: Mapping[Lane, int]) -> list[tuple[Lane, UUID]]:
+    """Lock so many tasks of each lane, longest due first, leaving out what somebody else holds."""
+    order = list(takes)
+    parts = [
+        select(_of_lane(lane, takes[lane], now).subquery().c.id, literal_column(str(number), Integer()).label("lane"))
+        for number, lane in enumerate(order)
+    ]
+    held = await session.execute(union_all(*parts))
+    return [(order[number], task_id) for task_id, number in held.all()]
+
+
+def _of_lane(lane: Lane, limit: int, now: datetime) -> Select[UUID]:
+    of_lane = (TaskRow.campaign_id == lane.campaign_id, TaskRow.priority == lane.priority)
+    statement = across_tenants(
+        select(TaskRow.id)
+        .where(*of_lane, in_status(TaskStatus.SCHEDULED), ready_at <= now)
+        .order_by(ready_at)
+        .limit(limit),
+        "one scheduler serves all tenants",
+    )
+    return locked(statement, skip=True)
+
+
+async def next_due_at(session: AsyncSession) -> datetime | None:
+    """When the first waiting task of an active campaign may be taken."""
+    due: datetime | None = await session.scalar(NEXT_DUE)
+    return due
