@@ -1,7 +1,9 @@
 # The commands of OpenDeep. Each does its own set-up and is fast the second time.
-.PHONY: demo run test bench lint docs constraints clean
+.PHONY: demo run test bench chaos lint docs constraints clean
 BIN := .venv/bin
 ONLY ?= all
+TASKS ?= 200
+FAULTS ?= 20
 
 demo: ## Set up, start everything on embedded defaults, and watch a campaign of phone calls
 	@scripts/setup.sh demo
@@ -31,6 +33,10 @@ docs:
 bench: ## One JSON object a line; ONLY=media for one group
 	@scripts/setup.sh test >&2
 	@$(BIN)/python -m benchmarks $(ONLY)
+
+chaos: ## Kill everything at random moments during a campaign on the real Asterisk; SEED=7 repeats a run
+	@scripts/setup.sh test >&2
+	@$(BIN)/python -m tests.chaos --tasks $(TASKS) --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
 
 constraints: ## Compile constraints.txt anew from pyproject.toml
 	@$(BIN)/pip-compile -q --all-extras --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +33,7 @@ START_ATTEMPTS = 3
 # What a person writes into pjsip.local.conf: a trunk. Its carrier (tests.support.callees) sends each number on to a
 # callee by 302, and is registered as 7000 in the same way.
 LOCAL_PJSIP = """\
-[trunk](opendeep-endpoint)
+[trunk](opendeep-trunk)
 aors = trunk
 redirect_method = uri_pjsip
 rewrite_contact = no
@@ -98,7 +99,8 @@ class RealAsterisk:
     """One Asterisk process with the shipped configuration, in a folder of its own.
 
     ``async with RealAsterisk() as asterisk`` gives a switch that is fully booted. Its trunk leads to ``trunk_port`` of
-    loopback, where ``Callees`` listens; ``trunk=False`` leaves the configuration exactly as shipped.
+    loopback, where ``Callees`` listens; ``trunk=False`` leaves the configuration exactly as shipped. ``settings`` are
+    values for ``scripts/render_asterisk_conf.py`` on top of those that a test run needs.
     """
 
     ami_host = "127.0.0.1"
@@ -109,7 +111,8 @@ class RealAsterisk:
     extension_template = "PJSIP/{number}"
     dialplan_template = "Local/{number}@opendeep-out/n"
 
-    def __init__(self, *, trunk: bool = True) -> None:
+    def __init__(self, *, trunk: bool = True, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = dict(settings or {})
         self.program = find_asterisk()
         self.directory = Path(tempfile.mkdtemp(prefix="opendeep-asterisk-"))
         self.ami_port = self.sip_port = self.trunk_port = self.rtp_first_port = 0
@@ -177,7 +180,7 @@ class RealAsterisk:
     async def cli(self, command: str) -> str:
         """Run a console command and return what it printed."""
         process = await asyncio.create_subprocess_exec(
-            self.program.executable, "-C", str(self._etc / "asterisk.conf"), "-rx", command,
+            self.program.executable, "-C", str(self.etc / "asterisk.conf"), "-rx", command,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:
@@ -190,7 +193,7 @@ class RealAsterisk:
 
     async def configure_pjsip(self, text: str) -> None:
         """Append to ``pjsip.local.conf``, as a person does who adds a trunk, and let Asterisk read it."""
-        with (self._etc / "pjsip.local.conf").open("a") as file:
+        with (self.etc / "pjsip.local.conf").open("a") as file:
             file.write(text)
         await self.cli("module reload res_pjsip.so")
 
@@ -202,7 +205,8 @@ class RealAsterisk:
     # ------------------------------------------------------------ inside
 
     @property
-    def _etc(self) -> Path:
+    def etc(self) -> Path:
+        """The folder of the rendered configuration."""
         return self.directory / "etc"
 
     async def _start_on_free_ports(self) -> None:
@@ -230,16 +234,16 @@ class RealAsterisk:
             "AMI_PORT": self.ami_port, "AMI_USERNAME": self.ami_username, "AMI_SECRET": self.ami_secret,
             "SIP_BIND": "127.0.0.1", "SIP_PORT": self.sip_port, "MEDIA_ADDRESS": "127.0.0.1", "BIND_RTP": "yes",
             "RTP_FIRST_PORT": self.rtp_first_port, "RTP_LAST_PORT": self.rtp_first_port + RTP_PORTS - 1,
-            "PHONE_SECRET": self.phone_secret,
+            "PHONE_SECRET": self.phone_secret, **self._settings,
         }  # fmt: skip
         arguments = [argument for name, value in values.items() for argument in ("--set", f"{name}={value}")]
         script = ROOT / "scripts" / "render_asterisk_conf.py"
-        subprocess.run([sys.executable, script, self._etc, *arguments], check=True, capture_output=True, text=True)
+        subprocess.run([sys.executable, script, self.etc, *arguments], check=True, capture_output=True, text=True)
         local = LOCAL_PJSIP.format(trunk_port=self.trunk_port) if self._trunk else ""
-        (self._etc / "pjsip.local.conf").write_text(local)
+        (self.etc / "pjsip.local.conf").write_text(local)
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        command = [self.program.executable, "-f", "-n", "-C", str(self._etc / "asterisk.conf")]
+        command = [self.program.executable, "-f", "-n", "-C", str(self.etc / "asterisk.conf")]
         with (self.directory / "console").open("ab") as console:
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, cwd=self.directory
@@ -270,13 +274,17 @@ class RealAsterisk:
 class SippCallee:
     """SIPp as a callee on a port of its own. ``scenario`` names a file in ``tests/support/sipp``.
 
-    answer (rings 300 ms, answers, echoes sound, waits for our BYE) · early_media (183 first) · hang_up (after
-    ``talk_ms``) · reject (after ringing) · reject_at_once · ring (for ever). ``status`` belongs to the two rejects.
+    answer (rings 300 ms, answers, echoes sound, waits for our BYE) · answer_late (rings ``talk_ms``) · early_media (183
+    first) · hang_up (after ``talk_ms``) · reject (after ringing) · reject_at_once · ring (for ever). ``status`` belongs
+    to the two rejects. ``trace`` is a file for one line per SIP message; it is complete after the end.
     """
 
-    def __init__(self, scenario: str, *, status: str = "486 Busy Here", talk_ms: int = 500) -> None:
+    def __init__(
+        self, scenario: str, *, status: str = "486 Busy Here", talk_ms: int = 500, trace: Path | None = None
+    ) -> None:
         self.sip_port = 0
         self._scenario, self._status, self._talk_ms = scenario, status, talk_ms
+        self._trace = ["-trace_shortmsg", "-shortmessage_file", str(trace)] if trace else []
         self._directory = Path(tempfile.mkdtemp(prefix="opendeep-sipp-"))
         self._process: asyncio.subprocess.Process | None = None
 
@@ -294,6 +302,7 @@ class SippCallee:
             self._process = await asyncio.create_subprocess_exec(
                 "sipp", "-sf", str(file), "-i", "127.0.0.1", "-p", str(self.sip_port), "-mi", "127.0.0.1",
                 "-mp", str(media_port), "-d", str(self._talk_ms), "-rtp_echo", "-nostdin", "-l", "1000", "-aa",
+                *self._trace,
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=self._directory,
             )  # fmt: skip
         async with asyncio.timeout(START_DEADLINE_S):
@@ -307,7 +316,7 @@ class SippCallee:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+            self._process.terminate() if self._trace else self._process.kill()  # only the first writes the trace out
             await self._process.wait()
         shutil.rmtree(self._directory, ignore_errors=True)
 

@@ -151,6 +151,16 @@ class TemporaryPostgres:
         """End it without warning, its children too; ``start`` recovers from the write-ahead log."""
         _end(self._process, signal.SIGQUIT)
 
+    def kill_hard(self) -> None:
+        """SIGKILL to the server's first process; the others notice that on their own."""
+        _end(self._process, signal.SIGKILL)
+
+    @property
+    def pid(self) -> int:
+        """The first process of the server."""
+        assert self._process is not None
+        return self._process.pid
+
     def close(self) -> None:
         """End the server and remove its files."""
         self.stop()
@@ -246,6 +256,12 @@ class TemporaryRedis:
     def kill(self) -> None:
         """End it as a power failure would."""
         _end(self._process, signal.SIGKILL)
+
+    @property
+    def pid(self) -> int:
+        """The process id (for freezing it)."""
+        assert self._process is not None
+        return self._process.pid
 
     def restart(self) -> None:
         """Stop and start; what it held is gone."""
