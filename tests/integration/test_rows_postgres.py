@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from opendeep.call_processor_service.attempt_records import AttemptRecorder, Ending
 from opendeep.common.clock import SystemClock
 from opendeep.common.data_models import Call, CallCreate, CallStatus
+from opendeep.common.errors import DatabaseUnavailable
 from tests.support.database import World, add_campaign, add_user, make_world, sample_plan
 
 pytestmark = pytest.mark.postgres
@@ -69,3 +71,14 @@ async def test_a_value_that_is_never_taken_is_no_outage(world: World, kind: str,
 async def test_one_name_is_one_tenant_however_many_sign_in_at_once(world: World) -> None:
     users = await asyncio.gather(*(add_user(world.db, f"Maria {n // 8}") for n in range(40)))
     assert len({user.id for user in users}) == 5
+
+
+async def test_a_connection_lost_within_a_part_is_an_outage(world: World) -> None:
+    """Taken for the fault of that part alone, the transaction would be used on, and its worker die of that."""
+    with pytest.raises(DatabaseUnavailable):
+        async with world.db.transaction() as work:
+            with pytest.raises(DatabaseUnavailable) as known_within:
+                async with work.part():
+                    await work.session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+            raise known_within.value
+    assert await live_call(world)

@@ -20,20 +20,20 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from opendeep.common.clock import Clock, SystemClock
 from opendeep.common.data_models import Call, CallCreate, CallStatus
 from opendeep.common.errors import ConfigurationError, DatabaseUnavailable
 from opendeep.common.redis_client import Doorbell
+from opendeep.database.outages import translated
 from opendeep.database.store import UnitOfWork
 from opendeep.database.store_calls import CallsStore, EventsStore, TranscriptsStore
 from opendeep.database.store_campaigns import CampaignsStore
 from opendeep.database.store_consent import DndStore, FeedbackStore, LifecycleStore
 from opendeep.database.store_people import ChatsStore, PlansStore, UsersStore
 from opendeep.database.store_tasks import TasksStore
+from opendeep.database.store_trunks import TrunksStore
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +47,6 @@ COMMAND_TIMEOUT_S = 60.0  # a server that is silent that long is away
 NODE_LOCK_WAIT_S = 5.0
 NODE_LOCK_RETRY_S = 0.2
 WRITER_TURN_S = 10.0  # on SQLite; like the wait for a connection of the pool
-NEVER_TAKEN = ("22", "42")  # SQLSTATE classes: data exceptions, wrong statements
 
 
 class Transaction(UnitOfWork):
@@ -66,6 +65,7 @@ class Transaction(UnitOfWork):
         self.dnd = DndStore(self)
         self.feedback = FeedbackStore(self)
         self.lifecycle = LifecycleStore(self)
+        self.trunks = TrunksStore(self)
 
 
 class DatabaseManager:
@@ -106,20 +106,20 @@ class DatabaseManager:
         """Bring the schema to the newest migration; creates an empty SQLite file where there is none."""
         if self._sqlite and self._url.database:
             Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
-        with _translated():
+        with translated():
             async with self._engine.connect() as connection:
                 await connection.run_sync(_upgrade)
                 await connection.commit()
 
     async def ping(self) -> None:
         """Raise `DatabaseUnavailable` unless the database answers."""
-        with _translated():
+        with translated():
             async with self._reader.connect() as connection:
                 await connection.execute(text("SELECT 1"))
 
     async def is_current(self) -> bool:
         """Whether the schema is that of the newest migration."""
-        with _translated():
+        with translated():
             async with self._reader.connect() as connection:
                 return await connection.run_sync(_is_current)
 
@@ -143,7 +143,7 @@ class DatabaseManager:
             with _flock(Path(f"{self._url.database}.{quote(node_id, safe='')}.lock")) as held:
                 yield held
             return
-        with _translated():
+        with translated():
             async with self._engine.connect() as plain:
                 connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
                 deadline = self._clock.monotonic() + NODE_LOCK_WAIT_S
@@ -167,7 +167,7 @@ class DatabaseManager:
         Raises `DatabaseUnavailable` when the database is away or stays locked.
         """
         async with self._turn() if self._sqlite else contextlib.nullcontext():
-            with _translated():
+            with translated():
                 async with AsyncSession(self._engine, expire_on_commit=False) as session:
                     work = Transaction(session, self._clock)
                     async with session.begin():
@@ -193,7 +193,7 @@ class DatabaseManager:
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A reading unit of work: never blocks writers, never commits anything."""
-        with _translated():
+        with translated():
             async with AsyncSession(self._reader, expire_on_commit=False) as session:
                 yield Transaction(session, self._clock)
 
@@ -223,32 +223,6 @@ def _flock(path: Path) -> Iterator[bool]:
             yield False
         else:
             yield True
-
-
-@contextlib.contextmanager
-def _translated() -> Any:
-    """Turn connection faults, locks and pool exhaustion into `DatabaseUnavailable`; leave everything else alone.
-
-    A value or a statement that the database will never take is a bug of ours: asked again it would fail for ever.
-    """
-    try:
-        yield
-    except (DBAPIError, PoolTimeout, OSError) as error:  # OSError: no route, no such host, no socket, no answer in time
-        if _never_taken(error):
-            raise
-        raise DatabaseUnavailable(f"The database cannot be used right now: {_first_line(error)}") from error
-
-
-def _never_taken(error: BaseException) -> bool:
-    if isinstance(error, IntegrityError | DataError | ProgrammingError):
-        return True
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)  # PostgreSQL, appendix A
-    return isinstance(state, str) and state.startswith(NEVER_TAKEN)
-
-
-def _first_line(error: BaseException) -> str:
-    origin = getattr(error, "orig", None) or error
-    return (str(origin).splitlines() or [type(origin).__name__])[0]
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

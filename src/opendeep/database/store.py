@@ -10,6 +10,7 @@ from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from opendeep.common.channels import user_events
+from opendeep.database.outages import translated
 
 Rows = TypeVar("Rows", bound=Select[Any])
 
@@ -35,11 +36,15 @@ class UnitOfWork:
 
     @contextlib.asynccontextmanager
     async def part(self) -> AsyncIterator[None]:
-        """A part that may fail alone: its rows and rings are undone, the rest of the transaction stands."""
+        """A part that may fail alone: its rows and rings are undone, the rest of the transaction stands.
+
+        Raises `DatabaseUnavailable` when the connection is lost: then nothing of the transaction can be saved.
+        """
         kept = len(self.rings)
         try:
-            async with self.session.begin_nested():
-                yield
+            with translated():
+                async with self.session.begin_nested():
+                    yield
         except BaseException:
             del self.rings[kept:]
             raise
