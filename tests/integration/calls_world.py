@@ -196,6 +196,7 @@ async def calls_world(
     bell = ForgetfulDoorbell()
     db = DatabaseManager(database_url or f"sqlite+aiosqlite:///{path}", bell)
     await db.upgrade()
+    settings = {"trunk_calls_per_second": 1_000.0, **settings}  # tests of the pace say their own
     config = AppConfig(_env_file=None, node_id=NODE, data_dir=folder, **settings)  # type: ignore[call-arg]
     where = address or AmiAddress("127.0.0.1", switch.port, "opendeep", secret)
     ami = AsteriskAmiClient(where, limits=AmiLimits(action_s=2.0))

@@ -13,6 +13,8 @@ from typing import Any
 
 import structlog
 
+from opendeep.call_processor_service.line_faults import NOTHING, judge_line
+from opendeep.call_processor_service.line_records import forgives, record_end, record_sign_of_life
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import Call, CallStatus, Disposition, TaskStatus
 from opendeep.common.errors import Conflict, PeerFault
@@ -54,7 +56,7 @@ async def write_ending(work: Transaction, call: Call, ending: Ending) -> None:
     if not await work.calls.hold_live(call.id):
         log.warning("call.closed_elsewhere", call_id=str(call.id), late=ending.status.value)
         return
-    await work.calls.update_call_status(
+    ended = await work.calls.update_call_status(
         call.id,
         ending.status,
         end_reason=ending.reason,
@@ -62,17 +64,19 @@ async def write_ending(work: Transaction, call: Call, ending: Ending) -> None:
         sip_code=ending.sip_code,
         disposition=ending.disposition,
     )
+    verdict = judge_line(ended) if ending.counts else NOTHING
     try:
         await work.tasks.transition(
             call.task_id,
             TaskStatus.PENDING_ANALYSIS,
             ending.reason,
             expected=TaskStatus.CALL_IN_PROGRESS,
-            counts_attempt=ending.counts,
+            counts_attempt=ending.counts and not await forgives(work, ended, verdict),
         )
     except Conflict as error:
         log.warning("call.task_moved_on", call_id=str(call.id), task_id=str(call.task_id), detail=str(error))
     await add_line(work, call, "call.ended", ending.reason, {"status": ending.status.value})
+    await record_end(work, ended, verdict)
 
 
 async def add_line(
@@ -166,6 +170,6 @@ class AttemptRecorder:
             for line in lines:
                 await add_line(work, self._call, line.kind, line.detail, line.data, line.at)
             if status is not None:
-                await work.calls.update_call_status(self._call.id, status)
+                await record_sign_of_life(work, await work.calls.update_call_status(self._call.id, status))
             if ending is not None:
                 await write_ending(work, self._call, ending)

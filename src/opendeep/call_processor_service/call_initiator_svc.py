@@ -7,40 +7,36 @@ tasks are due and whether they may be called is the scheduler's, what happens wi
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
-from pydantic import ValidationError
 
 from opendeep.call_processor_service.ami_action import DialRequest
 from opendeep.call_processor_service.asterisk_ami_client import AsteriskAmiClient
 from opendeep.call_processor_service.attempt_limits import AttemptLimits
-from opendeep.call_processor_service.attempt_records import add_line
 from opendeep.call_processor_service.call_attempt_handler import CallAttemptHandler
+from opendeep.call_processor_service.call_claims import CallClaims, Placed
 from opendeep.call_processor_service.call_reconciler import CallReconciler
-from opendeep.call_processor_service.dial_strings import DialPlan
 from opendeep.call_processor_service.node_lease import NodeLease
 from opendeep.call_processor_service.switch_view import SwitchView
+from opendeep.call_processor_service.trunk_probe import TrunkProbe
 from opendeep.common import channels
-from opendeep.common.campaign_plan import TaskBrief
 from opendeep.common.clock import Clock, SystemClock
-from opendeep.common.data_models import Call, CallCreate, Task, TaskStatus
-from opendeep.common.errors import Conflict, PeerFault, TelephonyMisuse
+from opendeep.common.data_models import CallStatus
+from opendeep.common.errors import PeerFault
 from opendeep.common.redis_client import Doorbell
 from opendeep.common.workers import run_rounds
 from opendeep.config.app_config import AppConfig
-from opendeep.database.db_manager import DatabaseManager, Transaction
+from opendeep.config.trunk_config import Trunk, load_trunks
+from opendeep.database.db_manager import DatabaseManager
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 5.0  # for queued tasks whose bell was lost
 RECONCILE_EVERY_S = 30.0
-BUSY_TASK_RETRY_S = 10.0  # a task that still has a live call
-DEFAULT_MAX_TALK_S = 600.0  # for a task whose brief does not say
 HANGUP_TIME_S = 10.0  # what drained calls get for their end
 
 
@@ -52,15 +48,6 @@ class InitiatorLimits:
     reconcile_every_s: float = RECONCILE_EVERY_S
     hangup_time_s: float = HANGUP_TIME_S
     attempt: AttemptLimits = field(default_factory=AttemptLimits)
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A committed attempt that is about to be dialled."""
-
-    call: Call
-    channel: str
-    max_talk_s: float
 
 
 class CallInitiatorService:
@@ -81,6 +68,7 @@ class CallInitiatorService:
         clock: Clock | None = None,
         limits: InitiatorLimits | None = None,
         voice_paused_because: Callable[[], str | None] = lambda: None,
+        trunks: Sequence[Trunk] | None = None,
     ) -> None:
         self._config = config
         self._db = db
@@ -91,12 +79,10 @@ class CallInitiatorService:
         self._limits = limits or InitiatorLimits()
         self._voice_paused_because = voice_paused_because
         self._switch = SwitchView(ami)
-        self._dial_plan = DialPlan(
-            config.asterisk_channel_template,
-            config.asterisk_extension_template,
-            config.internal_extensions,
-            config.app_test_mode_redirect_number if config.app_test_mode else None,
-        )
+        trunks = load_trunks(config) if trunks is None else trunks
+        self._claims = CallClaims(config, trunks, db, self._clock)
+        self._probe = TrunkProbe(ami, db, trunks, self._limits.reconcile_every_s)
+        self._unprobed = True
         self._handlers: dict[UUID, CallAttemptHandler] = {}
         held = self._handlers.keys
         self._lease = NodeLease(config.node_id, db, self._clock, config.lease_s, held, self._end_calls)
@@ -113,10 +99,17 @@ class CallInitiatorService:
 
     def free_lines(self) -> int:
         """How many calls could start now; 0 while nothing may be dialled."""
-        return 0 if self.paused_because() else max(0, self._config.concurrent_calls - len(self._handlers))
+        return 0 if self._stopped_because() else self._claims.room(self._lines_without_call())
 
     def paused_because(self) -> str | None:
         """Why no call starts, as a sentence; None when calls start."""
+        return self._stopped_because() or self._claims.out_of_order()
+
+    def _lines_without_call(self) -> int:
+        return max(0, self._config.concurrent_calls - len(self._handlers))
+
+    def _stopped_because(self) -> str | None:
+        """Why this node starts no call at all; broken trunks are not a reason, our own extensions need none."""
         if self._draining:
             return "Shutting down; no new calls are started."
         if not self._ami.ready:
@@ -133,6 +126,7 @@ class CallInitiatorService:
             "node_id": self._config.node_id,
             "lines_total": self._config.concurrent_calls,
             "lines_used": len(self._handlers),
+            "queued": self._claims.waiting,
             "draining": self._draining,
             "paused_because": self.paused_because(),
             "ami": self._ami.snapshot(),
@@ -183,65 +177,27 @@ class CallInitiatorService:
     async def _round(self) -> float | None:
         if self._unreconciled and self._ami.ready and not self._draining:
             await self.reconcile()
-        if self.free_lines() == 0:
-            return None
+        if self._unprobed and self._ami.ready:
+            self._unprobed = False
+            await self._probe.check()
         async with self._gate:
+            free = self._lines_without_call()
+            if self._stopped_because() or free == 0:
+                return None
             address = self._audiosocket_address()
-            for placed in await self._claim():
+            for placed in await self._claims.claim(free):
                 self._start(placed, address)
-        return None
-
-    async def _claim(self) -> list[_Placed]:
-        """Claim, create the calls and move the tasks on, in one transaction: the row is there before the dialling."""
-        placed: list[_Placed] = []
-        async with self._db.transaction() as work:
-            lease_s = self._config.lease_s
-            tasks = await work.tasks.claim(
-                TaskStatus.QUEUED_FOR_CALL, self._config.node_id, self.free_lines(), lease_s, fresh_s=lease_s
-            )
-            for task in tasks:
-                if (attempt := await self._prepare(work, task)) is not None:
-                    placed.append(attempt)
-        return placed
-
-    async def _prepare(self, work: Transaction, task: Task) -> _Placed | None:
-        number = self._dial_plan.number_for(task.phone_number)
-        try:
-            channel = self._dial_plan.channel_for(number)
-        except TelephonyMisuse as error:
-            await work.tasks.transition(task.id, TaskStatus.FAILED, f"This number cannot be dialled: {error}")
-            return None
-        new = CallCreate(
-            user_id=task.user_id,
-            campaign_id=task.campaign_id,
-            task_id=task.id,
-            phone_number=number,
-            caller_id=self._config.caller_id,
-            node_id=self._config.node_id,
-        )
-        try:
-            call = await work.calls.create_call_attempt(new, self._config.lease_s)
-        except Conflict as error:
-            again = self._clock.now() + timedelta(seconds=BUSY_TASK_RETRY_S)
-            await work.tasks.transition(task.id, TaskStatus.SCHEDULED, f"Waiting: {error}", next_attempt_at=again)
-            return None
-        await work.tasks.transition(task.id, TaskStatus.CALL_IN_PROGRESS, f"Attempt {call.attempt_number} has begun.")
-        await add_line(work, call, "call.created", f"Attempt {call.attempt_number}.", {"test_mode": self._in_test_mode})
-        return _Placed(call, channel, _max_talk_s(task))
-
-    @property
-    def _in_test_mode(self) -> bool:
-        return self._config.app_test_mode
+        return self._claims.seconds_to_next()
 
     # -- handlers
 
-    def _start(self, placed: _Placed, audiosocket: tuple[str, int]) -> None:
+    def _start(self, placed: Placed, audiosocket: tuple[str, int]) -> None:
         dial = DialRequest(
             placed.call.id,
             placed.channel,
             audiosocket,
             self._config.originate_timeout_ms,
-            placed.call.caller_id,
+            placed.caller_id,
         )
         handler = CallAttemptHandler(
             placed.call,
@@ -264,12 +220,14 @@ class CallInitiatorService:
     async def _attend(self, handler: CallAttemptHandler) -> None:
         """One call's boundary: whatever happens in there, the line is free afterwards."""
         try:
-            await handler.run()
+            verdict = await handler.run()
+            self._unprobed = self._unprobed or verdict.status is CallStatus.FAILED
         except Exception:  # boundary: one call; the handler has closed its rows, or reconciliation will
             log.exception("call.failed", call_id=str(handler.call.id))
             self._unreconciled = True
         finally:
             del self._handlers[handler.call.id]
+            self._claims.note_end(handler.call.trunk)
             if not self._handlers:
                 self._idle.set()
         await self._bell.ring(channels.TASKS_QUEUED)
@@ -286,7 +244,7 @@ class CallInitiatorService:
     # -- clocks
 
     def _want_reconciliation(self) -> None:
-        self._unreconciled = True
+        self._unreconciled = self._unprobed = True
         self._ami_is_back.set()
 
     async def _look_when_ami_is_back(self) -> None:
@@ -310,14 +268,6 @@ class CallInitiatorService:
                     log.warning("calls.of_vanished_nodes_closed", count=vanished.vanished)
                 if self._ami.ready:
                     await self.reconcile()
+                    await self._probe.check()
             except PeerFault as error:
                 log.warning("calls.not_reconciled", error=str(error))
-
-
-def _max_talk_s(task: Task) -> float:
-    """Longest talk by the task's brief, in seconds."""
-    try:
-        return TaskBrief.model_validate(dict(task.brief)).max_call_minutes * 60
-    except ValidationError as error:
-        log.warning("task.brief_unreadable", task_id=str(task.id), mistakes=error.error_count())
-        return DEFAULT_MAX_TALK_S

@@ -47,11 +47,10 @@ class LineWord(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LineVerdict:
-    """`sentence` says what was wrong, empty unless `word` is FAULT. `fatal`: one such fault is enough to stop."""
+    """`sentence` says what was wrong, empty unless `word` is FAULT."""
 
     word: LineWord
     sentence: str = ""
-    fatal: bool = False
 
 
 WELL: Final = LineVerdict(LineWord.WELL)
@@ -75,7 +74,7 @@ def judge_line(call: Call) -> LineVerdict:
     if call.status is CallStatus.CONGESTION:
         return LineVerdict(LineWord.FAULT, "the network is overloaded or down")
     if call.status is CallStatus.FAILED and not call.hangup_cause:
-        return LineVerdict(LineWord.FAULT, NOT_PLACED)
+        return LineVerdict(LineWord.FAULT, (call.end_reason or NOT_PLACED).rstrip("."))
     return NOTHING
 
 

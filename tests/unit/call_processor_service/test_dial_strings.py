@@ -2,18 +2,29 @@
 
 import pytest
 
-from opendeep.call_processor_service.dial_strings import DialPlan
+from opendeep.call_processor_service.dial_strings import DialPlan, trunk_channel
 from opendeep.common.errors import TelephonyMisuse
 
-PLAN = DialPlan("Local/{number}@opendeep-out/n", "PJSIP/{number}", ("7000",))
+PLAN = DialPlan("PJSIP/{number}", ("7000",))
 
 
 @pytest.mark.parametrize(
-    ("number", "channel"),
-    [("+12025550123", "Local/+12025550123@opendeep-out/n"), ("7000", "PJSIP/7000")],
+    ("template", "number", "channel"),
+    [
+        ("Local/{number}@opendeep-out/n", "+12025550123", "Local/+12025550123@opendeep-out/n"),
+        ("PJSIP/{digits}@carrier", "+12025550123", "PJSIP/12025550123@carrier"),
+        ("PJSIP/{national}@carrier", "+12025550123", "PJSIP/2025550123@carrier"),
+        ("PJSIP/9{national}@carrier", "+493012345678", "PJSIP/903012345678@carrier"),
+    ],
 )
-def test_channels(number: str, channel: str) -> None:
-    assert PLAN.channel_for(number) == channel
+def test_channels_of_trunks(template: str, number: str, channel: str) -> None:
+    assert trunk_channel(template, number) == channel
+
+
+def test_an_extension_needs_no_trunk() -> None:
+    assert PLAN.is_extension("7000")
+    assert PLAN.extension_channel("7000") == "PJSIP/7000"
+    assert not PLAN.is_extension("+12025550123")
 
 
 @pytest.mark.parametrize(
@@ -21,26 +32,25 @@ def test_channels(number: str, channel: str) -> None:
     ["112", "911", "7001", "12025550123", "+0123456789", "+1", "", "+1202555012٣", "+12025550123,1", "+1202555\n0123",
      "+12025550123456789", "PJSIP/7000", "+1202555${X}"],
 )  # fmt: skip
-def test_what_is_no_international_number_is_refused(number: str) -> None:
+@pytest.mark.parametrize("place", ["{number}", "{digits}", "{national}"])
+def test_what_is_no_international_number_is_refused(place: str, number: str) -> None:
     with pytest.raises(TelephonyMisuse):
-        PLAN.channel_for(number)
+        trunk_channel(f"PJSIP/{place}@carrier", number)
 
 
-@pytest.mark.parametrize(
-    ("redirect", "channel"), [("7000", "PJSIP/7000"), ("7123", "PJSIP/7123"), ("+4930123456", "T/+4930123456@t")]
-)
-def test_test_mode_dials_one_phone_for_all(redirect: str, channel: str) -> None:
-    plan = DialPlan("T/{number}@t", "PJSIP/{number}", ("7000",), redirect_to=redirect)
+@pytest.mark.parametrize(("redirect", "inside"), [("7000", True), ("7123", True), ("+4930123456", False)])
+def test_test_mode_dials_one_phone_for_all(redirect: str, inside: bool) -> None:
+    plan = DialPlan("PJSIP/{number}", ("7000",), redirect_to=redirect)
     for number in ("+12025550123", "112", "7000"):
         assert plan.number_for(number) == redirect
-    assert plan.channel_for(redirect) == channel
+    assert plan.is_extension(redirect) is inside
 
 
-@pytest.mark.parametrize("redirect", ["x", "7000@evil", "70 00", "+49"])
+@pytest.mark.parametrize("redirect", ["x", "7000@evil", "70 00"])
 def test_a_redirect_that_is_no_phone_is_refused(redirect: str) -> None:
-    plan = DialPlan("T/{number}@t", "PJSIP/{number}", (), redirect_to=redirect)
+    plan = DialPlan("PJSIP/{number}", (), redirect_to=redirect)
     with pytest.raises(TelephonyMisuse):
-        plan.channel_for(redirect)
+        plan.extension_channel(redirect)
 
 
 def test_without_test_mode_the_number_stays() -> None:

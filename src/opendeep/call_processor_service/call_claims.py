@@ -1,0 +1,242 @@
+"""`CallClaims`: queued tasks become committed calls, as many as caps, trunks and pace allow at this moment.
+
+Owns the claim's transaction from the task's side, and this node's last view of the trunks, from which it says how much
+more could be queued. Who gets which line is `line_book`; dialling and the life of calls are the initiator's.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from pydantic import ValidationError
+
+from opendeep.call_processor_service.attempt_records import add_line
+from opendeep.call_processor_service.caller_ids import CallerIdPool
+from opendeep.call_processor_service.circuit_breaker import may_call
+from opendeep.call_processor_service.dial_strings import DialPlan
+from opendeep.call_processor_service.line_book import Held, Line, LineBook, Unservable, pace_of, room, trunk_sentence
+from opendeep.common.campaign_plan import TaskBrief
+from opendeep.common.clock import Clock
+from opendeep.common.data_models import Call, CallCreate, Task, TaskStatus
+from opendeep.common.errors import Conflict, TelephonyMisuse
+from opendeep.common.trunk_values import BreakerState, TrunkState
+from opendeep.config.app_config import AppConfig
+from opendeep.config.trunk_config import Trunk
+from opendeep.database.db_manager import DatabaseManager, Transaction
+
+log = structlog.get_logger(__name__)
+
+BUSY_TASK_RETRY_S: Final = 10.0  # a task that still has a live call
+DEFAULT_MAX_TALK_S: Final = 600.0  # for a task whose brief does not say
+MIN_WAIT_S: Final = 0.005  # between two looks for the next token
+LOOK_PAST: Final = 20  # queued tasks that may be held before one that is not, with several trunks
+FRUITLESS_PAUSE_S: Final = 1.0  # after a claim that could only send tasks back
+HORIZON_SHARE: Final = 0.5  # of a lease: what cannot start within is not queued
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A committed attempt that is about to be dialled."""
+
+    call: Call
+    channel: str
+    caller_id: str | None
+    max_talk_s: float
+
+
+@dataclass(slots=True)
+class _View:
+    """The trunks as this node last saw them."""
+
+    states: dict[str, TrunkState] = field(default_factory=dict)
+    live: Counter[str | None] = field(default_factory=Counter)
+    waiting: int = 0  # tasks that are queued and could not start yet
+    moved: bool = False  # the claim behind this view started a call
+
+
+@dataclass(slots=True)
+class _Claim:
+    """One claim under way."""
+
+    book: LineBook
+    placed: list[Placed] = field(default_factory=list)
+    sent_back: int = 0
+
+
+class CallClaims:
+    """One per node. Raises from `claim` what the database raises; then nothing was claimed."""
+
+    def __init__(self, config: AppConfig, trunks: Sequence[Trunk], db: DatabaseManager, clock: Clock) -> None:
+        self._config = config
+        self._trunks = tuple(trunks)
+        self._db = db
+        self._clock = clock
+        self._plan = DialPlan(
+            config.asterisk_extension_template,
+            config.internal_extensions,
+            config.app_test_mode_redirect_number if config.app_test_mode else None,
+        )
+        self._without_trunks = config.app_test_mode and self._plan.is_extension(self._plan.number_for(""))
+        self._pools = {t.name: CallerIdPool(t.caller_ids, local_presence=t.local_presence) for t in trunks}
+        self._restricted = any(trunk.tenants for trunk in trunks)
+        self._pooled = [trunk.name for trunk in trunks if len(trunk.caller_ids) > 1]
+        self._view = _View()
+        self._fruitless_until = clock.now()
+
+    # -- what may start
+
+    def room(self, free: int) -> int:
+        """How many more tasks are worth queueing: what can start within half a lease, less what waits already.
+
+        `free`: lines of this node without a call. While every trunk is out of order, one task at a time is asked for:
+        it learns why it waits, and calls to our own extensions go on.
+        """
+        if self._clock.now() < self._fruitless_until:
+            return 0
+        possible = self._possible(free, self._config.lease_s * HORIZON_SHARE)
+        return max(0, possible - self._view.waiting)
+
+    def seconds_to_next(self) -> float | None:
+        """Seconds until a queued task may start by the pace of the trunks; None when nothing waits for that."""
+        if not self._view.waiting:
+            return None
+        now = self._clock.now()
+        waits = [
+            pace_of(trunk).wait_s(self._state(trunk).bucket, now)
+            for trunk in self._trunks
+            if room(trunk, self._state(trunk), self._view.live[trunk.name], now, self._config.lease_s)
+        ]
+        if not self._view.moved:  # what has a token already was no use to those that wait
+            waits = [wait_s for wait_s in waits if wait_s > 0]
+        return max(MIN_WAIT_S, min(waits)) if waits else None
+
+    def note_end(self, trunk: str | None) -> None:
+        """A call of this node has ended: its line counts as free before the next look at the rows."""
+        self._view.live[trunk] = max(0, self._view.live[trunk] - 1)
+
+    def out_of_order(self) -> str | None:
+        """Why no trunk takes a call, as a sentence; None while one does."""
+        if self._without_trunks or not all(self._is_out_of_order(trunk) for trunk in self._trunks):
+            return None
+        sentences = (trunk_sentence(self._state(trunk)) for trunk in self._trunks)
+        return f"No trunk takes calls: {'; '.join(sentences)}"
+
+    @property
+    def waiting(self) -> int:
+        """Queued tasks that could not start yet, when this node last looked."""
+        return self._view.waiting
+
+    # -- the claim
+
+    async def claim(self, free: int) -> list[Placed]:
+        """Create the calls and move their tasks on, in one transaction: the row is there before the dialling."""
+        if (limit := self._possible(free, 0.0)) == 0 and not self._without_trunks:
+            limit = 1
+        extra = LOOK_PAST if len(self._trunks) > 1 else 0
+        async with self._db.transaction() as work:
+            tasks = await work.trunks.queued(limit + extra, self._config.lease_s)
+            claim = _Claim(await self._open_book(work, tasks))
+            for task in tasks:
+                if len(claim.placed) < free:
+                    await self._prepare(work, claim, task)
+            await self._close_book(work, claim.book)
+            waiting = await work.trunks.count_queued(self._config.lease_s)
+        self._view = _View(claim.book.states, Counter(claim.book.live), waiting, bool(claim.placed))
+        if claim.sent_back and not claim.placed:
+            self._fruitless_until = self._clock.now() + timedelta(seconds=FRUITLESS_PAUSE_S)
+        return claim.placed
+
+    async def _open_book(self, work: Transaction, tasks: Collection[Task]) -> LineBook:
+        """Lock the trunks, then count: nobody else gives lines out until this transaction ends."""
+        states = await work.trunks.hold([trunk.name for trunk in self._trunks])
+        live = await work.trunks.live_lines()
+        users = {task.user_id for task in tasks}
+        return LineBook(
+            self._trunks,
+            self._plan,
+            self._pools,
+            work.now,
+            states=states,
+            live=dict(live.by_trunk),
+            tenant_live=dict(live.by_user),
+            uses=await work.trunks.caller_ids(self._pooled) if tasks and self._pooled else {},
+            names=await work.trunks.tenant_names(users) if users and self._restricted else {},
+            tenant_cap=self._config.max_calls_per_tenant,
+        )
+
+    async def _close_book(self, work: Transaction, book: LineBook) -> None:
+        for name in sorted(book.changed):
+            state = book.states[name]
+            await work.trunks.save(state)
+            if state.breaker.state is not BreakerState.CLOSED:
+                log.info("trunk.trial", trunk=name, reason=state.breaker.reason)
+        for name, number in sorted(book.shown):
+            await work.trunks.save_caller_id(book.uses[name][number])
+
+    async def _prepare(self, work: Transaction, claim: _Claim, task: Task) -> None:
+        number = self._plan.number_for(task.phone_number)
+        try:
+            found = claim.book.find(task.user_id, number)
+        except TelephonyMisuse as error:
+            found = Unservable(f"This number cannot be dialled: {error}")
+        match found:
+            case Line():
+                await self._commit(work, claim, task, number, found)
+            case Held(reason, until) if until is not None:
+                claim.sent_back += 1
+                await work.tasks.transition(task.id, TaskStatus.SCHEDULED, reason, next_attempt_at=until)
+            case Unservable(reason):
+                log.warning("call.unservable", task_id=str(task.id), user_id=str(task.user_id), reason=reason)
+                await work.tasks.transition(task.id, TaskStatus.FAILED, reason)
+
+    async def _commit(self, work: Transaction, claim: _Claim, task: Task, number: str, line: Line) -> None:
+        new = CallCreate(
+            user_id=task.user_id,
+            campaign_id=task.campaign_id,
+            task_id=task.id,
+            phone_number=number,
+            caller_id=line.caller_number,
+            node_id=self._config.node_id,
+            trunk=line.trunk,
+        )
+        try:
+            call = await work.calls.create_call_attempt(new, self._config.lease_s)
+        except Conflict as error:
+            again = self._clock.now() + timedelta(seconds=BUSY_TASK_RETRY_S)
+            await work.tasks.transition(task.id, TaskStatus.SCHEDULED, f"Waiting: {error}", next_attempt_at=again)
+            return
+        claim.book.take(line, task.user_id)
+        await work.tasks.transition(task.id, TaskStatus.CALL_IN_PROGRESS, f"Attempt {call.attempt_number} has begun.")
+        facts = {"test_mode": self._config.app_test_mode, "trunk": line.trunk, "caller_id": line.caller_number}
+        await add_line(work, call, "call.created", f"Attempt {call.attempt_number}.", facts)
+        claim.placed.append(Placed(call, line.channel, line.caller_id, _max_talk_s(task)))
+
+    # -- private
+
+    def _possible(self, free: int, within_s: float) -> int:
+        """Calls that could start within `within_s` seconds; 1 while every trunk is out of order."""
+        if self._without_trunks:
+            return free
+        now = self._clock.now()
+        rooms = [room(t, self._state(t), self._view.live[t.name], now, within_s) for t in self._trunks]
+        broken = all(self._is_out_of_order(trunk) for trunk in self._trunks)
+        return min(free, 1 if broken else sum(rooms))
+
+    def _is_out_of_order(self, trunk: Trunk) -> bool:
+        state = self._state(trunk)
+        return state.paused is not None or not may_call(state.breaker, self._clock.now())
+
+    def _state(self, trunk: Trunk) -> TrunkState:
+        return self._view.states.get(trunk.name) or TrunkState(trunk.name)
+
+
+def _max_talk_s(task: Task) -> float:
+    """Longest talk by the task's brief, in seconds."""
+    try:
+        return TaskBrief.model_validate(dict(task.brief)).max_call_minutes * 60
+    except ValidationError as error:
+        log.warning("task.brief_unreadable", task_id=str(task.id), mistakes=error.error_count())
+        return DEFAULT_MAX_TALK_S
