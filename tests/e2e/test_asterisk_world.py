@@ -7,7 +7,6 @@ with ``OPENDEEP_SAVE_CAPTURES=1``.
 
 from __future__ import annotations
 
-import os
 import uuid
 from dataclasses import dataclass
 
@@ -24,7 +23,6 @@ pytestmark = pytest.mark.asterisk
 NUMBER = "+493012345678"
 RING_TIMEOUT_MS = 1_000
 TEMPLATES = {"direct": RealAsterisk.channel_template, "local": RealAsterisk.dialplan_template}
-SAVE_CAPTURES = os.environ.get("OPENDEEP_SAVE_CAPTURES") == "1"
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ async def test_outcome_is_seen_on_the_channel_that_carries_our_id(world: World, 
     if outcome.tech_cause:
         leg = next(e for e in world.ami.events if e["Event"] == "Hangup" and e["Channel"].startswith("PJSIP/"))
         assert (leg["TechCause"], leg["Linkedid"]) == (outcome.tech_cause, world.call_id)
-    _compare_with_capture(f"{route}-{outcome.name}", world)
+    ami_captures.compare(f"{route}-{outcome.name}", world.ami, world.call_id)
 
 
 @pytest.mark.parametrize(("number", "cause"), [("112", "28"), ("+49abc123456", "28"), ("+491234567890123456", "28")])
@@ -125,7 +123,7 @@ async def test_shipped_dialplan_refuses_what_is_not_a_number(world: World, numbe
     assert (await world.originate_response())["Response"] == "Failure"
     await _all_channels_gone(world)
     if number == "112":
-        _compare_with_capture("local-refused", world)
+        ami_captures.compare("local-refused", world.ami, world.call_id)
 
 
 @pytest.mark.parametrize("route", ["local", "direct"])
@@ -139,7 +137,7 @@ async def test_no_endpoint_is_silent_without_the_dialplan(world: World, route: s
     else:
         assert not [e for e in world.ami.events if e.get("Uniqueid") == world.call_id and e["Event"] == "Newchannel"]
     await _all_channels_gone(world)
-    _compare_with_capture(f"{route}-no-endpoint", world)
+    ami_captures.compare(f"{route}-no-endpoint", world.ami, world.call_id)
 
 
 @pytest.mark.parametrize("route", ["local", "direct"])
@@ -155,7 +153,7 @@ async def test_we_cancel_while_it_rings(world: World, route: str) -> None:
     assert phone.ended_by == "CANCEL"
     assert world.audio.call_id is None
     await _all_channels_gone(world)
-    _compare_with_capture(f"{route}-cancelled", world)
+    ami_captures.compare(f"{route}-cancelled", world.ami, world.call_id)
 
 
 async def test_audio_waits_for_the_answer_and_not_for_early_media(world: World) -> None:
@@ -176,33 +174,3 @@ async def _all_channels_gone(world: World) -> None:
     for event in [e for e in world.ami.events if e["Event"] == "Newchannel" and e["Linkedid"] == world.call_id]:
         await world.ami.event("Hangup", Uniqueid=event["Uniqueid"])
     await world.ami.send("Ping")
-
-
-def _facts(events: list[Message], call_id: str) -> set[tuple[str, ...]]:
-    """What is said about one channel, without order and repetition."""
-    keys = ("Event", "ChannelStateDesc", "DialStatus", "Response", "Reason", "Cause", "Digit")
-    about = [e for e in events if call_id in (e.get("Uniqueid"), e.get("DestUniqueid"))]
-    return {tuple(e.get(key, "") for key in keys) for e in about}
-
-
-def _compare_with_capture(name: str, world: World) -> None:
-    """The capture that feeds unit tests must still be what the real one says (or is written anew)."""
-    recorded = [
-        raw for raw, event in zip(world.ami.raw_events, world.ami.events, strict=True)
-        if event["Event"] != "FullyBooted" and _concerns(event, world.call_id)
-    ]  # fmt: skip
-    facts = _facts(world.ami.events, world.call_id)
-    file = ami_captures.CAPTURES / f"{name}.txt"
-    # Only what says something new is written: the order of events differs from run to run, and others rely on one.
-    if SAVE_CAPTURES and not (file.exists() and _facts(ami_captures.events(name), ami_captures.CALL_ID) == facts):
-        file.write_text(ami_captures.normalised(recorded, world.call_id), encoding="utf-8")
-    assert _facts(ami_captures.events(name), ami_captures.CALL_ID) == facts
-
-
-def _concerns(event: Message, call_id: str) -> bool:
-    return call_id in (
-        event.get("Linkedid"),
-        event.get("DestLinkedid"),
-        event.get("Uniqueid"),
-        event.get("LocalOneUniqueid"),
-    )

@@ -17,8 +17,10 @@ from opendeep.call_processor_service.attempt_facts import (
     HungUp,
     OriginateFailed,
     Ringing,
+    SwitchStopped,
 )
 
+_SOFTHANGUP_SHUTDOWN = "4"  # `AST_SOFTHANGUP_SHUTDOWN` of `include/asterisk/channel.h`, a flag and not a Q.850 cause
 _FAR_HALF = ";2"  # of a Local channel: it asks for the end whichever side wants it
 
 
@@ -41,6 +43,8 @@ def read_event(event: AmiEvent, call_id: UUID) -> Fact | None:
             return _read_originate_response(event)
         case "HangupRequest":
             return _read_hangup_request(event)
+        case "SoftHangupRequest":
+            return SwitchStopped() if own and event.get("Cause") == _SOFTHANGUP_SHUTDOWN else None
         case "Hangup":
             return HungUp(own, _number(event.get("Cause")), _number(event.get("TechCause")))
         case _:

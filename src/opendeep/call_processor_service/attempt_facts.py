@@ -79,6 +79,11 @@ class FarEndHungUp:
 
 
 @dataclass(frozen=True, slots=True)
+class SwitchStopped:
+    """Asterisk ends all its channels because it is being shut down."""
+
+
+@dataclass(frozen=True, slots=True)
 class MediaStarted:
     """Asterisk has connected the AudioSocket, which it does only after the answer."""
 
@@ -115,6 +120,7 @@ Fact = (
     | DialEnded
     | HungUp
     | FarEndHungUp
+    | SwitchStopped
     | MediaStarted
     | MediaEnded
     | HangupSent
@@ -133,6 +139,7 @@ class Evidence:
     answered: bool = False
     hung_up: bool = False
     far_end_hung_up: bool = False
+    switch_stopped: bool = False
     media_started: bool = False
     media_ended: bool = False
     gone: bool = False
@@ -178,6 +185,8 @@ def fold(evidence: Evidence, fact: Fact) -> Evidence:
                 causes=evidence.causes | {cause},
                 sip_codes=evidence.sip_codes | {sip_code},
             )
+        case SwitchStopped():
+            return replace(evidence, switch_stopped=True)
         case MediaStarted():
             return replace(evidence, dialled=True, answered=True, media_started=True)
         case MediaEnded(reason):

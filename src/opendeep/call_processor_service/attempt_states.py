@@ -40,25 +40,49 @@ OUT_OF_ORDER = Outcome(CallStatus.FAILED, Disposition.UNREACHABLE, "The line is 
 NO_ROUTE = Outcome(CallStatus.FAILED, Disposition.FAILED, "There is no route to this number; check the trunk.")
 CONGESTION = Outcome(CallStatus.CONGESTION, Disposition.FAILED, "The telephone network was overloaded or down.")
 PROVIDER = Outcome(CallStatus.FAILED, Disposition.FAILED, "The telephone provider refused the call; check the trunk.")
+CALLER_ID = Outcome(
+    CallStatus.FAILED, Disposition.FAILED, "Our caller ID was not accepted; check it with the provider."
+)
+FORWARDED = Outcome(
+    CallStatus.FAILED, Disposition.UNREACHABLE, "Calls are sent on to another number, which we do not call."
+)
 NO_CODEC = Outcome(CallStatus.FAILED, Disposition.FAILED, "The other side shares no audio codec with us.")
+SILENT = Outcome(
+    CallStatus.CONGESTION, Disposition.FAILED, "The network never reacted; check the trunk.", certain=False
+)
 NO_ANSWER = Outcome(CallStatus.NO_ANSWER, Disposition.NO_ANSWER, "Nobody answered.", certain=False)
 
 SIP_OUTCOMES: dict[int, Outcome] = {
+    300: FORWARDED,
+    301: FORWARDED,
+    302: FORWARDED,
+    305: FORWARDED,
+    380: FORWARDED,
+    400: PROVIDER,
     401: PROVIDER,
     402: PROVIDER,
     403: PROVIDER,
     404: NO_SUCH_NUMBER,
+    405: PROVIDER,
     407: PROVIDER,
     408: NO_ANSWER,
     410: MOVED,
     415: NO_CODEC,
+    428: CALLER_ID,
+    433: CALLER_ID,
+    436: CALLER_ID,
+    437: CALLER_ID,
+    438: CALLER_ID,
     480: NO_ANSWER,
+    482: NO_ROUTE,
+    483: NO_ROUTE,
     484: BAD_NUMBER,
     485: NO_SUCH_NUMBER,
     486: BUSY,
     487: NO_ANSWER,
     488: NO_CODEC,
     500: CONGESTION,
+    501: PROVIDER,
     502: OUT_OF_ORDER,
     503: CONGESTION,
     504: CONGESTION,
@@ -74,20 +98,28 @@ CAUSE_OUTCOMES: dict[int, Outcome] = {
     1: NO_SUCH_NUMBER,
     2: NO_ROUTE,
     3: NO_ROUTE,
+    5: BAD_NUMBER,
     17: BUSY,
     18: NO_ANSWER,
     19: NO_ANSWER,
     20: ABSENT,
     21: REJECTED,
     22: MOVED,
+    23: FORWARDED,
     27: OUT_OF_ORDER,
     28: BAD_NUMBER,
+    29: PROVIDER,
     34: CONGESTION,
     38: CONGESTION,
     41: CONGESTION,
     42: CONGESTION,
     44: CONGESTION,
+    50: PROVIDER,
+    52: PROVIDER,
+    54: PROVIDER,
+    57: PROVIDER,
     58: NO_CODEC,
+    88: NO_CODEC,
     102: CONGESTION,
 }
 
@@ -110,9 +142,11 @@ _PRECEDENCE = (
     BAD_NUMBER,
     ABSENT,
     OUT_OF_ORDER,
+    CALLER_ID,
     PROVIDER,
     NO_CODEC,
     CONGESTION,
+    FORWARDED,
     NO_ROUTE,
     NO_ANSWER,
 )
@@ -160,6 +194,7 @@ def _when(test: Callable[[Evidence], bool], outcome: Outcome) -> Callable[[Evide
     return lambda evidence: outcome if test(evidence) else None
 
 
+_STOPPED = Outcome(CallStatus.FAILED, Disposition.FAILED, "Asterisk was shut down before the call was answered.")
 _GIVEN_UP = Outcome(CallStatus.CANCELLED, Disposition.FAILED, "We gave the call up before it was answered.")
 _NOT_PLACED = Outcome(CallStatus.FAILED, Disposition.FAILED, "The switch could not place the call; check the trunk.")
 _UNSEEN = Outcome(CallStatus.LOST, Disposition.FAILED, "The call ended without Asterisk telling how.")
@@ -170,11 +205,26 @@ HANGUP_WORDS = {
     "internal_error": "a fault on our side",
     "time_limit": "its longest duration was reached",
     "silence": "nobody spoke any more",
+    "cut_off": "this node could not reach the database",
+    "closed_elsewhere": "the call was closed elsewhere",
 }
+
+_RINGING = 3  # `AST_CONTROL_RINGING`: with this reason Asterisk ends an originate that was not answered in time
+_REQUEST_TIMEOUT = 408  # Asterisk says so itself, after 32 s, when nothing at all has come back
+
+
+def _network_never_reacted(evidence: Evidence) -> bool:
+    """Time-outs of ours or of SIP during which the network let nothing ring and sent no sound."""
+    timed_out = Wait.RING in evidence.timed_out or _RINGING in evidence.reasons
+    waited_in_vain = timed_out or _REQUEST_TIMEOUT in evidence.sip_codes
+    return waited_in_vain and not (evidence.ringing or evidence.early_media)
+
 
 # How an attempt that was never answered has ended: the first rule that gives an outcome.
 UNANSWERED: tuple[Rule, ...] = (
     ("the network said so", _certain_word),
+    ("Asterisk was shut down", _when(lambda e: e.switch_stopped, _STOPPED)),
+    ("the network never reacted", _when(_network_never_reacted, SILENT)),
     ("nobody answered in time", _when(lambda e: Wait.RING in e.timed_out, NO_ANSWER)),
     ("we gave up", _when(lambda e: bool(e.hangups), _GIVEN_UP)),
     ("the network gave up", network_word),
@@ -215,19 +265,25 @@ def _has_ended(evidence: Evidence) -> bool:
 def _is_settled(evidence: Evidence) -> bool:
     if evidence.gone or evidence.timed_out & {Wait.SETTLE, Wait.CLOSE}:
         return True
-    told = _first_said(SIP_OUTCOMES, evidence.sip_codes) is not None  # a SIP code says more than whatever may follow
+    word = _first_said(SIP_OUTCOMES, evidence.sip_codes)
+    told = word is not None and word.certain  # such a SIP code says more than whatever may follow
     return evidence.hung_up and evidence.originate_failed and told
 
 
 def _judge_answered(evidence: Evidence) -> Verdict:
-    if not (evidence.hung_up or evidence.far_end_hung_up or evidence.media_ended or evidence.hangups):
+    told = evidence.hung_up or evidence.far_end_hung_up or evidence.switch_stopped
+    if not (told or evidence.media_ended or evidence.hangups):
         return Verdict(CallStatus.LOST, None, "The connection broke; how the call ended was not seen.", True, True)
     if Wait.TALK in evidence.timed_out:
         sentence = "The call reached its longest duration and was ended."
     elif evidence.hangups:
         sentence = f"We ended the call ({', '.join(sorted(map(_in_words, evidence.hangups)))})."
+    elif evidence.switch_stopped:
+        sentence = "Asterisk was shut down during the call."
     elif evidence.far_end_hung_up:
         sentence = "The other side hung up."
+    elif not evidence.media_started:
+        sentence = "The call was answered, but its sound was not connected; check the AudioSocket address."
     else:
         sentence = "The call ended."
     return Verdict(CallStatus.COMPLETED, None, sentence, True, True)
