@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from opendeep.simulation import CallDecision, IncomingCall
+from opendeep.simulation import CallDecision, Callee, IncomingCall
+from opendeep.simulation.callee_schema import Attempt, Node, Talk
 from tests.unit.simulation.support import FRAME, World, world
 
 BOOKS, VOICEMAIL, BUSY_FIRST, MENU = "+12025550101", "+12025550102", "+12025550103", "+12025550104"
@@ -244,10 +245,21 @@ async def test_the_tone_arrives_every_20_ms_and_what_we_say_comes_back() -> None
         assert place.engines.spoken(back) == ["come back to me please"]
 
 
-async def test_a_peer_that_is_quiet_for_two_seconds_loses_the_call() -> None:
+async def test_the_sound_of_the_callee_keeps_a_call_up_whose_peer_is_quiet() -> None:
     async with world() as place:
         call_id, peer = await place.answered(trunk(TONE))
         await place.listen(peer, 1000)
+        place.ticker.advance(5000)
+        assert place.ami.events("Hangup", call_id) == []
+        assert not peer.closed
+
+
+async def test_two_seconds_without_a_frame_from_either_side_end_the_call() -> None:
+    mute = Callee(name="mute", title="Sends no sound", numbers=["+12025550150"], attempts=[Attempt(sends_sound=False)])
+    mute = mute.model_copy(update={"script": {"phone": Node(talk=Talk())}})
+    async with world([mute]) as place:
+        call_id, peer = await place.answered(trunk("+12025550150"))
+        peer.say(bytes(FRAME))
         place.ticker.advance(1900)
         assert place.switch.calls()
         await run(place, 200, until=("Hangup", call_id))

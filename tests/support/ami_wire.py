@@ -18,14 +18,15 @@ def parse(block: bytes) -> Message:
 
 
 class WireAmi:
-    """A logged-in AMI session that remembers every event in its order."""
+    """A logged-in AMI session (without ``log_in``: only connected) that remembers every event in its order."""
 
-    def __init__(self, host: str, port: int, username: str, secret: str) -> None:
+    def __init__(self, host: str, port: int, username: str, secret: str, *, log_in: bool = True) -> None:
         self.events: list[Message] = []
         self.raw_events: list[str] = []
         self.banner = ""
         self.closed = False
         self._address, self._username, self._secret = (host, port), username, secret
+        self._log_in = log_in
         self._responses: dict[str, Message] = {}
         self._changed = asyncio.Condition()
         self._next_id = 0
@@ -36,6 +37,8 @@ class WireAmi:
         reader, self._writer = await asyncio.open_connection(*self._address)
         self.banner = (await reader.readline()).decode().strip()
         self._reader_task = asyncio.create_task(self._read(reader), name="wire-ami")
+        if not self._log_in:
+            return self
         answer = await self.send("Login", Username=self._username, Secret=self._secret)
         if answer["Response"] != "Success":
             await self.__aexit__(None, None, None)
@@ -58,7 +61,7 @@ class WireAmi:
         lines = [f"Action: {action}", f"ActionID: {action_id}", *(f"{key}: {value}" for key, value in headers.items())]
         assert self._writer is not None
         self._writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-        await self._until(lambda: action_id in self._responses)
+        await self.until(lambda: action_id in self._responses)
         return self._responses.pop(action_id)
 
     async def originate(self, channel: str, call_id: str, audio_port: int, timeout_ms: int = 5_000) -> Message:
@@ -76,16 +79,17 @@ class WireAmi:
             wanted = {"Event": name, **fields}
             return next((event for event in self.events if wanted.items() <= event.items()), None)
 
-        await self._until(lambda: found() is not None, timeout_s)
+        await self.until(lambda: found() is not None, timeout_s)
         event = found()
         assert event is not None
         return event
 
     async def connection_lost(self) -> None:
         """Wait until the other side is gone."""
-        await self._until(lambda: self.closed)
+        await self.until(lambda: self.closed)
 
-    async def _until(self, condition: Callable[[], bool], timeout_s: float = DEADLINE_S) -> None:
+    async def until(self, condition: Callable[[], bool], timeout_s: float = DEADLINE_S) -> None:
+        """Wait for a condition that messages make true."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(condition)
 

@@ -29,7 +29,13 @@ class WireAudioSocket:
         self.digits = ""
         self.heard = bytearray()
         self.closed = asyncio.Event()  # Asterisk closed the connection
-        self._speaks = speaks
+        self.speaks = speaks
+        self.frames: list[str] = []  # what arrived, without repeats: "uuid", "sound 320", "key 5"
+        self.sound_frames = 0
+        self.ticks = 0  # 20 ms that passed on the connection, whether something was sent in them or not
+        self.ticks_at_first_sound = 0
+        self.ticks_at_last_sound = 0  # in either direction
+        self.left = False  # we ended the connection, or asked for its end
         self._to_play: deque[bytes] = deque()
         self._changed = asyncio.Condition()
         self._server: asyncio.Server | None = None
@@ -43,6 +49,10 @@ class WireAudioSocket:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Listen no more, and cut off who is connected. Idempotent."""
         assert self._server is not None
         self._server.close()
         if self._writer is not None:
@@ -62,31 +72,37 @@ class WireAudioSocket:
 
     def hang_up(self) -> None:
         """Send the hang-up frame."""
+        self.write(HEADER.pack(HANG_UP, 0))
+
+    def write(self, data: bytes) -> None:
+        """Send bytes as they are."""
         assert self._writer is not None
-        self._writer.write(HEADER.pack(HANG_UP, 0))
+        self._writer.write(data)
 
     def disconnect(self) -> None:
         """Close the connection without a word."""
         assert self._writer is not None
+        self.left = True
         self._writer.close()
 
     async def connected(self) -> str:
         """Wait for Asterisk and return the call id that it named."""
-        await self._until(lambda: self.call_id is not None)
+        await self.until(lambda: self.call_id is not None)
         assert self.call_id is not None
         return self.call_id
 
     async def heard_ms(self, ms: int, timeout_s: float = DEADLINE_S) -> bytes:
         """Wait until that much sound was heard in total, and return all of it."""
-        await self._until(lambda: len(self.heard) >= ms * FRAME_BYTES // FRAME_MS, timeout_s)
+        await self.until(lambda: len(self.heard) >= ms * FRAME_BYTES // FRAME_MS, timeout_s)
         return bytes(self.heard)
 
     async def pressed(self, count: int) -> str:
         """Wait for ``count`` keys of the callee."""
-        await self._until(lambda: len(self.digits) >= count)
+        await self.until(lambda: len(self.digits) >= count)
         return self.digits
 
-    async def _until(self, condition: Callable[[], bool], timeout_s: float = DEADLINE_S) -> None:
+    async def until(self, condition: Callable[[], bool], timeout_s: float = DEADLINE_S) -> None:
+        """Wait for a condition that frames, sent or received, make true."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(condition)
 
@@ -112,19 +128,35 @@ class WireAudioSocket:
             kind, length = HEADER.unpack(await reader.readexactly(HEADER.size))
             payload = await reader.readexactly(length)
             async with self._changed:
-                if kind == UUID:
-                    self.call_id = str(uuid.UUID(bytes=payload))
-                elif kind == DTMF:
-                    self.digits += payload.decode()
-                elif kind == SLIN:
-                    self.heard += payload
+                self._take(kind, payload)
                 self._changed.notify_all()
+
+    def _take(self, kind: int, payload: bytes) -> None:
+        name = f"0x{kind:02x} {payload.hex()}"
+        if kind == UUID:
+            self.call_id, name = str(uuid.UUID(bytes=payload)), "uuid"
+        elif kind == DTMF:
+            self.digits += payload.decode()
+            name = f"key {payload.decode()}"
+        elif kind == SLIN:
+            self.heard += payload
+            name = f"sound {len(payload)}"
+            self.ticks_at_first_sound = self.ticks_at_first_sound if self.sound_frames else self.ticks
+            self.sound_frames += 1
+            self.ticks_at_last_sound = self.ticks
+        if self.frames[-1:] != [name]:
+            self.frames.append(name)
 
     async def _speak(self, writer: asyncio.StreamWriter) -> None:
         loop = asyncio.get_running_loop()
         started, ticks = loop.time(), 0
-        while self._speaks:
-            frame = self._to_play.popleft() if self._to_play else bytes(FRAME_BYTES)
-            writer.write(HEADER.pack(SLIN, len(frame)) + frame)
+        while True:
+            if self.speaks:
+                frame = self._to_play.popleft() if self._to_play else bytes(FRAME_BYTES)
+                writer.write(HEADER.pack(SLIN, len(frame)) + frame)
+                self.ticks_at_last_sound = ticks
             ticks += 1
+            async with self._changed:
+                self.ticks = ticks
+                self._changed.notify_all()
             await asyncio.sleep(started + ticks * FRAME_MS / 1_000 - loop.time())

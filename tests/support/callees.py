@@ -21,11 +21,11 @@ class Callees:
 
     def __init__(self, asterisk: RealAsterisk) -> None:
         self._asterisk = asterisk
-        self._carrier = Carrier(asterisk.trunk_port)
+        self.carrier = Carrier(asterisk.trunk_port)
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await self._stack.enter_async_context(self._carrier)
+        await self._stack.enter_async_context(self.carrier)
         return self
 
     async def __aexit__(
@@ -63,8 +63,8 @@ class Callees:
         return callee
 
     async def _route(self, number: str, sip_port: int) -> None:
-        self._carrier.ports[number] = sip_port
+        self.carrier.ports[number] = sip_port
         if number == SOFTPHONE:
             registration = self._asterisk.sip_port, SOFTPHONE, self._asterisk.phone_secret
-            await self._carrier.register(*registration)
-            self._stack.push_async_callback(self._carrier.register, *registration, 0)
+            await self.carrier.register(*registration)
+            self._stack.push_async_callback(self.carrier.register, *registration, 0)

@@ -33,6 +33,7 @@ class RtpStream(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.digits = ""
+        self.echoes = False  # what is heard is played back
         self.digit_arrived = asyncio.Event()
         self.sound_arrived = asyncio.Event()
         self.played = asyncio.Event()
@@ -42,6 +43,7 @@ class RtpStream(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._closed = asyncio.Event()
         self._sender: asyncio.Task[None] | None = None
+        self._remote: Address | None = None
         self._last_event_timestamp: int | None = None
 
     @property
@@ -55,8 +57,11 @@ class RtpStream(asyncio.DatagramProtocol):
         await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, local_addr=("127.0.0.1", 0))
 
     def start(self, remote: Address) -> None:
-        """Start to send; a second call (a re-INVITE) moves the stream to the new address."""
+        """Start to send; a second call (a re-INVITE) moves the stream if the address is new."""
+        if self._sender is not None and remote == self._remote:
+            return
         self.stop()
+        self._remote = remote
         self._sender = asyncio.create_task(self._send_forever(remote), name=f"rtp-to-{remote[1]}")
 
     def stop(self) -> None:
@@ -113,6 +118,8 @@ class RtpStream(asyncio.DatagramProtocol):
         if payload_type == PCMU:
             self._received.append(payload)
             self.sound_arrived.set()
+            if self.echoes and len(self._to_play) < MAX_FRAMES:
+                self._to_play.append((PCMU, payload, FRAME_SAMPLES))
         elif payload_type == TELEPHONE_EVENT and timestamp != self._last_event_timestamp and payload[1] & 0x80:
             self._last_event_timestamp = timestamp
             self.digits += EVENT_KEYS[payload[0]]

@@ -23,14 +23,15 @@ class RecordingCallee(asyncio.DatagramProtocol):
     """A phone. By default it rings at once and answers 200 ms later.
 
     ``answer_after_s=None`` rings until ``answer()`` or ``reject()``; ``early_media`` sends 183 with sound instead of
-    180; ``on_answer_play`` is PCM (8 kHz) that is spoken as soon as the call is up; without ``sends_sound`` not one RTP
-    packet leaves it.
+    180, ``provisional`` another status (100: nothing more); ``on_answer_play`` is PCM (8 kHz) that is spoken as soon as
+    the call is up; without ``sends_sound`` not one RTP packet leaves it.
     """
 
     def __init__(
         self,
         *,
         answer_after_s: float | None = 0.2,
+        provisional: int = 180,
         early_media: bool = False,
         on_answer_play: bytes = b"",
         sends_sound: bool = True,
@@ -39,7 +40,7 @@ class RecordingCallee(asyncio.DatagramProtocol):
         self._wanted_port = sip_port
         self._sends_sound = sends_sound
         self._answer_after_s = answer_after_s
-        self._early_media = early_media
+        self._provisional = 183 if early_media else provisional
         self._on_answer_play = on_answer_play
         self.rtp = RtpStream()
         self.invited = asyncio.Event()
@@ -188,7 +189,8 @@ class RecordingCallee(asyncio.DatagramProtocol):
             return
         self._begin(message, addr)
         self._respond(100)
-        self._respond(183 if self._early_media else 180, with_sound=self._early_media)
+        if self._provisional != 100:
+            self._respond(self._provisional, with_sound=self._provisional == 183)
         if self._answer_after_s is not None:
             self._timer = asyncio.create_task(self._answer_later(self._answer_after_s), name="callee-answers")
 

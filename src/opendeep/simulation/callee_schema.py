@@ -53,6 +53,7 @@ class Outcome(StrEnum):
     BUSY = "busy"
     NO_ANSWER = "no_answer"
     REJECTED = "rejected"
+    FORBIDDEN = "forbidden"
     UNALLOCATED = "unallocated"
     CONGESTION = "congestion"
     UNREACHABLE = "unreachable"
@@ -67,12 +68,15 @@ class Part(BaseModel):
 class Attempt(Part):
     """One call to this callee: it rings for `ring_s`, then the outcome happens (0 = at once, without ringing).
 
-    `early_media`: the network says 183 (its own sound, which nobody hears here) instead of 180 Ringing.
+    `early_media`: the network says 183 (its own sound, which nobody hears here) instead of 180 Ringing; without
+    `rings` it says neither (a call waiting). Without `sends_sound` not one frame comes from the answered phone.
     """
 
     outcome: Outcome = Outcome.ANSWER
     ring_s: Annotated[float, Field(ge=0, le=120)] = 2.0
     early_media: bool = False
+    rings: bool = True
+    sends_sound: bool = True
 
 
 class Tone(Part):

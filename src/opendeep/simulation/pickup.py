@@ -31,6 +31,7 @@ FAILURES: dict[Outcome, Failure] = {
     Outcome.BUSY: Failure("BUSY", 17, 486),
     Outcome.UNALLOCATED: Failure("NOANSWER", 1, 404),
     Outcome.REJECTED: Failure("NOANSWER", 21, 603),
+    Outcome.FORBIDDEN: Failure("NOANSWER", 21, 403),
     Outcome.CONGESTION: Failure("CONGESTION", 34, 503),
     Outcome.UNREACHABLE: Failure("NOANSWER", 19, 480),
 }
@@ -46,11 +47,15 @@ DECISIONS: dict[CallDecision, Answered | Failure] = {
 
 
 class Pickup(Protocol):
-    """One attempt to reach a callee. `rings`: it takes a while; `early_media`: with SIP 183 instead of 180."""
+    """One attempt to reach a callee. `rings`: it takes a while; `early_media`: with SIP 183 instead of 180.
+
+    `sends_sound`: the answered phone sends frames, be they silence.
+    """
 
     callee_name: str
     rings: bool
     early_media: bool
+    sends_sound: bool
 
     def begin(self) -> None:
         """The callee's phone starts to ring."""
@@ -74,8 +79,9 @@ class ScriptedPickup:
 
     def __init__(self, callee: Callee, attempt: Attempt, make_session: SessionFactory, time_scale: float) -> None:
         self.callee_name = callee.name
-        self.rings = attempt.ring_s > 0 or attempt.outcome is Outcome.NO_ANSWER
+        self.rings = attempt.rings and (attempt.ring_s > 0 or attempt.outcome is Outcome.NO_ANSWER)
         self.early_media = attempt.early_media
+        self.sends_sound = attempt.sends_sound
         self._callee = callee
         self._outcome = attempt.outcome
         self._ring_ms = int(attempt.ring_s * 1000 * time_scale)
@@ -107,6 +113,7 @@ class RefusedPickup:
     callee_name = ""
     rings = False
     early_media = False
+    sends_sound = False
 
     def __init__(self, failure: Failure) -> None:
         self._failure = failure
@@ -129,6 +136,7 @@ class AttachedPickup:
 
     rings = True
     early_media = False
+    sends_sound = True
 
     def __init__(self, phone: AttachedCallee, incoming: IncomingCall) -> None:
         self.callee_name = f"attached:{incoming.number}"

@@ -90,7 +90,7 @@ class SimulatedCall:
         self._context = context
         self._now_ms = self._started_ms = legs.channel.created_ms
         self._answered_ms = 0
-        self._peer_heard_ms = 0
+        self._sound_ms = 0
         self._session: CalleeSession | None = None
         self._link: AudioLink | None = None
         self._connecting: asyncio.Task[None] | None = None
@@ -200,7 +200,7 @@ class SimulatedCall:
 
     def _answer(self) -> None:
         self._set_phase(Phase.UP, "callee_answers")
-        self._answered_ms = self._peer_heard_ms = self._now_ms
+        self._answered_ms = self._sound_ms = self._now_ms
         self._emit(self._legs.answered(self._originate_response("Success", REASON_ANSWERED)))
         self._session = self._pickup.session()
         self._session.answer()
@@ -230,7 +230,7 @@ class SimulatedCall:
         if self._session is None or self.phase is not Phase.UP:
             return
         said = self._session.exchange(heard, self._now_ms - self._answered_ms)
-        if self._link is not None:
+        if self._link is not None and self._pickup.sends_sound:
             self._link.send_audio(said)
         if self._recorder is not None:
             self._recorder.write(heard, said)
@@ -256,9 +256,9 @@ class SimulatedCall:
             return SILENCE_FRAME
         if link.ended is not None:
             self._end(f"audiosocket_{link.ended}", 0)
-        elif link.take_activity():
-            self._peer_heard_ms = self._now_ms
-        elif self._now_ms - self._peer_heard_ms >= self._context.silence_limit_ms:
+        elif link.take_activity() or self._pickup.sends_sound:
+            self._sound_ms = self._now_ms  # a frame from either side keeps the call up (`audiosocket_run`)
+        elif self._now_ms - self._sound_ms >= self._context.silence_limit_ms:
             self._end("audiosocket_silent", 0)
         return link.jitter.pull()
 
