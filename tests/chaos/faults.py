@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+from opendeep.call_processor_service.node_lease import FENCE_LEASES, TAKEOVER_LEASES
 from tests.chaos.moments import Moment
 from tests.chaos.world import LEASE_S, World
 
@@ -18,6 +19,8 @@ AIM_DEADLINE_S = 8.0  # a moment that does not come is not waited for any longer
 RECOVERY_DEADLINE_S = 90.0
 START_AGAIN_S = 30.0
 POSTGRES_RETRY_S = 0.5
+FENCE_S = LEASE_S * FENCE_LEASES  # a node that cannot renew its leases hangs its calls up
+TAKEOVER_S = LEASE_S * (TAKEOVER_LEASES + 1)  # the calls of a silent node are closed by the others
 WITHOUT_PAUSE_SHARE = 0.3  # of the faults: the next one comes before this one has healed
 PAUSE_S = (1.0, 5.0)
 
@@ -104,7 +107,7 @@ async def asterisk_stopped(world: World, dice: random.Random) -> AsyncIterator[N
     """Ends in order: it hangs its calls up."""
     index = dice.randrange(len(world.asterisks))
     await world.asterisks[index].stop()
-    world.asterisk_deaths.append((time.time(), index))
+    world.asterisk_deaths.append((time.time(), index))  # it does not wait for the answers to its BYEs
     yield
     await world.asterisks[index].start()
 
@@ -183,13 +186,14 @@ FAULTS = (
     Fault("all nodes killed", all_nodes_killed, (0.2, 3.0), 2),
     Fault("node drained and restarted (SIGTERM)", node_terminated, (3.0, 8.0), 2),
     Fault("node frozen", node_frozen, (1.0, 4.0), 2),
-    Fault("node frozen beyond its leases", node_frozen, (2.5 * LEASE_S, 3.0 * LEASE_S), 1),
+    Fault("node frozen until others take over", node_frozen, (TAKEOVER_S, 1.3 * TAKEOVER_S), 1),
     Fault("Asterisk killed (SIGKILL)", asterisk_killed, (0.5, 6.0), 4),
     Fault("Asterisk stopped", asterisk_stopped, (0.5, 4.0), 1),
     Fault("Asterisk frozen", asterisk_frozen, (1.0, 8.0), 2),
     Fault("Redis killed (SIGKILL)", redis_killed, (0.5, 8.0), 3),
     Fault("Redis frozen", redis_frozen, (1.0, 8.0), 1),
     Fault("PostgreSQL stopped (fast)", postgres_stopped, (0.5, 8.0), 2),
+    Fault("PostgreSQL stopped until nodes give up", postgres_stopped, (1.1 * FENCE_S, 1.3 * FENCE_S), 1),
     Fault("PostgreSQL crashed (immediate)", postgres_crashed, (0.5, 8.0), 2),
     Fault("PostgreSQL killed (SIGKILL)", postgres_killed, (0.5, 6.0), 2),
     Fault("PostgreSQL takes no connections", postgres_frozen, (1.0, 8.0), 1),

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from tests.chaos.callees import Invite
 from tests.chaos.evidence import Ring, close_waits
 from tests.chaos.node import Node
 from tests.chaos.world import MAX_ATTEMPTS, World
@@ -138,12 +139,18 @@ def logs(nodes: Iterable[Node]) -> list[str]:
     return [f"{what} ({count} times)" for what, count in wrong.items()]
 
 
-def dialled(seen: Sequence[Ring], invited: Sequence[str], deaths: Sequence[float]) -> list[str]:
-    """Nobody twice at once, nobody beyond the budget. `deaths`: when a switch died, which ends its calls."""
+def dialled(
+    seen: Sequence[Ring], invites: Sequence[Sequence[Invite]], deaths: Sequence[tuple[float, int]]
+) -> list[str]:
+    """Nobody twice at once, nobody beyond the budget.
+
+    `invites`: by switch; `deaths`: when a switch died (seconds of the epoch) and which, for that ends its calls.
+    """
     wrong = []
-    for number, count in Counter(invited).items():
+    for number, count in Counter(invite.number for trunk in invites for invite in trunk).items():
         if count > MAX_ATTEMPTS:
             wrong.append(f"{number} was dialled {count} times, the budget is {MAX_ATTEMPTS}")
+    switches = {invite.call_id: switch for switch, trunk in enumerate(invites) for invite in trunk}
     of_number: dict[str, list[Ring]] = defaultdict(list)
     for ring in sorted(seen, key=lambda ring: ring.began_at):
         of_number[ring.number].append(ring)
@@ -152,14 +159,10 @@ def dialled(seen: Sequence[Ring], invited: Sequence[str], deaths: Sequence[float
         for call in calls:
             if call.began_at < busy_until - CLOCK_SLACK_S:
                 wrong.append(f"{number} was dialled {busy_until - call.began_at:.1f} s before its last call had ended")
-            busy_until = max(busy_until, _end(call, deaths))
+            died = [at for at, switch in deaths if switch == switches.get(call.call_id) and at >= call.began_at]
+            ended = math.inf if call.ended_at is None else call.ended_at
+            busy_until = max(busy_until, min([ended, *died]))
     return wrong
-
-
-def _end(ring: Ring, deaths: Sequence[float]) -> float:
-    """The phone's own end of the call, or the death of a switch after its beginning, whichever came first."""
-    ends = [at for at in deaths if at >= ring.began_at]
-    return min([*ends, math.inf if ring.ended_at is None else ring.ended_at])
 
 
 def worked(tasks: int, invited: Collection[str], achieved: int) -> list[str]:

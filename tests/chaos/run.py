@@ -44,10 +44,10 @@ async def run(size: Size, folder: Path, say: Say) -> Report:
         report.findings += await judge.living(world)
         await _count(world, report, began)
         await world.callees.close()
-        deaths = [at for at, _ in world.asterisk_deaths]
         seen = rings(world.callees.traces)
-        invited = [invite.number for carrier in world.callees.carriers for invite in carrier.invites]
-        report.findings += judge.dialled(seen, invited, deaths)
+        invites = [carrier.invites for carrier in world.callees.carriers]
+        invited = [invite.number for trunk in invites for invite in trunk]
+        report.findings += judge.dialled(seen, invites, world.asterisk_deaths)
         report.findings += judge.worked(size.tasks, invited, report.outcomes.get("ACHIEVED", 0))
         report.findings += [f"the AI of the test failed: {error!r}" for error in world.voice.failures]
         report.figures |= {"invites": len(invited), "calls_at_callees": len(seen)}

@@ -29,7 +29,7 @@ POLL_S = 0.2
 TENANTS = ("Maria Keller", "Jonas Brandt")
 MAX_ATTEMPTS = 3
 ORIGINATE_TIMEOUT_MS = 4_000
-LEASE_S = 8.0
+LEASE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
