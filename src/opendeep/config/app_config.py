@@ -51,7 +51,7 @@ def _zone(name: str) -> str:
 
 def _caller_id(text: str | None) -> str | None:
     if text is not None and _CALLER_ID.fullmatch(text.strip()) is None:
-        raise ValueError(f"“{text}” is no caller ID; write +12025550123, or with a name: My Firm <+12025550123>")
+        raise ValueError(f"{text!r} is no caller ID; write +12025550123, or with a name: My Firm <+12025550123>")
     return text.strip() if text is not None else None
 
 

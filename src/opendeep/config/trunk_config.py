@@ -75,7 +75,7 @@ def load_trunks(config: AppConfig) -> tuple[Trunk, ...]:
         raise ConfigurationError("CALLER_ID: leave it empty; with TRUNKS_FILE the caller IDs stand in that file.")
     path = config.trunks_file
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)  # noqa: S506  # a SafeLoader
     except OSError as error:
         raise ConfigurationError(f"TRUNKS_FILE: {path} cannot be read: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -103,6 +103,17 @@ def _split_caller_id(text: str | None) -> tuple[str | None, str | None]:
 
 
 # -- the file
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Refuses a key that stands twice, which YAML would let win silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.YAMLError(f"“{twice}” stands twice{node.start_mark}")
+        return super().construct_mapping(node, deep)
 
 
 def _caller_number(text: str) -> str:
@@ -199,4 +210,6 @@ def _mistake(mistake: Mapping[str, Any]) -> str:
         return f"{field}: there is no such key; known are {', '.join(_TrunkEntry.model_fields)}."
     if mistake["type"] == "missing":
         return f"{field}: is missing."
+    if mistake["type"] == "string_type":
+        return f"{field}: must be text; put it in quotes (YAML takes NO for “false” and 0123 for a number)."
     return f"{field}: {str(mistake['msg']).removeprefix('Value error, ')}."
