@@ -19,6 +19,7 @@ from opendeep.common.data_models import (
     Task,
     TaskStatus,
 )
+from opendeep.common.errors import DatabaseUnavailable
 from opendeep.config.app_config import load_config
 from opendeep.llm_integrations.openai_form_client import OpenAIFormClient
 from opendeep.post_call_analyzer_service.analysis_svc import MAX_TRIES, AnalysisService
@@ -386,3 +387,46 @@ async def test_two_analysers_write_one_result(world: World, task: Task) -> None:
     async with world.db.read() as work:
         kinds = [event.kind for event in await work.events.of_call(task.user_id, call.id)]
     assert kinds.count("analysis.done") == 1
+
+
+# -- interruptions
+
+
+async def test_the_claims_of_a_killed_process_do_not_keep_its_tasks_waiting(world: World, task: Task) -> None:
+    await finished_call(world, task, YES, reason="completed")
+    async with world.db.transaction() as work:  # as the process did that was killed in the middle
+        assert await work.tasks.claim(TaskStatus.PENDING_ANALYSIS, "analysis:test", 1, 180)
+    async with offline_minds() as url, analyser(world, url) as restarted:
+        await restarted.round()
+    after, _ = await analysed(world, task)
+    assert after.status is TaskStatus.COMPLETED
+
+
+async def test_the_claims_of_another_node_are_left_alone(world: World, task: Task) -> None:
+    await finished_call(world, task, YES, reason="completed")
+    async with world.db.transaction() as work:
+        assert await work.tasks.claim(TaskStatus.PENDING_ANALYSIS, "analysis:elsewhere", 1, 180)
+    async with offline_minds() as url, analyser(world, url) as service:
+        await service.round()
+    after, _ = await analysed(world, task)
+    assert after.status is TaskStatus.PENDING_ANALYSIS
+
+
+async def test_a_database_that_was_away_at_the_end_delays_one_round_only(world: World, task: Task) -> None:
+    await finished_call(world, task, YES, reason="completed")
+    outages = [DatabaseUnavailable("away")]
+
+    def jitter() -> float:
+        if outages:
+            raise outages.pop()
+        return 0.0
+
+    async with offline_minds() as url:
+        llm = OpenAIFormClient("key", url, "model", 5_000)
+        service = AnalysisService(world.db, world.bell, llm, world.clock, load_config(node_id="test"), jitter=jitter)
+        with pytest.raises(DatabaseUnavailable):
+            await service.round()
+        await service.round()
+        await llm.close()
+    after, _ = await analysed(world, task)
+    assert after.status is TaskStatus.COMPLETED

@@ -164,6 +164,16 @@ class TasksStore(Store):
             statement = statement.where(TaskRow.updated_at >= self._work.now - timedelta(seconds=fresh_s))
         return await self._lease(statement, owner, limit, lease_s)
 
+    async def release_claims(self, status: TaskStatus, owner: str) -> None:
+        """End the leases of a worker that holds none any more: its process was killed, or a round of it broke."""
+        statement = across_tenants(
+            update(TaskRow)
+            .where(in_status(status), TaskRow.lease_owner == owner)
+            .values(lease_owner=None, lease_expires_at=None),
+            "the stages' workers serve all tenants",
+        )
+        await self._session.execute(statement)
+
     async def next_due_at(self) -> datetime | None:
         """When the first waiting task of an active campaign may be taken."""
         return await next_due_at(self._session)

@@ -93,6 +93,7 @@ class AnalysisService:
         self._clock = clock
         self._config = config
         self._owner = f"analysis:{config.node_id}"
+        self._claims_left = True  # by a round that broke, or by an earlier life of this node
         self._zones = ZoneRules(config.default_region, config.internal_extensions, config.default_timezone)
         self._jitter = jitter or (lambda: random.uniform(-1, 1))  # noqa: S311 (spreads retries, no secret)
 
@@ -103,11 +104,15 @@ class AnalysisService:
     async def round(self) -> float | None:
         """Analyse what waits, several calls at once. Returns 0 when there may be more, else when to look again."""
         async with self._db.transaction() as work:
+            if self._claims_left:  # they would keep their tasks waiting for the rest of the lease
+                await work.tasks.release_claims(TaskStatus.PENDING_ANALYSIS, self._owner)
             tasks = await work.tasks.claim(TaskStatus.PENDING_ANALYSIS, self._owner, MAX_PARALLEL, LEASE_S)
+        self._claims_left = True
         results = await asyncio.gather(*(self._one(task) for task in tasks), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+        self._claims_left = False
         if len(tasks) == MAX_PARALLEL:
             return 0.0
         waits = [result for result in results if isinstance(result, float)]
