@@ -1,16 +1,17 @@
 """The statements behind a fair claim. Each touches what is due now and nothing of the backlog.
 
 Active campaigns are the lanes: there are few of them, and a paused one drops out with all its tasks. Within a campaign
-`ix_tasks_due_campaign` answers “is anything due” and `ix_tasks_due` “which priorities are there” with one look each, so
-the work grows with the active campaigns that are asked and with the free lines, never with the tasks that wait.
+`ix_tasks_waiting` answers “is anything due” and `ix_tasks_due` “which priorities are there” with one look each, so the
+work grows with the active campaigns that are asked and with the free lines, never with the tasks that wait.
+The two indexes say the same moment in other words, so that no planner can take the one for the other: with the
+wrong one a lane of one task is looked for among all due tasks of its campaign.
 
 `(SELECT … LIMIT 1) IS NOT NULL` instead of EXISTS keeps PostgreSQL from turning the look into a join over all tasks.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import (
@@ -25,20 +26,28 @@ from sqlalchemy import (
     select,
     text,
     union_all,
+    update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from opendeep.common.data_models import TaskStatus
-from opendeep.database.models import ON_LINE, READY, TaskRow, UtcDateTime
+from opendeep.database.models import ON_LINE, READY, READY_AT_ALL, TaskRow, UtcDateTime
 from opendeep.database.scope import across_tenants
 from opendeep.database.store import locked
 from opendeep.database.turns import Lane, Load, Turns, first_served, share
 
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    owner: str
+    seconds: float
+
+
 FIRST_ID, LAST_ID = UUID(int=0), UUID(int=(1 << 128) - 1)
 ready_at: ColumnElement[datetime] = literal_column(READY, UtcDateTime())
 
-_ANY_DUE = f"""(SELECT 1 FROM tasks
-    WHERE campaign_id = c.id AND status = 'SCHEDULED' AND {READY} <= :now ORDER BY {READY} LIMIT 1) IS NOT NULL"""  # noqa: S608
+_ANY_DUE = f"""(SELECT 1 FROM tasks WHERE campaign_id = c.id AND status = 'SCHEDULED' AND {READY_AT_ALL} <= :now
+    ORDER BY {READY_AT_ALL} LIMIT 1) IS NOT NULL"""  # noqa: S608
 
 ON_THE_LINES = text(
     f"SELECT user_id, campaign_id, count(*) FROM tasks WHERE {ON_LINE} GROUP BY user_id, campaign_id"  # noqa: S608
@@ -72,8 +81,8 @@ SELECT user_id, campaign_id, priority, (SELECT count(*) FROM (SELECT 1 FROM task
 FROM lane WHERE priority IS NOT NULL""")  # noqa: S608
 
 NEXT_DUE = text(f"""
-SELECT min(due) AS due FROM (SELECT (SELECT {READY} FROM tasks
-    WHERE campaign_id = c.id AND status = 'SCHEDULED' ORDER BY {READY} LIMIT 1) AS due
+SELECT min(due) AS due FROM (SELECT (SELECT {READY_AT_ALL} FROM tasks
+    WHERE campaign_id = c.id AND status = 'SCHEDULED' ORDER BY {READY_AT_ALL} LIMIT 1) AS due
     FROM campaigns c WHERE c.status = 'ACTIVE') AS firsts""").columns(due=UtcDateTime())  # noqa: S608
 
 
@@ -86,8 +95,10 @@ def _typed(statement: TextClause, now: datetime) -> TextClause:
     return statement.bindparams(bindparam("now", now, UtcDateTime()))
 
 
-async def pick(session: AsyncSession, now: datetime, lines: int, turns: Turns, cap: int | None) -> list[UUID]:
-    """Lock up to `lines` due tasks of active campaigns by the rules of `turns`; returns their ids in that order.
+async def lease_due(
+    session: AsyncSession, now: datetime, lines: int, lease: Lease, turns: Turns, cap: int | None
+) -> list[TaskRow]:
+    """Lease up to `lines` due tasks of active campaigns by the rules of `turns`, in the order of the turns.
 
     What another scheduler holds at this moment is left out, and its lines go to the next lane. Fewer than `lines` come
     back when nothing more is due, tenants are at their `cap`, or all of it is held.
@@ -96,15 +107,15 @@ async def pick(session: AsyncSession, now: datetime, lines: int, turns: Turns, c
     due = await due_tenants(session, now, turns.tenant, lines + len(on_the_lines.tenants))
     first = first_served(due, on_the_lines, turns, cap, lines)
     open_lanes = await lanes(session, now, first, lines) if first else []
-    picked: list[UUID] = []
-    while lines > len(picked) and (takes := share(lines - len(picked), open_lanes, on_the_lines, turns, cap)):
-        held = await hold(session, now, takes)
-        picked += [task_id for _, task_id in held]
-        counts = Counter(lane for lane, _ in held)
-        got_all = (lane for lane in open_lanes if counts[lane] == takes.get(lane, 0))
-        open_lanes = [replace(lane, due=lane.due - counts[lane]) for lane in got_all]
+    leased: list[TaskRow] = []
+    while lines > len(leased) and (takes := share(lines - len(leased), open_lanes, on_the_lines, turns, cap)):
+        by_lane = await _lease(session, now, takes, lease)
+        leased += [row for rows in by_lane.values() for row in rows]
+        counts = {lane: len(rows) for lane, rows in by_lane.items()}
+        got_all = (lane for lane in open_lanes if counts.get(lane, 0) == takes.get(lane, 0))
+        open_lanes = [replace(lane, due=lane.due - counts.get(lane, 0)) for lane in got_all]
         on_the_lines = on_the_lines.plus(counts)
-    return picked
+    return leased
 
 
 async def load(session: AsyncSession) -> Load:
@@ -139,15 +150,27 @@ async def lanes(session: AsyncSession, now: datetime, tenants: Sequence[UUID], l
     return [Lane(*row) for row in (await session.execute(typed)).all() if row.due]
 
 
-async def hold(session: AsyncSession, now: datetime, takes: Mapping[Lane, int]) -> list[tuple[Lane, UUID]]:
-    """Lock so many tasks of each lane, longest due first, leaving out what somebody else holds."""
-    order = list(takes)
-    parts = [
-        select(_of_lane(lane, takes[lane], now).subquery().c.id, literal_column(str(number), Integer()).label("lane"))
-        for number, lane in enumerate(order)
-    ]
-    held = await session.execute(union_all(*parts))
-    return [(order[number], task_id) for task_id, number in held.all()]
+async def _lease(
+    session: AsyncSession, now: datetime, takes: Mapping[Lane, int], lease: Lease
+) -> dict[Lane, list[TaskRow]]:
+    """Lease so many tasks of each lane, longest due first, leaving out what somebody else holds."""
+    held = union_all(*(select(_of_lane(lane, take, now).subquery().c.id) for lane, take in takes.items())).cte("held")
+    statement = across_tenants(
+        update(TaskRow)
+        .where(TaskRow.id.in_(select(held.c.id)))
+        .values(lease_owner=lease.owner, lease_expires_at=now + timedelta(seconds=lease.seconds))
+        .returning(TaskRow)
+        .execution_options(synchronize_session=False, populate_existing=True),
+        "one scheduler serves all tenants",
+    )
+    rows: dict[tuple[UUID, int], list[TaskRow]] = {}
+    for row in await session.scalars(statement):
+        rows.setdefault((row.campaign_id, row.priority), []).append(row)
+    return {lane: _longest_due_first(rows.get((lane.campaign_id, lane.priority), [])) for lane in takes}
+
+
+def _longest_due_first(rows: list[TaskRow]) -> list[TaskRow]:
+    return sorted(rows, key=lambda row: (row.next_attempt_at or row.updated_at, row.id))
 
 
 def _of_lane(lane: Lane, limit: int, now: datetime) -> Select[UUID]:

@@ -153,6 +153,9 @@ OPEN_TASK = "status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')"  # `task_states
 ON_LINE = "status IN ('QUEUED_FOR_CALL', 'CALL_IN_PROGRESS')"  # waits for a line or has one
 _FROM = "coalesce(next_attempt_at, updated_at)"
 READY = f"(CASE WHEN lease_expires_at > {_FROM} THEN lease_expires_at ELSE {_FROM} END)"  # when a worker may take it
+READY_AT_ALL = (
+    f"coalesce(CASE WHEN lease_expires_at > {_FROM} THEN lease_expires_at END, {_FROM})"  # the same, other words
+)
 
 
 class TaskRow(Base):
@@ -162,7 +165,7 @@ class TaskRow(Base):
         CheckConstraint(f"disposition IN ({', '.join(repr(d.value) for d in Disposition)})", name="disposition"),
         UniqueConstraint("campaign_id", "position"),
         partial("ix_tasks_due", "status = 'SCHEDULED'", "campaign_id", text("priority DESC"), text(READY)),
-        partial("ix_tasks_waiting", "status = 'SCHEDULED'", "campaign_id", text(READY)),
+        partial("ix_tasks_waiting", "status = 'SCHEDULED'", "campaign_id", text(READY_AT_ALL)),
         partial("ix_tasks_queued", "status = 'QUEUED_FOR_CALL'", "updated_at"),
         partial("ix_tasks_on_line", ON_LINE, "user_id", "campaign_id"),
         partial("ix_tasks_analysis", "status = 'PENDING_ANALYSIS'", text(READY)),

@@ -23,7 +23,7 @@ from opendeep.common.errors import Conflict, NotFound
 from opendeep.common.ids import new_id
 from opendeep.common.task_states import TERMINAL, check_transition
 from opendeep.common.views import task_view
-from opendeep.database.due_tasks import in_status, next_due_at, pick, ready_at
+from opendeep.database.due_tasks import Lease, in_status, lease_due, next_due_at, ready_at
 from opendeep.database.models import OPEN_TASK, CallRow, TaskRow
 from opendeep.database.rows import task_value
 from opendeep.database.scope import across_tenants, for_user
@@ -135,19 +135,9 @@ class TasksStore(Store):
         `cap`: tasks of one tenant on the lines at the same time. `turns`: whose turn it is, kept from claim to claim.
         They stay SCHEDULED under the lease: the caller decides within it and then makes the transition.
         """
-        picked = await pick(self._session, self._work.now, limit, turns or Turns(), cap)
-        if not picked:
-            return []
-        statement = across_tenants(
-            update(TaskRow)
-            .where(TaskRow.id.in_(picked))
-            .values(lease_owner=owner, lease_expires_at=self._work.now + timedelta(seconds=lease_s))
-            .returning(TaskRow)
-            .execution_options(synchronize_session=False, populate_existing=True),
-            "one scheduler serves all tenants",
-        )
-        tasks = {row.id: task_value(row) for row in await self._session.scalars(statement)}
-        return [tasks[task_id] for task_id in picked]
+        lease = Lease(owner, lease_s)
+        rows = await lease_due(self._session, self._work.now, limit, lease, turns or Turns(), cap)
+        return [task_value(row) for row in rows]
 
     async def claim(
         self, status: TaskStatus, owner: str, limit: int, lease_s: float, fresh_s: float | None = None

@@ -10,6 +10,7 @@ depends_on = None
 
 _FROM = "coalesce(next_attempt_at, updated_at)"
 READY = f"(CASE WHEN lease_expires_at > {_FROM} THEN lease_expires_at ELSE {_FROM} END)"
+READY_AT_ALL = f"coalesce(CASE WHEN lease_expires_at > {_FROM} THEN lease_expires_at END, {_FROM})"
 ACTIVE = "status IN ('QUEUED_FOR_CALL', 'CALL_IN_PROGRESS', 'PENDING_ANALYSIS')"
 OPEN = "status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')"
 
@@ -24,7 +25,7 @@ OLD: Indexes = {
 }
 NEW: Indexes = {
     "ix_tasks_due": ("tasks", ["campaign_id", "priority DESC", READY], "status = 'SCHEDULED'"),
-    "ix_tasks_waiting": ("tasks", ["campaign_id", READY], "status = 'SCHEDULED'"),
+    "ix_tasks_waiting": ("tasks", ["campaign_id", READY_AT_ALL], "status = 'SCHEDULED'"),
     "ix_tasks_on_line": ("tasks", ["user_id", "campaign_id"], "status IN ('QUEUED_FOR_CALL', 'CALL_IN_PROGRESS')"),
     "ix_tasks_analysis": ("tasks", [READY], "status = 'PENDING_ANALYSIS'"),
     "ix_tasks_open": ("tasks", ["user_id", "updated_at"], OPEN),
