@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import random
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     seed = random.randrange(MAX_SEED) if wanted.seed is None else wanted.seed
     size = Size(wanted.tasks, wanted.faults, seed, wanted.nodes, wanted.lines)
     folder = Path(tempfile.mkdtemp(prefix="opendeep-chaos-"))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # give everything back then, too
     report = asyncio.run(run(size, folder, lambda line: print(line, flush=True)))
     print(table(report))
     for name, value in report.figures.items():

@@ -16,7 +16,7 @@ from tests.chaos.moments import Moment, Moments
 from tests.support.asterisk import SippCallee
 from tests.support.rtp import Address
 from tests.support.sip_callee import Carrier
-from tests.support.sip_message import SipMessage
+from tests.support.sip_message import SipMessage, response
 
 AREAS = ("202", "212", "303", "312", "404", "415", "503", "512", "617", "702")  # 555-0100 to 555-0199 are for fiction
 NUMBERS_PER_AREA = 100
@@ -24,13 +24,14 @@ NUMBERS_PER_AREA = 100
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One sort of callee. `share`: how many of a hundred tasks."""
+    """One sort of callee. `share`: how many of a hundred tasks. `refused_first`: the carrier has no room once (503)."""
 
     name: str
     scenario: str
     share: int
     status: str = "486 Busy Here"
     talk_ms: int = 500
+    refused_first: bool = False
 
 
 KINDS = (
@@ -43,7 +44,8 @@ KINDS = (
     Kind("busy", "reject", 8),
     Kind("declines", "reject", 5, status="603 Decline"),
     Kind("unknown number", "reject_at_once", 4, status="404 Not Found"),
-    Kind("out of service", "reject_at_once", 5, status="503 Service Unavailable"),
+    Kind("not available", "reject_at_once", 2, status="480 Temporarily Unavailable"),
+    Kind("reached on the second try", "answer", 3, refused_first=True),
 )
 
 
@@ -75,9 +77,10 @@ class Invite:
 class WatchedCarrier(Carrier):
     """A carrier that remembers every new INVITE."""
 
-    def __init__(self, sip_port: int, moments: Moments) -> None:
+    def __init__(self, sip_port: int, moments: Moments, refuse_once: set[str]) -> None:
         super().__init__(sip_port)
         self.invites: list[Invite] = []
+        self._refuse_once = refuse_once
         self._moments = moments
         self._known: set[str] = set()
 
@@ -88,6 +91,10 @@ class WatchedCarrier(Carrier):
             dialled = message.start_line.split(" ")[1].removeprefix("sip:").partition("@")[0]
             self.invites.append(Invite(time.time(), dialled, call_id))
             self._moments.announce(Moment.ORIGINATE)
+            if dialled in self._refuse_once:
+                self._refuse_once.discard(dialled)
+                self._send(response(message, 503, self._tag, self._contact), addr)
+                return
         super()._on_invite(message, addr)
 
 
@@ -95,7 +102,8 @@ class ChaosCallees:
     """All SIPps and one carrier for each trunk port."""
 
     def __init__(self, trunk_ports: Iterable[int], tasks: int, folder: Path, moments: Moments) -> None:
-        self.carriers = [WatchedCarrier(port, moments) for port in trunk_ports]
+        refuse_once = {number(at) for at in range(tasks) if kind_of(at).refused_first}
+        self.carriers = [WatchedCarrier(port, moments, refuse_once) for port in trunk_ports]
         self._tasks = tasks
         self._folder = folder
         self._stack = contextlib.AsyncExitStack()
