@@ -1,12 +1,13 @@
 """The `opendeep` command: run, demo, doctor, db. Parses arguments, prints, sets exit codes; no work of its own."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from opendeep import __version__
 from opendeep.common.errors import ConfigurationError, OpenDeepError
@@ -16,7 +17,8 @@ from opendeep.config.app_config import AppConfig, load_config
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.database.schema import SNAPSHOT, render_schema
 from opendeep.demo.runner import run_demo
-from opendeep.doctor import Finding, examine
+from opendeep.doctor.examination import examine
+from opendeep.doctor.findings import Finding, Level
 from opendeep.main import serve
 
 EXIT_CONFIGURATION = 2
@@ -54,22 +56,36 @@ def demo(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    asterisk_config: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder of Asterisk's configuration, to be shown the line to mend.", exists=True, file_okay=False
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON array instead of lines.")] = False,
+) -> None:
     """Check each part and say what to do; exits 1 when something that is used is not right."""
-    setup_logging("WARNING")  # the table says it all
-    console = Console()
-    findings = asyncio.run(examine(_config()))
-    table = Table(title=f"OpenDeep {__version__}", title_justify="left")
-    for title in ("part", "", "what was found", "what to do"):
-        table.add_column(title, overflow="fold")
+    setup_logging("ERROR" if as_json else "WARNING")  # the lines say it all
+    findings = asyncio.run(examine(_config(), asterisk_config))
+    if as_json:
+        typer.echo(json.dumps([finding.as_json() for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        _show(findings)
+    raise typer.Exit(int(any(finding.level == Level.FAIL for finding in findings)))
+
+
+def _show(findings: list[Finding]) -> None:
+    """One line for each; below what is not right, what to do and where."""
+    console = Console(highlight=False, soft_wrap=True)
+    colours = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "red", Level.UNUSED: "dim"}
+    width = max(len(finding.part) for finding in findings)
     for finding in findings:
-        table.add_row(finding.part, _mark(finding), finding.detail, "" if finding.ok else finding.advice)
-    console.print(table)
-    raise typer.Exit(int(any(finding.ok is False for finding in findings)))
-
-
-def _mark(finding: Finding) -> str:
-    return {True: "[green]ok[/green]", False: "[red]wrong[/red]", None: "[dim]not used[/dim]"}[finding.ok]
+        mark = f"[{colours[finding.level]}]{finding.level.value:8}[/]"
+        console.print(f"{mark} {finding.part:{width}}  {escape(finding.detail)}")
+        if finding.level in (Level.WARN, Level.FAIL):
+            where = f" ({finding.where})" if finding.where else ""
+            console.print(f"{'':8} {'':{width}}  → {escape(finding.advice + where)}")
 
 
 @db_app.command("upgrade")

@@ -29,7 +29,8 @@ class SipProvider(asyncio.DatagramProtocol):
         self.invites: list[SipMessage] = []  # with the right password, where one is wanted
         self.challenged = 0  # requests without a password
         self.away = False  # does not answer anything
-        self._host, self._accounts = host, accounts or {}
+        self.accounts = accounts or {}
+        self._host = host
         self._changed = asyncio.Condition()
         self._responses: asyncio.Queue[SipMessage] = asyncio.Queue(maxsize=16)
         self._transport: asyncio.DatagramTransport | None = None
@@ -119,7 +120,7 @@ class SipProvider(asyncio.DatagramProtocol):
         return SipMessage(granted.start_line, (*headers, ("Contact", message.get("Contact")), ("Expires", "300")))
 
     def _on_invite(self, message: SipMessage) -> SipMessage:
-        if self._accounts and self._proven(message, "Proxy-Authorization") is None:
+        if self.accounts and self._proven(message, "Proxy-Authorization") is None:
             return self._challenge(message, 407, "Proxy-Authenticate")
         self.invites.append(message)
         return response(message, 404, "p", self._contact)
@@ -130,7 +131,7 @@ class SipProvider(asyncio.DatagramProtocol):
         if not fields:
             self.challenged += 1
             return None
-        secret = self._accounts.get(fields["username"])
+        secret = self.accounts.get(fields["username"])
         if secret is None:
             return None
         secret_hash = _md5(f"{fields['username']}:{REALM}:{secret}")
