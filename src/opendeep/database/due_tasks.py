@@ -104,7 +104,7 @@ async def lease_due(
     back when nothing more is due, tenants are at their `cap`, or all of it is held.
     """
     on_the_lines = await load(session)
-    due = await due_tenants(session, now, turns.tenant, lines + len(on_the_lines.tenants))
+    due = await due_tenants(session, now, turns.tenants.last, lines + len(on_the_lines.tenants))
     first = first_served(due, on_the_lines, turns, cap, lines)
     open_lanes = await lanes(session, now, first, lines) if first else []
     leased: list[TaskRow] = []
