@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 BUSY_TASK_RETRY_S: Final = 10.0  # a task that still has a live call
 DEFAULT_MAX_TALK_S: Final = 600.0  # for a task whose brief does not say
 MIN_WAIT_S: Final = 0.005  # between two looks for the next token
-LOOK_PAST: Final = 20  # queued tasks that may be held before one that is not, with several trunks
+LOOK_PAST: Final = 20  # queued tasks beyond those that could start: some may be held, and are told why
 FRUITLESS_PAUSE_S: Final = 1.0  # after a claim that could only send tasks back
 HORIZON_SHARE: Final = 0.5  # of a lease: what cannot start within is not queued
 
@@ -133,11 +133,9 @@ class CallClaims:
 
     async def claim(self, free: int) -> list[Placed]:
         """Create the calls and move their tasks on, in one transaction: the row is there before the dialling."""
-        if (limit := self._possible(free, 0.0)) == 0 and not self._without_trunks:
-            limit = 1
-        extra = LOOK_PAST if len(self._trunks) > 1 else 0
+        limit = self._possible(free, 0.0) + LOOK_PAST
         async with self._db.transaction() as work:
-            tasks = await work.trunks.queued(limit + extra, self._config.lease_s)
+            tasks = await work.trunks.queued(limit, self._config.lease_s)
             claim = _Claim(await self._open_book(work, tasks))
             for task in tasks:
                 if len(claim.placed) < free:

@@ -19,7 +19,7 @@ class FakeSwitch:
     """Use as a context manager; binds a free port of loopback.
 
     `plans` maps a dialled number to what happens: `answer`, `busy`, `no_answer`, `ring` (and nothing more), `silent`
-    (queued, then no event at all), `no_endpoint`, `not_found`, `refuse` (an error response).
+    (queued, then no event at all), `no_endpoint`, `not_found`, `congestion`, `refuse` (an error response).
     """
 
     def __init__(self, secret: str = RIGHT) -> None:
@@ -27,6 +27,8 @@ class FakeSwitch:
         self.port = 0
         self.plans: dict[str, str] = {}
         self.default_plan = "answer"
+        self.endpoint_plans: dict[str, str] = {}  # by the PJSIP endpoint after "@"; a number's own plan goes first
+        self.device_states: dict[str, str] = {}  # by device, e.g. PJSIP/trunk
         self.actions: list[dict[str, str]] = []
         self.raw = b""
         self.channels: dict[str, int] = {}  # id → state
@@ -151,6 +153,11 @@ class FakeSwitch:
         count = {"EventList": "Complete", "ListItems": len(self.channels)}
         writer.write(packet({"Event": "CoreShowChannelsComplete", **identity, **count}))
 
+    def _on_getvar(self, action: dict[str, str], writer: asyncio.StreamWriter) -> None:
+        device = action["Variable"].removeprefix("DEVICE_STATE(").removesuffix(")")
+        facts = {"Variable": action["Variable"], "Value": self.device_states.get(device, "NOT_INUSE")}
+        writer.write(packet({"Response": "Success", "ActionID": action["ActionID"], **facts}))
+
     def _on_hangup(self, action: dict[str, str], writer: asyncio.StreamWriter) -> None:
         channel = action["Channel"]
         if channel not in self.channels:
@@ -164,8 +171,8 @@ class FakeSwitch:
             self._hangup(channel, 16)
 
     def _on_originate(self, action: dict[str, str], writer: asyncio.StreamWriter) -> None:
-        number = action["Channel"].partition("/")[2].partition("@")[0]
-        plan = self.plans.get(number, self.default_plan)
+        number, _, endpoint = action["Channel"].partition("/")[2].partition("@")
+        plan = self.plans.get(number) or self.endpoint_plans.get(endpoint, self.default_plan)
         if plan == "refuse":
             _respond(writer, action, "Error", "Permission denied")
             return
@@ -198,6 +205,9 @@ class FakeSwitch:
 
     def _plan_busy(self, call_id: str) -> None:
         self._fail(call_id, "BUSY", 17, 486)
+
+    def _plan_congestion(self, call_id: str) -> None:
+        self._fail(call_id, "CONGESTION", 34, 503)
 
     def _plan_not_found(self, call_id: str) -> None:
         self._fail(call_id, "NOANSWER", 1, 404)
