@@ -1,5 +1,6 @@
 """The composition root: the object graph, and the workers in the order in which they start. No business rules."""
 
+import asyncio
 import contextlib
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from opendeep.call_processor_service.asterisk_ami_client import AmiAddress, Aste
 from opendeep.call_processor_service.call_initiator_svc import CallInitiatorService
 from opendeep.campaign_summarizer_service.summarizer_svc import CampaignSummarizerService
 from opendeep.common.clock import Clock, SystemClock
+from opendeep.common.public_holidays import prepare
 from opendeep.common.redis_client import Doorbell, InProcessDoorbell, RedisDoorbell
 from opendeep.config.app_config import AppConfig, Role
 from opendeep.database.db_manager import DatabaseManager
@@ -23,6 +25,7 @@ from opendeep.post_call_analyzer_service.analysis_svc import AnalysisService
 from opendeep.supervisor import Worker
 from opendeep.system_status import Lines, Probe, SystemStatus
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
+from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.task_lifecycle_manager_svc import TaskLifecycleManagerService
@@ -100,13 +103,7 @@ def _voice(ground: _Ground) -> tuple[Lines | None, list[Worker], dict[str, Probe
     config = ground.config
     if Role.VOICE not in config.opendeep_roles:
         return None, [], {}
-    secret = config.asterisk_ami_secret.get_secret_value() if config.asterisk_ami_secret else ""
-    ami = AsteriskAmiClient(
-        AmiAddress(
-            config.asterisk_ami_host or "127.0.0.1", config.asterisk_ami_port, config.asterisk_ami_username, secret
-        ),
-        ground.clock,
-    )
+    ami = _ami(ground)
     audio = build_audio_socket_server(config, ground.db, ground.bell, ground.clock)
 
     def audio_address() -> tuple[str, int]:
@@ -127,12 +124,7 @@ def _voice(ground: _Ground) -> tuple[Lines | None, list[Worker], dict[str, Probe
         Worker("call_initiator", run_initiator, drain_calls),
     ]
     if Role.SCHEDULER in config.opendeep_roles:
-        scheduler = _scheduler(ground, initiator)
-
-        async def stop_claiming() -> None:
-            scheduler.stop_claiming()
-
-        workers.append(Worker("scheduler", scheduler.run, stop_claiming))
+        workers.append(_scheduler(ground, initiator))
 
     async def asterisk() -> str | None:
         return None if ami.ready else f"AMI is {ami.state}: {ami.last_error or 'not connected yet'}"
@@ -143,18 +135,48 @@ def _voice(ground: _Ground) -> tuple[Lines | None, list[Worker], dict[str, Probe
     return lines, workers, {"asterisk": asterisk}
 
 
-def _scheduler(ground: _Ground, initiator: CallInitiatorService) -> TaskSchedulerService:
+def _ami(ground: _Ground) -> AsteriskAmiClient:
+    config = ground.config
+    secret = config.asterisk_ami_secret.get_secret_value() if config.asterisk_ami_secret else ""
+    host, port = config.asterisk_ami_host or "127.0.0.1", config.asterisk_ami_port
+    return AsteriskAmiClient(AmiAddress(host, port, config.asterisk_ami_username, secret), ground.clock)
+
+
+def _scheduler(ground: _Ground, initiator: CallInitiatorService) -> Worker:
     config = ground.config
     settings = SchedulerSettings(
         node_id=config.node_id,
         poll_s=config.scheduler_poll_s,
         lease_s=config.lease_s,
+        gate=_gate_rules(config),
+        calls_per_tenant=config.max_calls_per_tenant,
+    )
+    scheduler = TaskSchedulerService(ground.db, ground.bell, ground.clock, initiator, settings)
+
+    async def run() -> None:
+        countries = [(country, None) for country in config.allowed_countries]
+        await asyncio.to_thread(prepare, countries, ground.clock.now().year)  # the first calendar takes 0.3 s
+        await scheduler.run()
+
+    async def stop_claiming() -> None:
+        scheduler.stop_claiming()
+
+    return Worker("scheduler", run, stop_claiming)
+
+
+def _gate_rules(config: AppConfig) -> GateRules:
+    """What the settings bound. A simulated callee may be rung as often as somebody likes to try."""
+    most = None if config.simulated_telephony else config.max_calls_per_number_per_day or None
+    return GateRules(
         region=config.default_region,
         extensions=config.internal_extensions,
         allowed_countries=config.allowed_countries,
         home_zone=config.default_timezone,
+        number_types=config.allowed_number_types,
+        calls_per_number=most,
+        price_per_minute=config.price_per_minute,
+        max_spend_per_day=config.max_spend_per_day,
     )
-    return TaskSchedulerService(ground.db, ground.bell, ground.clock, initiator, settings)
 
 
 def _between_calls(ground: _Ground) -> list[Worker]:

@@ -27,6 +27,7 @@ from opendeep.config.app_config import AppConfig
 from opendeep.database.db_manager import DatabaseManager, Transaction
 from opendeep.llm_integrations.openai_form_client import Message as Words
 from opendeep.post_call_analyzer_service.analysis_svc import AnalysisService
+from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.task_scheduler_svc import SchedulerSettings, TaskSchedulerService
 from tests.integration.storm_switch import Ledger, StormSwitch
 from tests.support.virtual_loop import VirtualClock, VirtualLoop
@@ -142,10 +143,7 @@ class Node:
             node_id=self.name,
             poll_s=POLL_S,
             lease_s=LEASE_S,
-            region="US",
-            extensions=(),
-            allowed_countries=("US",),
-            home_zone="America/New_York",
+            gate=GateRules("US", (), ("US",), "America/New_York"),
         )
         self.scheduler = TaskSchedulerService(self.db, self._bell, self._clock, self.initiator, settings)
         analysis = AnalysisService(self.db, self._bell, NoModel(), self._clock, self._config, lambda: 0.0)

@@ -1,21 +1,21 @@
 """The `campaign_plan` document: what the assistant proposes and the user confirms, and the brief each task carries.
 
 Pydantic models because they are read from JSON that models, people and files wrote. Every text is length-limited here,
-once. Whether a plan may be confirmed is `UIAssistantService._is_plan_valid`, using `plan_problems` below.
+once. What stands between a plan and its confirmation is found by `plan_problems.py`.
 """
 
-from collections.abc import Collection
 from datetime import datetime, time
 from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from opendeep.common.errors import InvalidPhoneNumber
-from opendeep.common.phone import objection, parse_number
+from opendeep.common.phone import NUMBER_TYPES
 
 MAX_TASKS = 100_000
+HolidayPolicy = Literal["skip", "call"]
+_MIDNIGHT = time(0)  # as an end: that of the day
 UNPROVEN_SOURCE = "unproven"  # of a number that neither the user wrote nor the directory gave
 
 
@@ -44,9 +44,30 @@ def _known_zone(name: str | None) -> str | None:
     return name
 
 
+def _wall_time(value: time) -> time:
+    if value.tzinfo is not None:
+        raise ValueError("calling hours are the called person's local time; leave the offset out")
+    return value
+
+
+def _end_of_day(value: object) -> object:
+    return "00:00" if isinstance(value, str) and value.strip() in ("24:00", "24:00:00") else value
+
+
+def _known_types(names: list[str] | None) -> list[str] | None:
+    if unknown := sorted(set(names or ()) - set(NUMBER_TYPES)):
+        raise ValueError(f"“{unknown[0]}” is no number type that can be called; there are: {', '.join(NUMBER_TYPES)}.")
+    return names
+
+
 Short = Annotated[str, Field(max_length=200)]
 Long = Annotated[str, Field(max_length=2000)]
 ZoneName = Annotated[str | None, AfterValidator(_known_zone)]
+WallTime = Annotated[time, AfterValidator(_wall_time)]
+EndTime = Annotated[WallTime, BeforeValidator(_end_of_day)]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Countries = Annotated[list[Country] | None, Field(max_length=250)]
+NumberTypes = Annotated[list[Short] | None, Field(max_length=20), AfterValidator(_known_types)]
 
 
 class _Document(BaseModel):
@@ -68,13 +89,46 @@ class Voicemail(_Document):
     message: Long = ""
 
 
-class CallingWindow(_Document):
-    """Local time of the callee in which calls may start; weekdays are ISO (1 = Monday)."""
+class Pause(_Document):
+    """A part of the day in which nobody is called, such as lunch."""
 
-    start: time = time(9, 0)
-    end: time = time(20, 0)
+    start: WallTime
+    end: EndTime
+
+    def covers(self, wall: time) -> bool:
+        return self.start <= wall and (self.end == _MIDNIGHT or wall < self.end)
+
+
+class CallingWindow(_Document):
+    """Local time of the callee in which calls may start; weekdays are ISO (1 = Monday). An `end` of 00:00 is midnight.
+
+    `any_time` leaves hours, weekdays and holidays out of account.
+    """
+
+    start: WallTime = time(9, 0)
+    end: EndTime = time(20, 0)
     weekdays: list[Annotated[int, Field(ge=1, le=7)]] = Field(default_factory=lambda: [1, 2, 3, 4, 5, 6, 7])
+    breaks: list[Pause] = Field(default_factory=list, max_length=5)
     any_time: bool = False
+
+    def covers(self, wall: time) -> bool:
+        """Whether calls may start at this time of an open day."""
+        within = self.start <= wall and (self.end == _MIDNIGHT or wall < self.end)
+        return within and not any(pause.covers(wall) for pause in self.breaks)
+
+
+Minutes = Annotated[float, Field(ge=0.01, le=10_080)]
+
+
+class Retries(_Document):
+    """Minutes before the first retry after each outcome; what is not given follows from the plan's `retry_minutes`."""
+
+    busy: Minutes | None = None
+    no_answer: Minutes | None = None
+    voicemail: Minutes | None = None
+    rejected: Minutes | None = None
+    unreachable: Minutes | None = None  # congestion, no route, trunk down
+    inconclusive: Minutes | None = None
 
 
 class PlannedTask(_Document):
@@ -90,6 +144,7 @@ class PlannedTask(_Document):
     must_not_say: list[Long] = Field(default_factory=list, max_length=40)
     menu_hint: Short | None = None
     timezone: ZoneName = None
+    address: Annotated[str | None, Field(max_length=300)] = None
     not_before: datetime | None = None
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     source: Short | None = None
@@ -110,13 +165,22 @@ class CampaignPlan(_Document):
     tasks: list[PlannedTask] = Field(default_factory=list, max_length=MAX_TASKS)
     voicemail: Voicemail = Field(default_factory=Voicemail)
     calling_window: CallingWindow = Field(default_factory=CallingWindow)
+    holidays: HolidayPolicy = "skip"
+    not_after: datetime | None = None
+    allowed_countries: Countries = None
+    number_types: NumberTypes = None
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
-    retry_minutes: Annotated[float, Field(ge=0.01, le=10_080)] = 30
+    retry_minutes: Minutes = 30
+    retries: Retries = Field(default_factory=Retries)
     max_call_minutes: Annotated[float, Field(ge=0.5, le=60)] = 10
+    max_spend: Annotated[float | None, Field(ge=0)] = None  # in the currency of PRICE_PER_MINUTE
 
 
 class TaskBrief(_Document):
-    """What one call needs to know: the task merged with the plan's defaults. Stored on the task as JSON."""
+    """What one call needs to know: the task merged with the plan's defaults. Stored on the task as JSON.
+
+    Fields with a default are younger than some stored rows.
+    """
 
     language: str
     on_behalf_of: str
@@ -131,6 +195,12 @@ class TaskBrief(_Document):
     calling_window: CallingWindow
     retry_minutes: float
     max_call_minutes: float
+    holidays: HolidayPolicy = "skip"
+    not_after: datetime | None = None
+    allowed_countries: Countries = None
+    number_types: NumberTypes = None
+    retries: Retries = Field(default_factory=Retries)
+    max_spend: float | None = None
 
 
 class FormField(_Document):
@@ -182,43 +252,10 @@ def brief_for(plan: CampaignPlan, task: PlannedTask) -> TaskBrief:
         calling_window=plan.calling_window,
         retry_minutes=plan.retry_minutes,
         max_call_minutes=plan.max_call_minutes,
+        holidays=plan.holidays,
+        not_after=plan.not_after,
+        allowed_countries=plan.allowed_countries,
+        number_types=plan.number_types,
+        retries=plan.retries,
+        max_spend=plan.max_spend,
     )
-
-
-def plan_problems(
-    plan: CampaignPlan,
-    region: str | None = None,
-    extensions: Collection[str] = (),
-    countries: Collection[str] | None = None,
-) -> list[str]:
-    """What still stands between the plan and its confirmation, one sentence each; empty means it can be confirmed.
-
-    `countries` are those that may be called; None leaves that to the compliance gate.
-    """
-    problems = []
-    if not plan.objective:
-        problems.append("The plan does not say what the calls should achieve.")
-    if not plan.on_behalf_of:
-        problems.append("The plan does not say on whose behalf to call.")
-    if not plan.tasks:
-        problems.append("The plan has nobody to call.")
-    if not plan.calling_window.any_time and plan.calling_window.start >= plan.calling_window.end:
-        problems.append("The calling window ends before it starts.")
-    seen: dict[str, str] = {}
-    for task in plan.tasks:
-        who = task.contact_name or task.phone_number or "A contact"
-        if not task.contact_name:
-            problems.append(f"{who} has no name.")
-        try:
-            number = parse_number(task.phone_number, region, extensions)
-        except InvalidPhoneNumber as error:
-            problems.append(f"{who}: {error}")
-            continue
-        if task.source == UNPROVEN_SOURCE and number.kind != "extension":
-            problems.append(f"{who}: I cannot tell who gave the number {number.e164}. Please write it here.")
-        if against := objection(number, countries):
-            problems.append(f"{who}: {against[1]}")
-        if number.e164 in seen:
-            problems.append(f"{who} and {seen[number.e164]} have the same number.")
-        seen[number.e164] = who
-    return problems

@@ -6,6 +6,7 @@ from typing import Final
 TRY_AGAIN = "Try again"
 STOP = "Stop here"
 OPTIONS = (TRY_AGAIN, STOP)
+SETS_TIMEZONE: Final = "timezone"  # such an answer is the time zone of the task's contact
 _NO: Final = r"(?:no|nope|nein|no thanks|no thank you)"
 _END: Final = (
     r"(?:stop|cancel|give up|forget|leave|end|drop)(?: (?:here|it|this|that|there|now|the task))*"

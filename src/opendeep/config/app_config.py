@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from opendeep.common.errors import ConfigurationError
+from opendeep.common.phone import NUMBER_TYPES, is_emergency
 
 _PLAIN_NAME = r"[^,;|&$(){}\[\]<>\"'`\\\x00-\x1f\x7f-\x9f\u2028\u2029]{1,60}"
 _CALLER_ID = re.compile(rf'\+?[0-9]{{1,19}}|("{_PLAIN_NAME}"|{_PLAIN_NAME})\s*<\+?[0-9]{{1,19}}>')
@@ -55,6 +56,12 @@ def _caller_id(text: str | None) -> str | None:
     return text.strip() if text is not None else None
 
 
+def _known_types(names: tuple[str, ...]) -> tuple[str, ...]:
+    if unknown := [name for name in names if name not in NUMBER_TYPES]:
+        raise ValueError(f"“{unknown[0]}” cannot be allowed; choose from {', '.join(NUMBER_TYPES)}")
+    return names
+
+
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Roles = Annotated[tuple[Role, ...], NoDecode, BeforeValidator(_split)]
 OptionalText = Annotated[str | None, BeforeValidator(_blank_is_unset)]
@@ -64,6 +71,7 @@ OptionalPath = Annotated[Path | None, BeforeValidator(_blank_is_unset)]
 CallerId = Annotated[str | None, BeforeValidator(_blank_is_unset), AfterValidator(_caller_id)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
+NumberTypes = Annotated[CommaList, AfterValidator(_known_types)]
 
 
 class AppConfig(BaseSettings):
@@ -119,7 +127,11 @@ class AppConfig(BaseSettings):
 
     # -- who may be called
     allowed_countries: CommaList = ("US", "CA", "GB", "IE", "DE", "AT", "CH", "FR", "NL", "BE", "AU", "NZ")
+    allowed_number_types: NumberTypes = tuple(kind for kind in NUMBER_TYPES if kind != "personal")
     global_dnd_threshold: Annotated[int, Field(ge=1)] = 3
+    max_calls_per_number_per_day: Annotated[int, Field(ge=0, le=1000)] = 4
+    price_per_minute: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    max_spend_per_day: Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_blank_is_unset)] = None
 
     # -- AI
     openai_base_url: OptionalText = None
@@ -155,6 +167,11 @@ class AppConfig(BaseSettings):
             raise ValueError("DATABASE_URL must start with postgresql+asyncpg:// or sqlite+aiosqlite://")
         if self.redis_url and not self.redis_url.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("REDIS_URL must start with redis://, rediss:// or unix://")
+        if self.max_spend_per_day is not None and not self.price_per_minute:
+            raise ValueError("MAX_SPEND_PER_DAY needs PRICE_PER_MINUTE, or it cannot be kept")
+        for extension in (*self.internal_extensions, self.app_test_mode_redirect_number):
+            if any(is_emergency(extension, region) for region in (self.default_region, *self.allowed_countries)):
+                raise ValueError(f"{extension} is an emergency number and can be neither extension nor test number")
         if len(self.opendeep_roles) == 0:
             raise ValueError("OPENDEEP_ROLES must name at least one of: " + ", ".join(Role))
         if Role.SCHEDULER in self.opendeep_roles and Role.VOICE not in self.opendeep_roles:

@@ -31,6 +31,7 @@ from opendeep.database.store import UnitOfWork
 from opendeep.database.store_calls import CallsStore, EventsStore, TranscriptsStore
 from opendeep.database.store_campaigns import CampaignsStore
 from opendeep.database.store_consent import DndStore, FeedbackStore, LifecycleStore
+from opendeep.database.store_gate import GateStore
 from opendeep.database.store_people import ChatsStore, PlansStore, UsersStore
 from opendeep.database.store_tasks import TasksStore
 from opendeep.database.store_trunks import TrunksStore
@@ -63,6 +64,7 @@ class Transaction(UnitOfWork):
         self.transcripts = TranscriptsStore(self)
         self.events = EventsStore(self)
         self.dnd = DndStore(self)
+        self.gate = GateStore(self)
         self.feedback = FeedbackStore(self)
         self.lifecycle = LifecycleStore(self)
         self.trunks = TrunksStore(self)
@@ -83,7 +85,11 @@ class DatabaseManager:
             else {
                 "pool_size": POOL_SIZE,
                 "pool_pre_ping": True,
-                "connect_args": {"timeout": CONNECT_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S},
+                "connect_args": {
+                    "timeout": CONNECT_TIMEOUT_S,
+                    "command_timeout": COMMAND_TIMEOUT_S,
+                    "server_settings": {"jit": "off"},  # compiling our short statements takes longer than they do
+                },
             }
         )
         self._engine = create_async_engine(

@@ -1,7 +1,7 @@
 """What the stores of one transaction share: the session, the time, and the rings to be rung after the commit."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,6 +13,13 @@ from opendeep.common.channels import user_events
 from opendeep.database.outages import translated
 
 Rows = TypeVar("Rows", bound=Select[Any])
+BATCH = 500  # values in one statement
+
+
+def batches(values: Iterable[str]) -> Iterator[list[str]]:
+    """The values without repetitions, as many at a time as a statement takes."""
+    unique = list(dict.fromkeys(values))
+    return (unique[first : first + BATCH] for first in range(0, len(unique), BATCH))
 
 
 def locked(statement: Rows, *, skip: bool = False) -> Rows:

@@ -1,10 +1,11 @@
 """Do-not-disturb entries, questions to the user, and the lifecycle manager's decisions."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from opendeep.common import channels
@@ -21,7 +22,7 @@ from opendeep.common.views import feedback_view
 from opendeep.database.models import DndRow, FeedbackRow, LifecycleDecisionRow
 from opendeep.database.rows import feedback_value
 from opendeep.database.scope import across_tenants, for_user
-from opendeep.database.store import Store, locked
+from opendeep.database.store import Store, batches, locked
 
 
 def _entry(row: DndRow) -> DNDEntryBase:
@@ -34,6 +35,13 @@ def _entry(row: DndRow) -> DNDEntryBase:
         campaign_id=row.campaign_id,
         call_id=row.call_id,
     )
+
+
+def concerns(entry: DNDEntryBase, user_id: UUID, campaign_id: UUID | None) -> bool:
+    """Whether the entry holds for this tenant's campaign."""
+    if entry.scope is DndScope.GLOBAL:
+        return True
+    return entry.user_id == user_id and entry.campaign_id in (None, campaign_id)
 
 
 class DndStore(Store):
@@ -59,16 +67,23 @@ class DndStore(Store):
 
     async def match(self, user_id: UUID, campaign_id: UUID, phone_number: str) -> DNDEntryBase | None:
         """The entry that forbids this call, if any: of the user, of the campaign, or global."""
-        mine = (DndRow.user_id == user_id) & or_(DndRow.scope == DndScope.USER, DndRow.campaign_id == campaign_id)
-        statement = across_tenants(
-            select(DndRow)
-            .where(DndRow.phone_number == phone_number, or_(mine, DndRow.scope == DndScope.GLOBAL))
-            .order_by(DndRow.scope)
-            .limit(1),
-            "global entries have no tenant; the condition names the user for all others",
-        )
-        row = (await self._session.scalars(statement)).one_or_none()
-        return _entry(row) if row else None
+        entries = (await self.of_numbers([phone_number], [user_id])).get(phone_number, ())
+        return next((entry for entry in entries if concerns(entry, user_id, campaign_id)), None)
+
+    async def of_numbers(
+        self, numbers: Collection[str], user_ids: Collection[UUID]
+    ) -> Mapping[str, Sequence[DNDEntryBase]]:
+        """All entries of these tenants, and the global ones, by number; `concerns` says which of them hold."""
+        found: dict[str, list[DNDEntryBase]] = defaultdict(list)
+        for part in batches(numbers):
+            mine_or_global = DndRow.user_id.in_(user_ids) | (DndRow.scope == DndScope.GLOBAL)
+            statement = across_tenants(
+                select(DndRow).where(DndRow.phone_number.in_(part), mine_or_global).order_by(DndRow.scope),
+                "global entries have no tenant; the condition names the tenants for all others",
+            )
+            for row in (await self._session.scalars(statement)).all():
+                found[row.phone_number].append(_entry(row))
+        return found
 
     async def promote_to_global(self, phone_number: str, threshold: int) -> bool:
         """Make the number global once `threshold` users have it on their lists; True when that happened now."""

@@ -10,9 +10,10 @@ import structlog
 
 from opendeep.common import channels
 from opendeep.common.data_models import FeedbackKind, FeedbackRequest, FeedbackStatus, Task, TaskStatus
-from opendeep.common.decisions import means_stop
+from opendeep.common.decisions import SETS_TIMEZONE, means_stop
 from opendeep.common.errors import UserMistake
 from opendeep.common.redis_client import Doorbell
+from opendeep.common.time_zone_words import zone_from_words
 from opendeep.common.workers import run_rounds
 from opendeep.database.db_manager import DatabaseManager, Transaction
 
@@ -37,7 +38,7 @@ class FeedbackManagerService:
         """Take the user's answer; exactly one answer, expiry or cancellation wins.
 
         Raises `NotFound` for a question that is not this user's, `Conflict` when it is closed, `UserMistake` for an
-        empty or too long text.
+        empty or too long text, or one that does not say what was asked for: the question stays open then.
         """
         text = text.strip()
         if not text or len(text) > MAX_ANSWER_LENGTH:
@@ -53,7 +54,10 @@ class FeedbackManagerService:
                 call_id=feedback.call_id,
             )
             if feedback.kind is FeedbackKind.DECISION:
-                await self._move_on(work, await work.tasks.get(user_id, feedback.task_id), text)
+                task = await work.tasks.get(user_id, feedback.task_id)
+                if feedback.sets == SETS_TIMEZONE and not means_stop(text):
+                    task = await work.tasks.change(user_id, task.id, task.version, timezone=_zone(text))
+                await self._move_on(work, task, text)
         log.info("feedback.answered", user_id=str(user_id), task_id=str(feedback.task_id), kind=feedback.kind.value)
         return feedback
 
@@ -78,3 +82,13 @@ class FeedbackManagerService:
             task = await work.tasks.change(task.user_id, task.id, task.version, max_attempts=task.attempts + 1)
         await work.tasks.transition(task.id, TaskStatus.SCHEDULED, "You answered; calling again.")
         work.ring(channels.TASKS_DUE)
+
+
+def _zone(text: str) -> str:
+    zone = zone_from_words(text)
+    if zone is None:
+        raise UserMistake(
+            f"I do not know which time zone “{text[:60]}” is. Write one city or zone, for example Lisbon, "
+            "Europe/Berlin or UTC+2."
+        )
+    return zone

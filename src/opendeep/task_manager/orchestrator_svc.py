@@ -11,10 +11,11 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 
-from opendeep.common.campaign_plan import CampaignPlan, PlannedTask, brief_for, plan_problems
+from opendeep.common.campaign_plan import CampaignPlan, PlannedTask, brief_for
 from opendeep.common.data_models import Campaign, TaskBase
 from opendeep.common.errors import InvalidPlan
 from opendeep.common.phone import parse_number
+from opendeep.common.plan_problems import plan_problems
 from opendeep.database.db_manager import DatabaseManager
 
 log = structlog.get_logger(__name__)
@@ -71,6 +72,7 @@ class OrchestratorService:
             objective=brief.objective,
             brief=brief.model_dump(mode="json"),
             timezone=task.timezone,
+            address=task.address,
             priority=task.priority,
             max_attempts=plan.max_attempts,
             not_before=task.not_before,

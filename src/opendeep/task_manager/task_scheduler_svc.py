@@ -9,16 +9,16 @@ from typing import Protocol
 import structlog
 from pydantic import ValidationError
 
-from opendeep.common import channels
-from opendeep.common.campaign_plan import TaskBrief
+from opendeep.common import channels, decisions
 from opendeep.common.clock import Clock
-from opendeep.common.data_models import Task, TaskStatus
-from opendeep.common.errors import InvalidPhoneNumber, PeerFault
-from opendeep.common.phone import parse_number
+from opendeep.common.data_models import FeedbackKind, Task, TaskStatus
+from opendeep.common.errors import PeerFault
 from opendeep.common.redis_client import Doorbell
 from opendeep.common.workers import run_rounds
 from opendeep.database.db_manager import DatabaseManager, Transaction
-from opendeep.task_manager.compliance_gate import GateFacts, Reason, Verdict, check
+from opendeep.database.turns import Turns
+from opendeep.task_manager.compliance_gate import GateRules, Reason, Verdict
+from opendeep.task_manager.task_gate import TaskGate, open_gate
 
 log = structlog.get_logger(__name__)
 
@@ -38,10 +38,8 @@ class SchedulerSettings:
     node_id: str
     poll_s: float
     lease_s: float
-    region: str
-    extensions: tuple[str, ...]
-    allowed_countries: tuple[str, ...]
-    home_zone: str
+    gate: GateRules
+    calls_per_tenant: int | None = None  # tasks of one tenant on the lines at the same time, over all nodes
 
 
 class TaskSchedulerService:
@@ -55,6 +53,7 @@ class TaskSchedulerService:
         self._clock = clock
         self._dialer = dialer
         self._settings = settings
+        self._turns = Turns()
         self._draining = False
 
     async def run(self) -> None:
@@ -72,23 +71,28 @@ class TaskSchedulerService:
         async with self._db.transaction() as work:
             await work.tasks.release_stale(self._settings.lease_s)
         queued = 0  # in this round; the initiator takes lines for them when its bell rings
-        while (free := min(self._dialer.free_lines() - queued, MAX_CLAIM)) > 0:
+        while not self._draining and (free := min(self._dialer.free_lines() - queued, MAX_CLAIM)) > 0:
             async with self._db.transaction() as work:
-                tasks = await work.tasks.claim_due(f"scheduler:{self._settings.node_id}", free, self._settings.lease_s)
+                tasks = await self._claim(work, free)
+                gate = await open_gate(work, tasks, self._settings.gate, self._clock.now())
                 for task in tasks:
-                    queued += await self._decide_alone(work, task)
-            if len(tasks) < free:
+                    queued += await self._decide_alone(work, gate, task)
+            if not tasks:
                 break
         async with self._db.read() as work:
             due = await work.tasks.next_due_at()
         wait_s = (due - self._clock.now()).total_seconds() if due is not None else 0.0
         return wait_s if wait_s > 0 else None  # what is due and was left waits for a line; its bell rings then
 
-    async def _decide_alone(self, work: Transaction, task: Task) -> int:
+    async def _claim(self, work: Transaction, lines: int) -> list[Task]:
+        owner, cap = f"scheduler:{self._settings.node_id}", self._settings.calls_per_tenant
+        return await work.tasks.claim_due(owner, lines, self._settings.lease_s, cap=cap, turns=self._turns)
+
+    async def _decide_alone(self, work: Transaction, gate: TaskGate, task: Task) -> int:
         """Boundary: one claimed row. One that cannot be decided must not stop the scheduler of all tenants."""
         try:
             async with work.part():
-                return await self._decide(work, task)
+                return await self._decide(work, gate, task)
         except PeerFault:
             raise
         except Exception:  # boundary: one claimed row
@@ -96,31 +100,15 @@ class TaskSchedulerService:
             await work.tasks.transition(task.id, TaskStatus.FAILED, "Whether this call may be made cannot be told.")
             return 0
 
-    async def _decide(self, work: Transaction, task: Task) -> int:
+    async def _decide(self, work: Transaction, gate: TaskGate, task: Task) -> int:
         """Queue, postpone or refuse one task; 1 if it was queued."""
         try:
-            brief = TaskBrief.model_validate(task.brief)
+            verdict = gate.decide(task)
         except ValidationError as error:
             # One unreadable row must not stop the scheduler of all tenants.
             log.error("scheduler.unreadable_brief", task_id=str(task.id), error=str(error))
             await work.tasks.transition(task.id, TaskStatus.FAILED, "What this call is about cannot be read.")
             return 0
-        try:
-            number = parse_number(task.phone_number, self._settings.region, self._settings.extensions)
-        except InvalidPhoneNumber as error:
-            await self._refuse(work, task, Verdict(Reason.INVALID_NUMBER, str(error)))
-            return 0
-        facts = GateFacts(
-            number=number,
-            explicit_zone=task.timezone,
-            window=brief.calling_window,
-            attempts=task.attempts,
-            max_attempts=task.max_attempts,
-            dnd=await work.dnd.match(task.user_id, task.campaign_id, task.phone_number),
-            allowed_countries=self._settings.allowed_countries,
-            home_zone=self._settings.home_zone,
-        )
-        verdict = check(facts, self._clock.now())
         if verdict.go:
             await work.tasks.transition(task.id, TaskStatus.QUEUED_FOR_CALL, "Waiting for a line.")
             return 1
@@ -128,18 +116,32 @@ class TaskSchedulerService:
         return 0
 
     async def _refuse(self, work: Transaction, task: Task, verdict: Verdict) -> None:
-        await work.events.add(
-            task.user_id,
-            "call.refused",
-            verdict.sentence,
-            data={"reason": verdict.reason.value},
-            campaign_id=task.campaign_id,
-            task_id=task.id,
-        )
+        """Say why on the timeline, once for each reason, and do what follows."""
+        if verdict.reason.value != task.refused_for:
+            await work.events.add(
+                task.user_id,
+                "call.refused",
+                verdict.sentence,
+                data={"reason": verdict.reason.value},
+                campaign_id=task.campaign_id,
+                task_id=task.id,
+            )
         if verdict.not_before is not None:
-            await work.tasks.postpone(task.id, verdict.not_before, verdict.sentence)
+            await work.tasks.postpone(task.id, verdict.not_before, verdict.sentence, verdict.reason.value)
         elif verdict.reason is Reason.UNKNOWN_TIME_ZONE:
-            await work.tasks.transition(task.id, TaskStatus.NEEDS_USER, verdict.sentence)
+            await self._ask_for_zone(work, task, verdict)
         else:
             await work.tasks.transition(task.id, TaskStatus.FAILED, verdict.sentence)
         log.info("scheduler.refused", task_id=str(task.id), user_id=str(task.user_id), reason=verdict.reason.value)
+
+    async def _ask_for_zone(self, work: Transaction, task: Task, verdict: Verdict) -> None:
+        await work.tasks.transition(task.id, TaskStatus.NEEDS_USER, verdict.sentence)
+        await work.feedback.ask(
+            task.user_id,
+            task.campaign_id,
+            task.id,
+            f"In which time zone is {task.contact_name} ({task.phone_number})? Write a city, or a zone such as CET.",
+            kind=FeedbackKind.DECISION,
+            options=(self._settings.gate.home_zone, decisions.STOP),
+            sets=decisions.SETS_TIMEZONE,
+        )

@@ -15,11 +15,12 @@ import orjson
 import structlog
 from pydantic import BaseModel
 
-from opendeep.common.campaign_plan import AssistantTurn, CampaignPlan, Voicemail, plan_problems
+from opendeep.common.campaign_plan import AssistantTurn, CampaignPlan, Voicemail
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import User
 from opendeep.common.errors import Conflict, InvalidPhoneNumber, ProviderFault, UserMistake
 from opendeep.common.phone import parse_number
+from opendeep.common.plan_problems import plan_problems
 from opendeep.config.prompt_minds import assistant_system, user_turn
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.database.store_people import ChatMessage, StoredPlan

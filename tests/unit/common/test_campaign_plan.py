@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from opendeep.common.campaign_plan import CallingWindow, CampaignPlan, PlannedTask, Question, brief_for, plan_problems
+from opendeep.common.campaign_plan import CallingWindow, CampaignPlan, PlannedTask, Question, brief_for
+from opendeep.common.plan_problems import plan_problems
 
 
 def plan(**changes: object) -> CampaignPlan:

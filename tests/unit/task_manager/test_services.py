@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from opendeep.common.decisions import OPTIONS, STOP, TRY_AGAIN
 from opendeep.common.errors import Conflict, InvalidPlan, NotFound, UserMistake
 from opendeep.common.ids import new_id
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
+from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.task_scheduler_svc import SchedulerSettings, TaskSchedulerService
@@ -49,15 +51,15 @@ class Lines:
         return self.free
 
 
-def scheduler(world: World, lines: int = 10) -> TaskSchedulerService:
+RULES = GateRules(region="US", extensions=("7000",), allowed_countries=("US",), home_zone="America/New_York")
+
+
+def scheduler(world: World, lines: int = 10, **rules: Any) -> TaskSchedulerService:
     settings = SchedulerSettings(
         node_id="node",
         poll_s=1.0,
         lease_s=30.0,
-        region="US",
-        extensions=("7000",),
-        allowed_countries=("US",),
-        home_zone="America/New_York",
+        gate=replace(RULES, **rules),
     )
     return TaskSchedulerService(world.db, world.bell, world.clock, Lines(lines), settings)
 
@@ -319,8 +321,7 @@ async def test_one_task_that_cannot_be_decided_does_not_stop_the_others(world: W
     user = await add_user(world.db)
     campaign, _ = await add_campaign(world.db, user.id, sample_plan([NUMBERS[0], "7000"]))
     broken: Any = 0  # only numbers of a country are compared with it
-    settings = SchedulerSettings("node", 1.0, 30.0, "US", ("7000",), broken, "America/New_York")
-    await TaskSchedulerService(world.db, world.bell, world.clock, Lines(10), settings).round()
+    await scheduler(world, allowed_countries=broken).round()
     assert await statuses(world, user.id, campaign.id) == ["FAILED", "QUEUED_FOR_CALL"]
 
 

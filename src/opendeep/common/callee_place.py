@@ -1,0 +1,31 @@
+"""Where the callee is, as far as clocks and holidays go: by the contact, the address, or the number. Pure."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from opendeep.common.addresses import place_of_address
+from opendeep.common.phone import PhoneNumber
+
+
+@dataclass(frozen=True, slots=True)
+class CalleePlace:
+    """`zones` are all that may hold, empty when none is known. No country: no holidays are kept."""
+
+    zones: tuple[ZoneInfo, ...]
+    country: str | None = None
+    state: str | None = None
+
+
+def callee_place(number: PhoneNumber, timezone: str | None, address: str | None, home_zone: str) -> CalleePlace:
+    """The contact's own zone counts first, then the address, then the number.
+
+    Internal extensions are in `home_zone` and keep no holidays. Raises `ZoneInfoNotFoundError` for a zone name that
+    does not exist (plans are checked for that).
+    """
+    if number.kind == "extension":
+        return CalleePlace((ZoneInfo(timezone or home_zone),))
+    place = place_of_address(address, number.country) if address else None
+    names = (timezone,) if timezone else place.zones if place else number.time_zones
+    country = place.country if place else number.country
+    known = country if country and country.isalpha() else None  # "001" is the region of no country
+    return CalleePlace(tuple(ZoneInfo(name) for name in names), known, place.state if place else None)

@@ -1,0 +1,108 @@
+"""What still stands between a plan and its confirmation, as sentences for the user. Pure.
+
+The same rules for the chat, which shows them, and for the orchestrator, which refuses. What depends on the moment
+(hours, lists, budgets) is the compliance gate's; the pre-flight tells of it before the confirmation.
+"""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime, time
+
+from opendeep.common.campaign_plan import UNPROVEN_SOURCE, CallingWindow, CampaignPlan, PlannedTask
+from opendeep.common.errors import InvalidPhoneNumber
+from opendeep.common.phone import PhoneNumber, objection, parse_number
+
+_MIDNIGHT = time(0)
+
+
+def plan_problems(
+    plan: CampaignPlan,
+    region: str | None = None,
+    extensions: Collection[str] = (),
+    countries: Collection[str] | None = None,
+    types: Collection[str] | None = None,
+) -> list[str]:
+    """One sentence for each problem; empty means that the plan can be confirmed.
+
+    `countries` and `types` are those that may be called; None leaves that to the compliance gate.
+    """
+    problems = [*_about_the_plan(plan), *_about_the_window(plan.calling_window)]
+    seen: dict[str, str] = {}
+    for task in plan.tasks:
+        who = task.contact_name or task.phone_number or "A contact"
+        problems += [f"{who}{problem}" for problem in _about_the_contact(task, plan)]
+        try:
+            number = parse_number(task.phone_number, region, extensions)
+        except InvalidPhoneNumber as error:
+            problems.append(f"{who}: {error}")
+            continue
+        problems += [f"{who}: {problem}" for problem in _about_the_number(task, number, plan, countries, types)]
+        if number.e164 in seen:
+            problems.append(f"{who} and {seen[number.e164]} have the same number.")
+        seen[number.e164] = who
+    return problems
+
+
+def narrowed(bound: Collection[str] | None, wanted: Collection[str] | None) -> Collection[str] | None:
+    """What a plan wants, within what the settings allow; None is everything."""
+    if bound is None or wanted is None:
+        return wanted if bound is None else bound
+    return [name for name in wanted if name in bound]
+
+
+def _about_the_plan(plan: CampaignPlan) -> Iterator[str]:
+    if not plan.objective:
+        yield "The plan does not say what the calls should achieve."
+    if not plan.on_behalf_of:
+        yield "The plan does not say on whose behalf to call."
+    if not plan.tasks:
+        yield "The plan has nobody to call."
+    if plan.not_after and _naive(plan.not_after):
+        yield f"Say in which time zone the end of the plan ({plan.not_after:%Y-%m-%d %H:%M}) is meant."
+
+
+def _about_the_window(window: CallingWindow) -> Iterator[str]:
+    if window.any_time:
+        return
+    if not window.weekdays:
+        yield "The calling window has no weekdays: say on which days to call."
+    if window.end != _MIDNIGHT and window.start >= window.end:
+        yield "The calling window ends before it starts."
+    elif not _ever_open(window):
+        yield "The breaks leave nothing of the calling window."
+    for pause in window.breaks:
+        if pause.end != _MIDNIGHT and pause.start >= pause.end:
+            yield f"The break at {pause.start:%H:%M} ends before it starts."
+
+
+def _ever_open(window: CallingWindow) -> bool:
+    openings = [window.start, *(pause.end for pause in window.breaks)]
+    return any(window.covers(wall) for wall in openings)
+
+
+def _about_the_contact(task: PlannedTask, plan: CampaignPlan) -> Iterator[str]:
+    if not task.contact_name:
+        yield " has no name."
+    if task.not_before is None:
+        return
+    if _naive(task.not_before):
+        yield f": say in which time zone “not before {task.not_before:%Y-%m-%d %H:%M}” is meant."
+    elif plan.not_after and not _naive(plan.not_after) and task.not_before >= plan.not_after:
+        yield ": is not to be called before the time at which the plan ends."
+
+
+def _about_the_number(
+    task: PlannedTask,
+    number: PhoneNumber,
+    plan: CampaignPlan,
+    countries: Collection[str] | None,
+    types: Collection[str] | None,
+) -> Iterator[str]:
+    if task.source == UNPROVEN_SOURCE and number.kind != "extension":
+        yield f"I cannot tell who gave the number {number.e164}. Please write it here."
+    allowed = narrowed(countries, plan.allowed_countries), narrowed(types, plan.number_types)
+    if against := objection(number, *allowed):
+        yield against[1]
+
+
+def _naive(moment: datetime) -> bool:
+    return moment.tzinfo is None or moment.utcoffset() is None
