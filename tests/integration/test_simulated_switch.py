@@ -409,11 +409,11 @@ async def test_core_show_channels_lists_and_completes() -> None:
 async def test_redirect_takes_the_channel_away_from_audiosocket() -> None:
     async with world() as place:
         call_id, peer = await place.answered(trunk(TONE))
-        where = [("Context", "opendeep-in"), ("Exten", "600"), ("Priority", "1")]
+        where = [("Context", "opendeep-phones"), ("Exten", "600"), ("Priority", "1")]
         assert (await place.ami.send("Redirect", ("Channel", call_id), *where))["Response"] == "Success"
         await place.peer.wait(lambda: peer.closed)
         place.ticker.advance(5000)
-        assert place.switch.calls()[0].redirected_to == "600@opendeep-in"
+        assert place.switch.calls()[0].redirected_to == "600@opendeep-phones"
         assert place.ami.events("Hangup", call_id) == []
         await place.ami.send("Hangup", ("Channel", call_id))
         await place.ami.wait(lambda: place.ami.events("Hangup", call_id))

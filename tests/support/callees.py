@@ -50,7 +50,7 @@ class Callees:
             sends_sound=sends_sound,
         )
         await self._stack.enter_async_context(phone)
-        await self._route(number, phone.sip_port)
+        await self.route(number, phone.sip_port)
         return phone
 
     async def sipp(
@@ -59,10 +59,11 @@ class Callees:
         """An independent SIP implementation that follows a scenario of ``tests/support/sipp``."""
         require("sipp", SippCallee.available(), "install the package sip-tester")
         callee = await self._stack.enter_async_context(SippCallee(scenario, status=status, talk_ms=talk_ms))
-        await self._route(number, callee.sip_port)
+        await self.route(number, callee.sip_port)
         return callee
 
-    async def _route(self, number: str, sip_port: int) -> None:
+    async def route(self, number: str, sip_port: int) -> None:
+        """Let calls to the number arrive at this SIP port of loopback, until the end of this object."""
         self.carrier.ports[number] = sip_port
         if number == SOFTPHONE:
             registration = self._asterisk.sip_port, SOFTPHONE, self._asterisk.phone_secret

@@ -17,6 +17,14 @@ from opendeep.simulation.originate import ActionRefusedError, parse_origination
 from opendeep.simulation.simulated_call import SimulatedCall
 
 DEFAULT_KEY_MS = 100
+# What exists and the manager's user of the shipped configuration may not do.
+NOT_ALLOWED = frozenset(
+    (
+        "agi", "command", "createconfig", "dbdel", "dbdeltree", "dbget", "dbput", "dialplanextensionadd",
+        "dialplanextensionremove", "filter", "getconfig", "getconfigjson", "listcategories", "loggerrotate",
+        "modulecheck", "moduleload", "reload", "updateconfig", "userevent",
+    )
+)  # fmt: skip
 KEYS = frozenset("0123456789*#ABCDabcd")
 
 
@@ -40,6 +48,8 @@ def perform(exchange: Exchange, request: AmiRequest) -> Answer:
     name = request.action.lower()
     if not name:
         raise ActionRefusedError("Missing action in request")
+    if name in NOT_ALLOWED:
+        raise ActionRefusedError("Permission denied")
     handler = ACTIONS.get(name)
     if handler is None:
         raise ActionRefusedError(
@@ -77,7 +87,7 @@ def _hangup(exchange: Exchange, request: AmiRequest) -> Answer:
     text = request.get("Cause")
     cause = int(text) if text.isdigit() and int(text) <= 127 else 0
     if name.startswith("/") and name.endswith("/") and len(name) > 2:
-        return _hangup_matching(exchange, name[1:-1], cause)
+        return _hangup_matching(exchange, request, cause)
     call, _ = _find(exchange, name)
 
     def end() -> None:
@@ -87,18 +97,24 @@ def _hangup(exchange: Exchange, request: AmiRequest) -> Answer:
     return _message("Channel Hungup", end)
 
 
-def _hangup_matching(exchange: Exchange, expression: str, cause: int) -> Answer:
+def _hangup_matching(exchange: Exchange, request: AmiRequest, cause: int) -> Answer:
+    """Hang up by a regular expression between slashes that is looked for in the channels' names."""
+    expression = request.get("Channel")[1:-1]
     try:
         calls = exchange.find_matching(re.compile(expression))
     except re.error as error:
-        raise ActionRefusedError(f"Regex compile failed on: {expression}") from error
+        raise ActionRefusedError(f"Regex compile failed on: /{expression}/") from error
 
     def end() -> None:
         for call in calls:
             call.hang_up(cause)
         exchange.forget_ended()
 
-    return _message("Channels hung up will follow", end)
+    names = [call.channel.name for call in calls]
+    identity: Packet = [("ActionID", request.action_id)] if request.action_id else []
+    listed: list[Packet] = [[("Event", "ChannelHungup"), ("Channel", name), *identity] for name in names]
+    last = _list_end("ChannelsHungupListComplete", request, len(listed))
+    return Answer([("EventList", "start"), ("Message", "Channels hung up will follow")], (*listed, last), end)
 
 
 def _play_dtmf(exchange: Exchange, request: AmiRequest) -> Answer:

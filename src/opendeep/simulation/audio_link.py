@@ -25,6 +25,7 @@ class AudioLink(asyncio.Protocol):
         self._reader = PeerReader()
         self._transport: asyncio.Transport | None = None
         self._active = False
+        self._got_bytes = False
         self.jitter = JitterBuffer()
         self.ended: str | None = None
 
@@ -41,6 +42,7 @@ class AudioLink(asyncio.Protocol):
         self._transport.write(uuid_frame(self._target.call_id))
 
     def data_received(self, data: bytes) -> None:
+        self._got_bytes = True
         for message in self._reader.receive_data(data):
             if isinstance(message, PeerAudio):
                 self.jitter.push(to_8khz(message.pcm, message.rate_hz))
@@ -55,8 +57,15 @@ class AudioLink(asyncio.Protocol):
         self._end("peer_closed")
 
     def take_activity(self) -> bool:
-        """Tell whether audio arrived since the last call."""
+        """Tell whether audio arrived since the last call, 20 ms ago.
+
+        Asterisk waits 5 ms for the rest of a frame that has begun and ends the call without it; here a whole tick
+        must pass without a byte.
+        """
         active, self._active = self._active, False
+        if self._reader.lacks_payload and not self._got_bytes:
+            self._end("incomplete_frame")
+        self._got_bytes = False
         return active
 
     def send_audio(self, frame: bytes) -> None:

@@ -66,6 +66,11 @@ class PeerReader:
         self._buffer = bytearray()
         self._ended = False
 
+    @property
+    def lacks_payload(self) -> bool:
+        """The head of a frame has arrived and its sound has not, or not all of it."""
+        return not self._ended and len(self._buffer) >= HEADER.size
+
     def receive_data(self, data: bytes) -> list[PeerAudio | PeerEnd]:
         """Take any number of bytes; the buffer holds at most one incomplete frame (65,538 bytes)."""
         messages: list[PeerAudio | PeerEnd] = []

@@ -51,12 +51,14 @@ class Channel:
     linkedid: str
     context: str = "default"
     exten: str = ""
+    priority: int = 1
     caller_number: str = ""
     caller_name: str = ""
     connected_number: str = ""
     connected_name: str = ""
     application: str = ""
     application_data: str = ""
+    bridge: str = ""
     created_ms: int = 0
     state: ChannelState = ChannelState.DOWN
     variables: dict[str, str] = field(default_factory=dict)
@@ -75,7 +77,7 @@ class Channel:
             (f"{prefix}AccountCode", ""),
             (f"{prefix}Context", self.context),
             (f"{prefix}Exten", self.exten),
-            (f"{prefix}Priority", 1),
+            (f"{prefix}Priority", self.priority),
             (f"{prefix}Uniqueid", self.uniqueid),
             (f"{prefix}Linkedid", self.linkedid),
         ]
@@ -201,6 +203,6 @@ def core_show_channel(channel: Channel, now_ms: int, action_id: str) -> Packet:
         ("Application", channel.application),
         ("ApplicationData", channel.application_data),
         ("Duration", duration),
-        ("BridgeId", ""),
+        ("BridgeId", channel.bridge),
     ]
     return [("Event", "CoreShowChannel"), *identity, *channel.headers(), *tail]

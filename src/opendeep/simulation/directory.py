@@ -13,7 +13,10 @@ from opendeep.simulation.attached_callee import AttachedCallee
 from opendeep.simulation.callee_schema import Attempt, Callee, Outcome
 
 ATTACHED_EXTENSION = "7000"
-DIALLED = re.compile(r"70[0-9]{2}|\+[1-9][0-9]{5,14}")
+CONTEXT = "opendeep-out"
+EXTENSION = re.compile(r"70[0-9]{2}")
+WORLD = re.compile(r"\+[1-9][0-9]{5,14}")
+KNOWN_FIRST = frozenset("+*#0123456789")
 FALLBACK_OF_ATTACHED_EXTENSION = "books_tuesday"
 
 
@@ -24,6 +27,21 @@ def unallocated_callee() -> Callee:
         title="A number that nobody has",
         attempts=[Attempt(outcome=Outcome.UNALLOCATED, ring_s=0)],
     )
+
+
+def is_extension(exten: str) -> bool:
+    """Tell whether the dialplan takes it for a telephone of this machine (7000 to 7099)."""
+    return EXTENSION.fullmatch(exten) is not None
+
+
+def endpoint_caller_id(name: str) -> tuple[str, str]:
+    """Return number and name that the shipped pjsip.conf gives to an endpoint; empty for most."""
+    return (ATTACHED_EXTENSION, "OpenDeep test phone") if name == ATTACHED_EXTENSION else ("", "")
+
+
+def endpoint_context(name: str) -> str:
+    """Return the dialplan context of an endpoint in the shipped pjsip.conf: a telephone of ours, or a trunk."""
+    return "opendeep-phones" if is_extension(name) else "opendeep-in"
 
 
 class Directory:
@@ -57,7 +75,13 @@ class Directory:
 
     def dials(self, number: str) -> bool:
         """Tell whether the dialplan takes `Local/<number>`: an extension, or E.164 with its plus sign."""
-        return DIALLED.fullmatch(number) is not None or number in self._exact or number in self._attached
+        known = is_extension(number) or WORLD.fullmatch(number) is not None
+        return known or number in self._exact or number in self._attached
+
+    @staticmethod
+    def has_extension(exten: str, context: str) -> bool:
+        """Tell whether `Local/<exten>@<context>` exists; the shipped dialplan then dials it or refuses it."""
+        return context == CONTEXT and exten[:1] in KNOWN_FIRST
 
     def find(self, number: str) -> Callee:
         """Return the callee of `number` (digits with an optional plus)."""

@@ -15,9 +15,9 @@ from opendeep.simulation.attached_callee import IncomingCall
 from opendeep.simulation.callee_schema import Callee
 from opendeep.simulation.callee_session import CalleeSession
 from opendeep.simulation.channels import Channel, ChannelState
-from opendeep.simulation.directory import Directory
+from opendeep.simulation.directory import Directory, endpoint_caller_id, endpoint_context, is_extension
 from opendeep.simulation.legs import DirectLegs, Legs
-from opendeep.simulation.local_legs import LocalLegs, missing_extension
+from opendeep.simulation.local_legs import LocalLegs
 from opendeep.simulation.originate import Origination
 from opendeep.simulation.pickup import (
     NO_ENDPOINT,
@@ -43,6 +43,8 @@ log = structlog.get_logger(__name__)
 MAX_CALLS = 500
 NETWORK_OUT_OF_ORDER = 38
 EPOCH = 1_700_000_000  # ids that nobody chose count on from here
+OUTGOING_LINE = "(Outgoing Line)"
+DIAL_EXTENSION_PRIORITY, DIAL_WORLD_PRIORITY = 2, 4  # steps of `opendeep-out` in the shipped extensions.conf
 
 
 class Exchange:
@@ -101,9 +103,9 @@ class Exchange:
             self._context.emit(originate_response(asked, asked.target.channel, "Failure", REASON_FAILED))
             return
         factory = ChannelFactory(next(self._sequence), asked, self._now_ms)
-        if asked.target.is_local and not asked.target.number:
+        if asked.target.is_local and not self._directory.has_extension(asked.target.exten, asked.target.place):
             response = originate_response(asked, asked.target.channel, "Failure", REASON_FAILED)
-            for packet in missing_extension(factory.half(1), factory.half(2), response):
+            for packet in factory.local_legs(reached=False).missing(asked.variables, response):
                 self._context.emit(packet)
             return
         pickup = self._pickup(asked, factory.uniqueid)
@@ -190,32 +192,54 @@ class ChannelFactory:
 
     def legs(self, *, reached: bool) -> Legs:
         """Return the channels; `reached`: the dialplan finds somebody to call."""
-        target, caller = self._asked.target, (self._asked.caller_number, self._asked.caller_name)
-        if not target.is_local:
-            name = f"{target.tech}/{target.place or target.resource}-{self._sequence:08x}"
-            channel = self._channel(name, self.uniqueid, "opendeep-in", "s")
-            channel.application = "AppDial2"
-            return DirectLegs(channel, target.resource, caller)
+        target = self._asked.target
+        if target.is_local:
+            return self.local_legs(reached=reached)
+        name = f"{target.tech}/{target.place or target.resource}-{self._sequence:08x}"
+        channel = self._endpoint(name, self.uniqueid, target.place or target.exten)
+        channel.application, channel.application_data = "AppDial2", OUTGOING_LINE
+        return DirectLegs(channel, target.resource, self._caller)
+
+    def local_legs(self, *, reached: bool) -> LocalLegs:
+        """Return the two halves of a `Local/` channel, and the callee that the shipped dialplan dials."""
+        target = self._asked.target
+        extension = is_extension(target.exten)
+        two = self._half_two(f"PJSIP/{target.exten}" + ("" if extension else "@trunk"))
         callee: Channel | None = None
         if reached:
-            endpoint = target.number if len(target.number) == 4 else "trunk"
+            endpoint = target.exten if extension else "trunk"
             name = f"PJSIP/{endpoint}-{self._sequence:08x}"
-            callee = self._channel(name, f"{EPOCH}.{3 * self._sequence + 2}", "opendeep-in", "s")
-            callee.application = "AppDial"
-        return LocalLegs(self.half(1), self.half(2), callee, target.resource, caller)
+            callee = self._endpoint(name, f"{EPOCH}.{3 * self._sequence + 2}", endpoint)
+            callee.application, callee.application_data = "AppDial", OUTGOING_LINE
+        priority = DIAL_EXTENSION_PRIORITY if extension else DIAL_WORLD_PRIORITY if reached else 0
+        return LocalLegs(self._half_one(), two, callee, target.resource, self._caller, priority)
 
-    def half(self, number: int) -> Channel:
-        """Return half one (idle) or two (runs the dialplan) of a `Local/` channel."""
+    @property
+    def _caller(self) -> tuple[str, str]:
+        return self._asked.caller_number, self._asked.caller_name
+
+    def _half_one(self) -> Channel:
+        """The half that the application answers on."""
+        one = self._half(1, self.uniqueid)
+        one.application, one.application_data = "AppDial2", OUTGOING_LINE
+        return one
+
+    def _half_two(self, dialled: str) -> Channel:
+        """The half that runs the dialplan."""
+        two = self._half(2, self._asked.other_channel_id or f"{self.uniqueid};2")
+        two.application, two.application_data, two.state = "Dial", dialled, ChannelState.RING
+        return two
+
+    def _half(self, number: int, uniqueid: str) -> Channel:
         target = self._asked.target
         name = f"Local/{target.resource.partition('/')[0]}-{self._sequence:08x};{number}"
-        if number == 1:
-            one = self._channel(name, self.uniqueid, target.place, target.number)
-            one.application = "AppDial2"
-            return one
-        other = self._asked.other_channel_id or f"{self.uniqueid};2"
-        two = self._channel(name, other, target.place, target.number)
-        two.application, two.state = "Dial", ChannelState.RING
-        return two
+        return self._channel(name, uniqueid, target.place, target.exten)
+
+    def _endpoint(self, name: str, uniqueid: str, endpoint: str) -> Channel:
+        """A channel to a telephone or a trunk, as the shipped pjsip.conf describes it."""
+        channel = self._channel(name, uniqueid, endpoint_context(endpoint), "s")
+        channel.caller_number, channel.caller_name = endpoint_caller_id(endpoint)
+        return channel
 
     def _channel(self, name: str, uniqueid: str, context: str, exten: str) -> Channel:
         return Channel(name, uniqueid, self.uniqueid, context=context, exten=exten, created_ms=self._now_ms)

@@ -20,6 +20,11 @@ Keyed = tuple[str, Packet]
 RESPONSE_KEY = "originate-response"
 NORMAL_CLEARING = 16
 NO_ANSWER_CAUSE, NO_ANSWER_SIP_STATUS = 19, 480
+# The SIP status that stands for a cause of ours (`hangup_cause2sip` of chan_pjsip); other causes have none.
+SIP_STATUSES = {
+    1: 404, 2: 404, 3: 404, 17: 486, 18: 408, 19: 480, 20: 480, 21: 403, 22: 410, 27: 502, 28: 484, 29: 501, 31: 480,
+    34: 503, 38: 500, 42: 503, 58: 488, 66: 503, 127: 500,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +146,12 @@ class DirectLegs:
         return [(RESPONSE_KEY, response), *self._keyed(gone)]
 
     def cancelled(self, cause: int, response: Packet) -> list[Keyed]:
-        packets = [events.dial_end(self.channel, "NOANSWER"), events.hangup(self.channel, cause)]
+        gone = events.hangup(self.channel, cause, SIP_STATUSES.get(cause))
+        packets = [events.dial_end(self.channel, "NOANSWER"), gone]
         return [*self._keyed(*packets), (RESPONSE_KEY, response)]
 
     def ended_here(self, cause: int) -> list[Keyed]:
-        return self._keyed(events.hangup(self.channel, cause))
+        return self._keyed(events.hangup(self.channel, cause, SIP_STATUSES.get(cause)))
 
     def ended_by_callee(self) -> list[Keyed]:
         return self._keyed(events.hangup_request(self.channel), events.hangup(self.channel, 0))

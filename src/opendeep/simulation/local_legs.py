@@ -6,6 +6,8 @@ in `legs`. Pure.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from opendeep.simulation import channels as events
 from opendeep.simulation.channels import Channel, ChannelState, Packet
 from opendeep.simulation.legs import (
@@ -13,6 +15,7 @@ from opendeep.simulation.legs import (
     NO_ANSWER_SIP_STATUS,
     NORMAL_CLEARING,
     RESPONSE_KEY,
+    SIP_STATUSES,
     Failure,
     Keyed,
     identify,
@@ -22,26 +25,28 @@ from opendeep.simulation.legs import (
 BRIDGE_KEY = "bridge"
 
 
-def missing_extension(one: Channel, two: Channel, response: Packet) -> list[Packet]:
-    """Return the events of a `Local/` channel whose extension or context does not exist: it is never dialled."""
-    new = [events.new_channel(one), events.new_channel(two), events.new_exten(one, "AppDial2", "(Outgoing Line)")]
-    return [*new, events.hangup(two, 0), response, events.hangup(one, 0)]
-
-
 class LocalLegs:
     """`Local/number@context/n`: half one (the application's side), half two (runs `Dial`), and the callee's channel.
 
     `callee` is None when `Dial` finds nobody to call, or the dialplan refuses the number. `caller` is number and name.
+    `dial_priority` is the step of the dialplan that runs `Dial`; 0 when it refuses the number instead.
     """
 
     def __init__(
-        self, one: Channel, two: Channel, callee: Channel | None, dial_string: str, caller: tuple[str, str]
+        self,
+        one: Channel,
+        two: Channel,
+        callee: Channel | None,
+        dial_string: str,
+        caller: tuple[str, str],
+        dial_priority: int,
     ) -> None:
         self.channel = one
         self.channels: tuple[Channel, ...] = (one, two) if callee is None else (one, two, callee)
         self._one, self._two, self._callee = one, two, callee
         self._dial_string = dial_string
         self._caller = caller
+        self._dial_priority = dial_priority
         self._identified = False
         self._bridge = f"bridge-{one.uniqueid}"
 
@@ -51,6 +56,10 @@ class LocalLegs:
         if self._callee is not None:
             packets += self._dial_callee(self._callee)
         return [(one.uniqueid, packet) for packet in packets]
+
+    def missing(self, variables: tuple[tuple[str, str], ...], response: Packet) -> list[Packet]:
+        """Return the events when the extension or the context does not exist: nothing is ever dialled."""
+        return [*self._appear(variables), events.hangup(self._two, 0), response, events.hangup(self._one, 0)]
 
     def _appear(self, variables: tuple[tuple[str, str], ...]) -> list[Packet]:
         one, two = self._one, self._two
@@ -72,16 +81,22 @@ class LocalLegs:
     def _dial_callee(self, callee: Channel) -> list[Packet]:
         """Half two runs `Dial`: the callee's channel is named by the number that was dialled."""
         two, (number, name) = self._two, self._caller
-        endpoint = callee.name.rpartition("-")[0]
-        packets = [events.new_exten(two, "Dial", endpoint), events.new_channel(callee)]
-        callee.caller_number, callee.caller_name = two.exten, name
+        two.priority = self._dial_priority
+        packets = [events.new_exten(two, "Dial", two.application_data), events.new_channel(callee)]
+        callee.exten = two.exten
+        identified = bool(callee.caller_number)
+        if not identified:
+            callee.caller_number, callee.caller_name = two.exten, name
         callee.connected_number, callee.connected_name = number, name
-        packets.append(events.new_caller_id(callee))
+        if not identified:
+            packets.append(events.new_caller_id(callee))
         if number or name:
             packets.append(events.new_connected_line(callee))
-        packets.append(events.dial_begin(callee, endpoint.partition("/")[2], by=two))
-        two.connected_number = two.exten
+        packets.append(events.dial_begin(callee, two.application_data.partition("/")[2], by=two))
+        two.connected_number, two.connected_name = callee.caller_number, callee.caller_name
         packets.append(events.new_connected_line(two))
+        # From now on half one knows whom it reaches; it is told later.
+        self._one.caller_number, self._one.caller_name = callee.caller_number, callee.caller_name
         return packets
 
     def ringing(self) -> list[Keyed]:
@@ -102,17 +117,19 @@ class LocalLegs:
         ]
 
     def _identify_one(self) -> list[Keyed]:
-        """Half one learns whom it reaches, once; this was seen even after its `Hangup`."""
+        """Tell once whom half one reaches: after its next state, be that its `Hangup`."""
         if self._identified or self._callee is None:
             return []
         self._identified = True
-        self._one.caller_number = self._two.exten
         return [(f"{self._one.uniqueid}:identity", events.new_caller_id(self._one))]
 
     def answered(self, response: Packet) -> list[Keyed]:
         callee = self._reached()
+        up = set_state(callee, ChannelState.UP)
+        callee.exten = ""
+        callee.bridge = self._two.bridge = self._bridge
         return [
-            set_state(callee, ChannelState.UP),
+            up,
             (callee.uniqueid, events.dial_end(callee, "ANSWER", by=self._two)),
             set_state(self._two, ChannelState.UP),
             set_state(self._one, ChannelState.UP),
@@ -134,10 +151,11 @@ class LocalLegs:
                 (key, events.dial_end(callee, failure.dial_status, by=two)),
             ]
             after = [(key, events.hangup(callee, cause, failure.sip_status))]
+        self._go_on_after_dial()
         return [
             *before,
             (two.uniqueid, events.soft_hangup_request(two, NORMAL_CLEARING)),
-            (one.uniqueid, events.hangup_request(one, cause)),
+            (one.uniqueid, self._request_to_one(cause)),
             (two.uniqueid, events.hangup(two, cause)),
             (RESPONSE_KEY, response),
             (one.uniqueid, events.dial_end(one, failure.dial_status)),
@@ -145,6 +163,19 @@ class LocalLegs:
             *after,
             *self._identify_one(),
         ]
+
+    def _request_to_one(self, cause: int) -> Packet:
+        """A request for the end shows the caller ID that was told last, not the one that half one knows by now."""
+        number, name = self._caller
+        told = self._one if self._identified else replace(self._one, caller_number=number, caller_name=name)
+        return events.hangup_request(told, cause)
+
+    def _go_on_after_dial(self) -> None:
+        """Half two runs `Hangup`: the step after `Dial`, or the extension `refused`."""
+        if self._dial_priority:
+            self._two.priority = self._dial_priority + 1
+        else:
+            self._two.exten = "refused"
 
     def timed_out(self, response: Packet) -> list[Keyed]:
         one, two, callee = self._one, self._two, self._reached()
@@ -156,6 +187,7 @@ class LocalLegs:
             (two.uniqueid, events.hangup(two, NO_ANSWER_CAUSE)),
             (RESPONSE_KEY, response),
             (one.uniqueid, events.hangup(one, NO_ANSWER_CAUSE)),
+            *self._identify_one(),
         ]
 
     def cancelled(self, cause: int, response: Packet) -> list[Keyed]:
@@ -173,8 +205,9 @@ class LocalLegs:
             (two.uniqueid, events.hangup(two, cause)),
         ]
         if self._callee is not None:
-            keyed.append((self._callee.uniqueid, events.hangup(self._callee, NORMAL_CLEARING)))
-        return keyed
+            gone = events.hangup(self._callee, cause or NORMAL_CLEARING, SIP_STATUSES.get(cause))
+            keyed.append((self._callee.uniqueid, gone))
+        return [*keyed, *self._identify_one()]
 
     def ended_here(self, cause: int) -> list[Keyed]:
         one, two, callee = self._one, self._two, self._reached()
@@ -184,7 +217,7 @@ class LocalLegs:
             (two.uniqueid, events.bridge_leave(two, self._bridge, 1)),
             (callee.uniqueid, events.bridge_leave(callee, self._bridge, 0)),
             (two.uniqueid, events.soft_hangup_request(two, NORMAL_CLEARING)),
-            (two.uniqueid, events.hangup(two, NORMAL_CLEARING)),
+            (two.uniqueid, events.hangup(two, cause or NORMAL_CLEARING)),
             (callee.uniqueid, events.hangup(callee, NORMAL_CLEARING)),
         ]
 
@@ -202,7 +235,9 @@ class LocalLegs:
         ]
 
     def key_sent(self, digit: str, duration_ms: int) -> list[Keyed]:
-        callee = self._reached()
+        callee = self._callee
+        if callee is None:
+            return []
         begin_two, end_two = events.dtmf(self._two, digit, "Received", duration_ms)
         begin_callee, end_callee = events.dtmf(callee, digit, "Sent", duration_ms)
         two, key = self._two.uniqueid, callee.uniqueid

@@ -26,11 +26,13 @@ class ActionRefusedError(Exception):
 class DialTarget:
     """A channel string taken apart: `Local/+1202…@ctx/n`, `PJSIP/+1202…@trunk`, `PJSIP/7000`.
 
-    `number` is the first run of digits with an optional plus, or empty; `place` is what follows the `@`.
+    `exten` is what stands before the `@`, `number` the first run of digits in it with an optional plus, or empty;
+    `place` is what follows the `@`.
     """
 
     tech: str
     resource: str
+    exten: str
     number: str
     place: str
 
@@ -77,6 +79,8 @@ def parse_origination(request: AmiRequest) -> Origination:
         raise ActionRefusedError(f"Uniqueid length exceeds maximum of {MAX_UNIQUEID_CHARS}")
     if not channel:
         raise ActionRefusedError("Channel not specified")
+    if LEADING_INTEGER.match(request.get("Priority", "1")) is None:
+        raise ActionRefusedError("Invalid priority")
     timeout_ms = _timeout_ms(request.get("Timeout"))
     if "/" not in channel:
         raise ActionRefusedError("Invalid channel")
@@ -104,7 +108,7 @@ def parse_target(channel: str) -> DialTarget:
     tech, _, resource = channel.partition("/")
     dialled, _, place = resource.partition("@")
     found = NUMBER.search(dialled)
-    return DialTarget(tech, resource, found.group() if found else "", place.partition("/")[0])
+    return DialTarget(tech, resource, dialled, found.group() if found else "", place.partition("/")[0])
 
 
 def parse_caller_id(text: str) -> tuple[str, str]:

@@ -32,8 +32,9 @@ KEY_MS = 100
 REASON_FAILED = 0
 REASON_NO_ANSWER = 3
 REASON_ANSWERED = 4
-# The one place in the dialplan that a redirected channel can go to, as in the shipped configuration.
-DIALPLAN = {"600@opendeep-in": "Echo"}
+# Where a redirected channel can go to in the shipped dialplan: the echo, and what hangs up every call from outside.
+ECHO_CONTEXT, ECHO_EXTEN = "opendeep-phones", "600"
+UNANSWERED_CONTEXT, UNANSWERED_CAUSE = "opendeep-in", 20
 
 
 class Phase(StrEnum):
@@ -91,6 +92,7 @@ class SimulatedCall:
         self._now_ms = self._started_ms = legs.channel.created_ms
         self._answered_ms = 0
         self._sound_ms = 0
+        self._said = SILENCE_FRAME
         self._session: CalleeSession | None = None
         self._link: AudioLink | None = None
         self._connecting: asyncio.Task[None] | None = None
@@ -141,8 +143,8 @@ class SimulatedCall:
 
     def play_digit(self, digit: str, duration_ms: int) -> None:
         """The manager presses a key towards the callee."""
-        if self.phase is Phase.UP and self._session is not None:
-            self._emit(self._legs.key_sent(digit, duration_ms))
+        self._emit(self._legs.key_sent(digit, duration_ms))
+        if self._session is not None:
             self._session.receive_digit(digit, self._now_ms - self._answered_ms)
 
     def redirect(self, context: str, exten: str) -> None:
@@ -150,14 +152,19 @@ class SimulatedCall:
         if self.phase is not Phase.UP:
             return
         self._close_audio()
-        self._redirected_to = f"{exten}@{context}"
-        self.channel.context, self.channel.exten = context, exten
-        self.channel.application = DIALPLAN.get(self._redirected_to, "")
-        self.channel.application_data = ""
-        if not self.channel.application:
-            self._end("redirected_to_nowhere", 0)
+        channel, self._redirected_to = self.channel, f"{exten}@{context}"
+        if (context, exten) == (ECHO_CONTEXT, ECHO_EXTEN):
+            channel.context, channel.exten, channel.priority = context, exten, 2
+            channel.application, channel.application_data = "Echo", ""
+            self._context.emit(events.new_exten(channel, "Echo"))
             return
-        self._context.emit(events.new_exten(self.channel, self.channel.application))
+        known = context == UNANSWERED_CONTEXT
+        if known:
+            channel.context, channel.exten = context, exten
+        self._context.emit(events.soft_hangup_request(channel, NORMAL_CLEARING))
+        # The extension `h` of that context hangs up too; elsewhere the channel dies where it was sent to.
+        channel.context, channel.exten = context, "h" if known else exten
+        self._end("redirected_to_a_hangup", UNANSWERED_CAUSE if known else 0)
 
     # -- time
 
@@ -229,7 +236,7 @@ class SimulatedCall:
         heard = self._hear()
         if self._session is None or self.phase is not Phase.UP:
             return
-        said = self._session.exchange(heard, self._now_ms - self._answered_ms)
+        said = self._said = self._session.exchange(heard, self._now_ms - self._answered_ms)
         if self._link is not None and self._pickup.sends_sound:
             self._link.send_audio(said)
         if self._recorder is not None:
@@ -247,13 +254,14 @@ class SimulatedCall:
         if self._connecting is not None and self._connecting.done():
             failure = self._connecting.exception()
             self._connecting = None
+            self._sound_ms = self._now_ms
             if failure is not None:
                 log.warning("audiosocket_connect_failed", call_id=self.channel.uniqueid, error=repr(failure))
                 self._end("audiosocket_unreachable", 0)
                 return SILENCE_FRAME
         link = self._link
         if link is None:
-            return SILENCE_FRAME
+            return self._said if self.channel.application == "Echo" else SILENCE_FRAME
         if link.ended is not None:
             self._end(f"audiosocket_{link.ended}", 0)
         elif link.take_activity() or self._pickup.sends_sound:
@@ -274,7 +282,7 @@ class SimulatedCall:
         """An answered call ends on our side: close the audio connection, send the last events."""
         self._set_phase(Phase.ENDED, why)
         self._close_audio()
-        if self._redirected_to:
+        if self.channel.application == "Echo":
             self._context.emit(events.soft_hangup_request(self.channel, NORMAL_CLEARING))
         self._emit(self._legs.ended_here(cause))
         self._release()
@@ -316,13 +324,14 @@ def originate_response(asked: Origination, channel: str, response: str, reason: 
     """Return the event that answers an asynchronous `Originate`."""
     identity: Packet = [("ActionID", asked.action_id)] if asked.action_id else []
     application: Packet = [("Application", asked.application), ("Data", asked.data)]
+    nowhere: Packet = [("Context", ""), ("Exten", "")]
     return [
         ("Event", "OriginateResponse"),
         ("Privilege", "call,all"),
         *identity,
         ("Response", response),
         ("Channel", channel),
-        *(application if asked.application else []),
+        *(application if asked.application else nowhere),
         ("Reason", reason),
         ("Uniqueid", asked.channel_id or events.UNKNOWN),
         ("CallerIDNum", asked.caller_number or events.UNKNOWN),

@@ -94,7 +94,7 @@ def simulated(name: str, number: str, callee: Callee) -> simulation.Callee:
         "outcome": outcome,
         "ring_s": (callee.for_ms or 0) / 1_000,
         "early_media": callee.before == "early_media",
-        "rings": callee.before != "queued",
+        "rings": callee.before in ("ringing", "early_media"),
         "sends_sound": callee.sends_sound,
     }
     rules = [{"digits": key, "do": _acts(acts)} for key, acts in callee.on_key.items()]

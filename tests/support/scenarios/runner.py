@@ -103,7 +103,7 @@ class Performer:
     """Carries out steps, one after the other."""
 
     def __init__(self, run: Run, world: World) -> None:
-        self._run = run
+        self._run, self._world = run, world
         self._ami, self._audio = run.ami, run.audio
         self._words = {
             "<call>": run.call_id, "<number>": run.number, "<digits>": run.digits,
@@ -186,6 +186,13 @@ class Performer:
 
     async def _hear(self, what: Tone) -> None:
         await self._audio.until(lambda: tone_ms(bytes(self._audio.heard), what.hz) >= MOSTLY * what.ms, DEADLINE_S)
+
+    async def _callee_hears(self, what: Tone) -> None:
+        while tone_ms(await self._heard_by_callee(), what.hz) < MOSTLY * what.ms:  # noqa: ASYNC110 (a file tells it)
+            await asyncio.sleep(FRAME_MS / 1_000)
+
+    async def _heard_by_callee(self) -> bytes:
+        return await self._world.heard_by_callee(self._run.number, self._run.call_id)
 
     async def _listen_ms(self, ms: int) -> None:
         await self._audio.heard_ms(len(self._audio.heard) // 16 + ms, DEADLINE_S)

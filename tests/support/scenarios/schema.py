@@ -1,7 +1,8 @@
 """The shape of a scenario file (``tests/scenarios/*.yaml``): what the callee does, and what we do, step by step.
 
 One file is one situation; its name is the scenario's name. ``routes`` says how the number is dialled: ``direct`` is
-``PJSIP/{number}@trunk``, ``local`` is ``Local/{number}@opendeep-out/n``; ``channel`` names something else to dial.
+``PJSIP/{number}@trunk``, ``local`` is ``Local/{number}@opendeep-out/n``; ``other`` dials ``channel``, whose callee is
+registered as ``number`` when it is an extension.
 
     about: The callee hangs up in the middle of its greeting.
     routes: [direct, local]
@@ -23,6 +24,7 @@ One file is one situation; its name is the scenario's name. ``routes`` says how 
 
 Steps: ``originate``; ``action`` (headers of any manager action); ``wait`` (see ``Moment``); ``event`` (wait for an
 event of the call with these values); ``say`` (a tone to the callee); ``hear`` (wait until a tone arrived from it);
+``callee_hears`` (wait until a tone arrived at it);
 ``listen_ms`` (wait for so much of the callee's sound); ``stay_ms`` (let so much time pass, counted in our own frames);
 ``keys`` (wait until so many keys arrived); ``mute`` (stop to send, or send again); ``frame`` (hex bytes to the
 switch); ``close: true`` (close AudioSocket).
@@ -107,6 +109,7 @@ class Step(Part):
     event: dict[str, str] | None = None
     say: Tone | None = None
     hear: Tone | None = None
+    callee_hears: Tone | None = None
     listen_ms: int | None = None
     stay_ms: int | None = None
     keys: int | None = None
@@ -126,6 +129,7 @@ class Scenario(Part):
     about: str
     routes: list[Route] = ["direct", "local"]
     channel: str | None = None
+    number: str | None = None
     callee: Callee | None = Callee()
     login: bool = True
     speaks: bool = True
