@@ -11,11 +11,13 @@ from redis.asyncio import Redis
 from opendeep.audio_processing_service.audio_socket_server import build_audio_socket_server
 from opendeep.call_processor_service.asterisk_ami_client import AmiAddress, AsteriskAmiClient
 from opendeep.call_processor_service.call_initiator_svc import CallInitiatorService
+from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 from opendeep.campaign_summarizer_service.summarizer_svc import CampaignSummarizerService
 from opendeep.common.clock import Clock, SystemClock
 from opendeep.common.public_holidays import prepare
 from opendeep.common.redis_client import Doorbell, InProcessDoorbell, RedisDoorbell
 from opendeep.config.app_config import AppConfig, Role
+from opendeep.config.trunk_config import load_trunks
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.embedded import start_embedded
 from opendeep.llm_integrations.google_gemini_client import GoogleGeminiClient
@@ -79,8 +81,13 @@ async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Applicati
     lines, voice_workers, probes = _voice(ground)
     workers += voice_workers
     workers += _between_calls(ground)
+    line_views = LinesQueryService(
+        load_trunks(config), config.max_calls_per_tenant, db, clock, lines or (lambda: {})
+    )
+    if lines is not None:
+        probes["trunks"] = line_views.out_of_order
     status = SystemStatus(modes, db, bell, probes, lines)
-    web = _web(ground, status) if Role.WEB in config.opendeep_roles else None
+    web = _web(ground, status, line_views) if Role.WEB in config.opendeep_roles else None
     return Application(config, workers, web)
 
 
@@ -109,7 +116,10 @@ def _voice(ground: _Ground) -> tuple[Lines | None, list[Worker], dict[str, Probe
     def audio_address() -> tuple[str, int]:
         return config.audiosocket_public_host or config.audiosocket_host, audio.port
 
-    initiator = CallInitiatorService(config, ground.db, ground.bell, ami, audio_address, ground.clock)
+    mute = audio.voice_paused_because
+    initiator = CallInitiatorService(
+        config, ground.db, ground.bell, ami, audio_address, ground.clock, voice_paused_because=mute
+    )
 
     async def run_initiator() -> None:
         await audio.started.wait()  # nobody is called before their voice can be heard
@@ -129,10 +139,13 @@ def _voice(ground: _Ground) -> tuple[Lines | None, list[Worker], dict[str, Probe
     async def asterisk() -> str | None:
         return None if ami.ready else f"AMI is {ami.state}: {ami.last_error or 'not connected yet'}"
 
+    async def voice_ai() -> str | None:
+        return mute()
+
     def lines() -> dict[str, Any]:
         return initiator.snapshot() | {"live_media": audio.live_calls, "audio": dict(audio.counters)}
 
-    return lines, workers, {"asterisk": asterisk}
+    return lines, workers, {"asterisk": asterisk, "voice_ai": voice_ai}
 
 
 def _ami(ground: _Ground) -> AsteriskAmiClient:
@@ -193,7 +206,7 @@ def _between_calls(ground: _Ground) -> list[Worker]:
     return workers
 
 
-def _web(ground: _Ground, status: SystemStatus) -> FastAPI:
+def _web(ground: _Ground, status: SystemStatus, lines: LinesQueryService) -> FastAPI:
     config = ground.config
     settings = AssistantSettings(
         config.default_region, config.internal_extensions, config.default_timezone, config.allowed_countries
@@ -203,6 +216,7 @@ def _web(ground: _Ground, status: SystemStatus) -> FastAPI:
         orchestrator=OrchestratorService(ground.db, config.default_region, config.internal_extensions),
         campaigns=CampaignQueryService(ground.db, config.data_dir, config.default_timezone),
         feedback=FeedbackManagerService(ground.db, ground.bell),
+        lines=lines,
         status=status,
         bell=ground.bell,
     )

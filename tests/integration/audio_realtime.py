@@ -10,6 +10,7 @@ import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
@@ -17,6 +18,7 @@ from openai.types.realtime import RealtimeClientEvent
 from pydantic import Field, TypeAdapter
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 
 Event = dict[str, Any]
 DEADLINE_S = 10.0
@@ -156,13 +158,20 @@ class FakeSession:
 
 @dataclass
 class FakeRealtime:
-    """The server. `sessions` in the order of their connections; `greets` False: accepts and says nothing."""
+    """The server. `sessions` in the order of their connections; `greets` False: accepts and says nothing.
+
+    `status`: the HTTP status with which connections are refused, None while they are taken. `first_error`: the code of
+    an error that is sent instead of `session.created`.
+    """
 
     url: str = ""
     sessions: list[FakeSession] = field(default_factory=list)
     greets: bool = True
+    status: int | None = None
+    first_error: str | None = None
     refuse_after: int | None = None  # connections from this number on are closed at once
     failures: list[BaseException] = field(default_factory=list)
+    asked: int = 0  # connections, taken or not
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def session(self, number: int = 1, deadline_s: float = DEADLINE_S) -> FakeSession:
@@ -170,6 +179,10 @@ class FakeRealtime:
         async with asyncio.timeout(deadline_s), self._changed:
             await self._changed.wait_for(lambda: len(self.sessions) >= number)
         return self.sessions[number - 1]
+
+    def _admit(self, socket: ServerConnection, request: Request) -> Response | None:
+        self.asked += 1
+        return None if self.status is None else socket.respond(HTTPStatus(self.status), "no")
 
     async def _serve(self, socket: ServerConnection) -> None:
         session = FakeSession(socket)
@@ -179,7 +192,9 @@ class FakeRealtime:
         if self.refuse_after is not None and len(self.sessions) > self.refuse_after:
             await socket.close(1013, "try later")
             return
-        if self.greets:
+        if self.first_error is not None:
+            await session.send("error", error={"type": "invalid_request_error", "code": self.first_error})
+        elif self.greets:
             await session.send("session.created", session={"type": "realtime", "id": "sess-1"})
         try:
             await session.read()
@@ -192,7 +207,7 @@ class FakeRealtime:
 async def fake_realtime(**options: Any) -> AsyncIterator[FakeRealtime]:
     """Serve on a free port. A client event that the SDK's types refuse fails the test at the end."""
     fake = FakeRealtime(**options)
-    async with serve(fake._serve, "127.0.0.1", 0) as server:
+    async with serve(fake._serve, "127.0.0.1", 0, process_request=fake._admit) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         fake.url = f"ws://127.0.0.1:{port}/v1/realtime"
         yield fake

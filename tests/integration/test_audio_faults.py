@@ -250,7 +250,7 @@ async def test_a_provider_that_never_greets_is_given_up(tmp_path: Path) -> None:
         media_world(tmp_path, voice.url, times=CallTimes(reopen_s=0.3)) as world,
     ):
         line = await world.answer()
-        assert (await world.ended())["reason"] == "provider_failed"
+        assert (await world.ended())["reason"] == "voice_unavailable"
         assert len(line.loud()) > 10  # never a dead line
         assert len(await world.events("call.voice_lost")) == 2
 
@@ -258,7 +258,7 @@ async def test_a_provider_that_never_greets_is_given_up(tmp_path: Path) -> None:
 async def test_nobody_listens_at_the_provider(tmp_path: Path) -> None:
     async with media_world(tmp_path, "ws://127.0.0.1:9/v1/realtime", times=FAST_TIMES) as world:
         line = await world.answer()
-        assert (await world.ended())["reason"] == "provider_failed"
+        assert (await world.ended())["reason"] == "voice_unavailable"
         assert line.kinds[-1] == HANG_UP
 
 

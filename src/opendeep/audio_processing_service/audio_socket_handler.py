@@ -18,8 +18,8 @@ from opendeep.audio_processing_service.audiosocket_codec import AudioHeard, audi
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection
 from opendeep.audio_processing_service.bridge_tone import bridge_tone
 from opendeep.audio_processing_service.call_records import CallRecords, load_brief
-from opendeep.audio_processing_service.call_tools import CallTools, EndReason, ToolRequest
-from opendeep.audio_processing_service.call_watch import CallWatch, LineFacts, WatchAct, WatchLimits
+from opendeep.audio_processing_service.call_tools import CallTools, ToolRequest
+from opendeep.audio_processing_service.call_watch import CallWatch, LineFacts, WatchAct
 from opendeep.audio_processing_service.g711 import Law
 from opendeep.audio_processing_service.live_conversation import LOCAL_ITEM, ConversationPorts, LiveConversation
 from opendeep.audio_processing_service.playout import Playout
@@ -30,9 +30,9 @@ from opendeep.audio_processing_service.usage import UsageSum
 from opendeep.audio_processing_service.voice_services import VoiceServices
 from opendeep.audio_processing_service.voice_session import VoiceSession
 from opendeep.common.campaign_plan import TaskBrief
-from opendeep.common.channels import call_commands
+from opendeep.common.channels import VOICE_UNAVAILABLE, call_commands
 from opendeep.common.data_models import CallBrief
-from opendeep.common.errors import DatabaseUnavailable, ProviderFault
+from opendeep.common.errors import DatabaseUnavailable, ProviderFault, ProviderRefused
 from opendeep.common.redis_client import Subscription
 from opendeep.config.prompt_config import CALL_TOOLS, LINE_BROKE_NOTE, TIME_IS_UP_NOTE, realtime_instructions
 
@@ -63,9 +63,7 @@ class AudioSocketHandler:
         self._usage = UsageSum(services.settings.model, services.settings.transcription_model)
         self._book = TranscriptBook(call_id, self._records.turn)
         self._playout = Playout(Law.ULAW.silence)
-        times = services.times
-        limits = (times.farewell_s, times.farewell_quiet_s, times.goodbye_before_limit_s)
-        self._watch = CallWatch(WatchLimits(*(round(seconds * 1000) for seconds in limits)))
+        self._watch = CallWatch(services.times.watch)
         self._session = VoiceSession(services, lambda event: self._conversation.receive(event))
         ports = ConversationPorts(
             send=self._session.send,
@@ -149,7 +147,7 @@ class AudioSocketHandler:
         self._records.know(brief.call)
         self._watch.limit_ms = int(TaskBrief.model_validate(brief.task.brief).max_call_minutes * 60_000)
         self._tools = CallTools(
-            brief, services.db, services.bell, services.clock, self._records, self._end_asked, services.tools
+            brief, services.db, services.bell, services.clock, self._records, self._end, services.tools
         )
         if services.recordings is not None:
             self._recorder = services.recordings.recorder(brief.call.user_id, self.call_id)
@@ -197,6 +195,9 @@ class AudioSocketHandler:
             await self._session.open()
         except ProviderFault as error:
             log.warning("call.session_not_opened_early", error=str(error))
+            if isinstance(error, ProviderRefused) and not self._attached.is_set():
+                await self._tell("hangup", reason=VOICE_UNAVAILABLE)  # nobody need pick up to hear nothing
+                return self._finish_with(VOICE_UNAVAILABLE)
         await self._attached.wait()
         await self._tell("media_started")
         losses = 0
@@ -214,7 +215,8 @@ class AudioSocketHandler:
             )
             self._play_bridge()
             if end.fatal or losses > MAX_LOSSES:
-                self._end("provider_failed")
+                ours = self._book.ai_spoke or (end.fatal and not end.everywhere)  # else nobody could have talked
+                self._end("provider_failed" if ours else VOICE_UNAVAILABLE)
                 return
 
     def _begin(self) -> None:
@@ -283,14 +285,11 @@ class AudioSocketHandler:
 
     # -- ending
 
-    def _end_asked(self, reason: EndReason) -> None:
-        self._end(reason.value)
-
     def _end(self, reason: str) -> None:
         """End the call when what is queued was played. Idempotent: the first reason counts."""
         if self._ending is None:
             log.info("call.ending", reason=reason)
-            self._ending = reason
+            self._ending = str(reason)
             self._watch.end(self._now_ms)
             self._conversation.close()
             self._spawn(self._await_line_end(), "line-end")
@@ -319,6 +318,8 @@ class AudioSocketHandler:
         self._book.close(self._now_ms)
         if self._recorder is not None:
             await self._recorder.close()
+        if self._book.ai_spoke:
+            self._services.breaker.spoke()
         if self._line is not None:
             self._record_media()
         self._rows.finish()

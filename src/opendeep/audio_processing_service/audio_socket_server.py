@@ -20,6 +20,7 @@ from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealt
 from opendeep.audio_processing_service.realtime_protocol import settings_from
 from opendeep.audio_processing_service.recorder import RecordingDisk
 from opendeep.audio_processing_service.ticker import Ticker
+from opendeep.audio_processing_service.voice_health import VoiceHealth
 from opendeep.audio_processing_service.voice_services import RealtimeFactory, VoiceServices
 from opendeep.common.channels import node_calls
 from opendeep.common.clock import Clock
@@ -46,6 +47,7 @@ class AudioSocketServer:
         self._node_id = node_id
         self._services = services
         self._limits = limits or ConnectionLimits()
+        self._health = VoiceHealth(services.breaker, self._probe, services.bell, services.clock)
         self._handlers: dict[UUID, AudioSocketHandler] = {}
         self._ended: OrderedDict[UUID, None] = OrderedDict()
         self._connections: set[AudioSocketConnection] = set()
@@ -65,6 +67,10 @@ class AudioSocketServer:
         """Calls that have a handler now."""
         return len(self._handlers)
 
+    def voice_paused_because(self) -> str | None:
+        """Why nobody should be called: the voice AI cannot be talked to. None while it can."""
+        return self._services.breaker.paused_because()
+
     async def run(self) -> None:
         """Serve until cancelled; then every call is closed, with its rows written."""
         loop = asyncio.get_running_loop()
@@ -77,13 +83,17 @@ class AudioSocketServer:
         self._port = server.sockets[0].getsockname()[1]
         try:
             async with asyncio.TaskGroup() as group:  # a ticker that dies ends the server, not just all sound
-                ticker = group.create_task(self._services.ticker.run(), name="audio-ticker")
+                parts = [
+                    group.create_task(self._services.ticker.run(), name="audio-ticker"),
+                    group.create_task(self._health.run(), name="voice-health"),
+                ]
                 try:
                     await self._serve()
                 finally:
                     server.close()
                     await self._close_all()
-                    ticker.cancel()
+                    for part in parts:
+                        part.cancel()
         finally:
             server.close()
             if self._services.recordings is not None:
@@ -186,6 +196,14 @@ class AudioSocketServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for connection in tuple(self._connections):
             connection.drop("shutdown")
+
+    async def _probe(self) -> None:
+        """Open a session and close it: no audio, no response, no cost. Raises `ProviderFault`."""
+        client = self._services.realtime(lambda _: None, lambda _: None)
+        try:
+            await client.connect()
+        finally:
+            await client.close()
 
     def _spawn(self, work: Any, name: str) -> None:
         task = asyncio.create_task(work, name=name)

@@ -242,7 +242,8 @@ class LiveConversation:
         log.warning("realtime.response_failed", code=error.get("code"), message=str(error.get("message"))[:300])
         fatal = protocol.severity(error) is Severity.FATAL
         if fatal or self._failed_responses >= MAX_FAILED_RESPONSES:
-            self._ports.lost(SessionEnd("the voice AI cannot answer", fatal=fatal))
+            everywhere = protocol.concerns_account(error)
+            self._ports.lost(SessionEnd("the voice AI cannot answer", fatal=fatal, everywhere=everywhere))
         elif not self._closing:
             self._retry_at = self._ports.now_ms() + RETRY_AFTER_MS
 
@@ -303,7 +304,8 @@ class LiveConversation:
             self._want_response = self._response is not None
             self._retry_at = None if self._want_response else self._ports.now_ms() + RETRY_AFTER_MS
         if kind in (Severity.LOST, Severity.FATAL):
-            self._ports.lost(SessionEnd(str(error.get("code")), fatal=kind is Severity.FATAL))
+            everywhere = protocol.concerns_account(error)
+            self._ports.lost(SessionEnd(str(error.get("code")), kind is Severity.FATAL, everywhere))
 
     # -- inside
 

@@ -17,13 +17,12 @@ import structlog
 from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
 
 from opendeep.audio_processing_service import realtime_protocol as protocol
-from opendeep.audio_processing_service.realtime_protocol import Event, RealtimeSettings
+from opendeep.audio_processing_service.realtime_protocol import Event, RealtimeSettings, Severity
 from opendeep.common.errors import ProviderFault, ProviderRefused
 
 log = structlog.get_logger(__name__)
 
 CLOSE_DEADLINE_S: Final = 1.0
-REFUSED_STATUSES: Final = frozenset({400, 401, 403, 404})
 CLOSE_BETA_SHAPE: Final = "4000"
 
 
@@ -42,10 +41,11 @@ class RealtimeLimits:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnd:
-    """Why a session is over. `fatal`: another one would end the same way."""
+    """Why a session is over. `fatal`: this call's next one would end the same way. `everywhere`: any call's would."""
 
     reason: str
     fatal: bool = False
+    everywhere: bool = False
 
 
 class OpenAIRealtimeClient:
@@ -102,10 +102,10 @@ class OpenAIRealtimeClient:
             async with asyncio.timeout(self._limits.created_s):
                 await self._created
         except WSHandshakeError as error:
-            raise _handshake_fault(error) from error
+            raise _handshake_fault(error, self._settings.model) from error
         except TimeoutError as error:
             await self.close()
-            raise ProviderFault("The voice AI did not open a session in time.") from error
+            raise ProviderFault("The voice AI cannot be reached: it did not open a session in time.") from error
         except (WSError, OSError, ssl.SSLError) as error:
             await self.close()
             raise ProviderFault(f"The voice AI cannot be reached: {error}") from error
@@ -159,7 +159,8 @@ class OpenAIRealtimeClient:
             self._collect(frame)
         elif kind == WSMsgType.CLOSE:
             code, reason = f"{frame.get_close_code():d}", frame.get_close_reason() or ""
-            self._finish(SessionEnd(f"closed by the server ({code} {reason[:200]})", fatal=code == CLOSE_BETA_SHAPE))
+            final = code == CLOSE_BETA_SHAPE
+            self._finish(SessionEnd(f"closed by the server ({code} {reason[:200]})", final, everywhere=final))
         elif kind == WSMsgType.BINARY:
             self._count_nonsense("binary frame")
 
@@ -188,8 +189,8 @@ class OpenAIRealtimeClient:
         if not isinstance(event, dict) or not isinstance(event.get("type"), str):
             self._count_nonsense("no event")
             return
-        if event["type"] == "session.created" and self._created is not None and not self._created.done():
-            self._created.set_result(None)
+        if self._created is not None and not self._created.done():
+            self._receive_first(event, self._created)
         if self._closing or self._end is not None:
             return
         try:
@@ -197,6 +198,15 @@ class OpenAIRealtimeClient:
         except Exception:  # boundary: one event of one session; mostly a field that is missing or of another type
             log.exception("realtime.event_failed", event_type=event["type"][:80])
             self._count_nonsense(event["type"][:80])
+
+    def _receive_first(self, event: Event, created: asyncio.Future[None]) -> None:
+        """The session, or why there is none. The server's own sentence is left out: it may repeat parts of the key."""
+        if event["type"] == "session.created":
+            created.set_result(None)
+        elif event["type"] == "error" and isinstance(error := event.get("error"), dict):
+            final = protocol.severity(error) is Severity.FATAL
+            why = str(error.get("code") or error.get("type") or "no reason given")[:80]
+            self._finish(SessionEnd(f"The voice AI refused the session ({why}).", final, everywhere=final))
 
     def _count_nonsense(self, what: str) -> None:
         self.nonsense += 1
@@ -239,8 +249,16 @@ class _Listener(WSListener):
         self._client.connection_lost()
 
 
-def _handshake_fault(error: WSHandshakeError) -> ProviderFault:
+def _handshake_fault(error: WSHandshakeError, model: str) -> ProviderFault:
     status = int(error.response.status) if error.response is not None else 0
-    if status in REFUSED_STATUSES:
-        return ProviderRefused(f"The voice AI refused the session (HTTP {status}); check the key and the model's name.")
-    return ProviderFault(f"The voice AI did not accept the connection (HTTP {status or 'unknown'}).")
+    match status:
+        case 401 | 403:
+            return ProviderRefused(f"The voice AI refuses the key (HTTP {status}); check OPENAI_API_KEY.")
+        case 404:
+            return ProviderRefused(f"The voice AI does not know “{model}” (HTTP 404); check OPENAI_REALTIME_MODEL.")
+        case 400:
+            return ProviderRefused("The voice AI refuses our sessions (HTTP 400); check OPENAI_REALTIME_MODEL.")
+        case 0:
+            return ProviderFault("The voice AI cannot be reached: what answers there speaks no WebSocket.")
+        case _:
+            return ProviderFault(f"The voice AI cannot be reached: HTTP {status}.")

@@ -162,6 +162,11 @@ def heard_ms(played_ms: int, received_ms: int) -> int:
 # -- errors that we get
 
 
+def concerns_account(error: Mapping[str, Any]) -> bool:
+    """Whether every session of ours would meet this error, whoever is called: key, credit, model."""
+    return (error.get("code") or error.get("type") or "") in _FATAL
+
+
 class Severity(Enum):
     """What an `error` event means for the call."""
 

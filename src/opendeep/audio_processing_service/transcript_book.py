@@ -50,6 +50,11 @@ class TranscriptBook:
         spoken = sorted((turn for turn in self._turns.values() if turn.number and turn.text), key=lambda t: t.number)
         return [(turn.speaker, turn.text) for turn in spoken]
 
+    @property
+    def ai_spoke(self) -> bool:
+        """Whether a word of ours was heard."""
+        return any(turn.speaker is Speaker.AI and turn.number and turn.text for turn in self._turns.values())
+
     # -- the callee
 
     def callee_started(self, item_id: str, at_ms: int) -> None:

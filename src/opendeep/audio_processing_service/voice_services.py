@@ -1,13 +1,15 @@
-"""What every live call of a process shares, as values handed to each `AudioSocketHandler`. No behaviour."""
+"""What every live call of a process shares, as values handed to each `AudioSocketHandler`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from opendeep.audio_processing_service.call_tools import ToolLimits
+from opendeep.audio_processing_service.call_watch import WatchLimits
 from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient, SessionEnd
 from opendeep.audio_processing_service.realtime_protocol import Event, RealtimeSettings
 from opendeep.audio_processing_service.recorder import RecordingDisk
 from opendeep.audio_processing_service.ticker import Ticker
+from opendeep.audio_processing_service.voice_health import VoiceBreaker
 from opendeep.common.clock import Clock
 from opendeep.common.redis_client import Doorbell
 from opendeep.database.db_manager import DatabaseManager
@@ -30,10 +32,16 @@ class CallTimes:
     look_s: float = 15.0  # without a message: look at the row whether the call still lives
     goodbye_before_limit_s: float = 20.0
 
+    @property
+    def watch(self) -> WatchLimits:
+        """What `CallWatch` counts in ms."""
+        limits = (self.farewell_s, self.farewell_quiet_s, self.goodbye_before_limit_s)
+        return WatchLimits(*(round(seconds * 1000) for seconds in limits))
+
 
 @dataclass(frozen=True, slots=True)
 class VoiceServices:
-    """Built once by the composition root. `recordings` None: calls are not recorded."""
+    """Built once by the composition root. `recordings` None: calls are not recorded. `breaker` learns of sessions."""
 
     db: DatabaseManager
     bell: Doorbell
@@ -44,3 +52,4 @@ class VoiceServices:
     tools: ToolLimits = field(default_factory=ToolLimits)
     recordings: RecordingDisk | None = None
     times: CallTimes = field(default_factory=CallTimes)
+    breaker: VoiceBreaker = field(default_factory=VoiceBreaker)

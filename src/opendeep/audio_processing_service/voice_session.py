@@ -24,6 +24,7 @@ class VoiceSession:
     def __init__(self, services: VoiceServices, receive: Callable[[protocol.Event], None]) -> None:
         self._make_client = services.realtime
         self._settings = services.settings
+        self._breaker = services.breaker
         self._reopen_s = services.times.reopen_s
         self._receive = receive
         self._client: OpenAIRealtimeClient | None = None
@@ -46,7 +47,12 @@ class VoiceSession:
     async def open(self) -> None:
         """Connect and send the minimal session. Raises `ProviderFault`, `ProviderRefused`."""
         client = self._make_client(self._receive, self.lose)
-        await client.connect()
+        try:
+            await client.connect()
+        except ProviderFault as fault:
+            self._breaker.failed(fault)
+            raise
+        self._breaker.opened()
         self._client = client
         self.opened += 1
         self.send(protocol.minimal_session(self._settings))
@@ -67,9 +73,11 @@ class VoiceSession:
             self._live = True
             return await end
         except TimeoutError:
+            self._breaker.failed(ProviderFault("The voice AI cannot be reached: it did not open a session in time."))
             return SessionEnd("no session in time")
         except ProviderFault as error:
-            return SessionEnd(str(error), fatal=isinstance(error, ProviderRefused))
+            refused = isinstance(error, ProviderRefused)
+            return SessionEnd(str(error), fatal=refused, everywhere=refused)
         finally:
             await self.close()
 
@@ -87,6 +95,8 @@ class VoiceSession:
 
     def lose(self, end: SessionEnd) -> None:
         """The session is over or of no use any more. One lost while it rang is replaced by `hold`."""
+        if end.everywhere:
+            self._breaker.failed(ProviderRefused(f"The voice AI does not work for us: {end.reason}."))
         if self._end is None:
             self._broken = True
         elif not self._end.done():

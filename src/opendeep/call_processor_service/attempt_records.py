@@ -30,7 +30,8 @@ MAX_REFUSALS = 3  # a write that fails although the database is there is a bug; 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an attempt ended, for the call's row. `counts`: the switch was asked, so it uses up one attempt."""
+    """How an attempt ended, for the call's row. `counts`: the switch was asked, so it uses up one attempt; `unheard`:
+    but the voice AI was away, so it is forgiven (bounded)."""
 
     status: CallStatus
     disposition: Disposition | None
@@ -38,6 +39,7 @@ class Ending:
     hangup_cause: int | None = None
     sip_code: int | None = None
     counts: bool = True
+    unheard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ async def write_ending(work: Transaction, call: Call, ending: Ending) -> None:
             TaskStatus.PENDING_ANALYSIS,
             ending.reason,
             expected=TaskStatus.CALL_IN_PROGRESS,
-            counts_attempt=ending.counts and not await forgives(work, ended, verdict),
+            counts_attempt=ending.counts and not await forgives(work, ended, verdict, unheard=ending.unheard),
         )
     except Conflict as error:
         log.warning("call.task_moved_on", call_id=str(call.id), task_id=str(call.task_id), detail=str(error))

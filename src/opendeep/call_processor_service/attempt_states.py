@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from opendeep.call_processor_service.attempt_facts import Evidence, Wait
+from opendeep.common.channels import VOICE_UNAVAILABLE
 from opendeep.common.data_models import CallStatus, Disposition
 
 Word = TypeVar("Word", int, str)
@@ -200,8 +201,11 @@ _NOT_PLACED = Outcome(CallStatus.FAILED, Disposition.FAILED, "The switch could n
 _UNSEEN = Outcome(CallStatus.LOST, Disposition.FAILED, "The call ended without Asterisk telling how.")
 _UNEXPLAINED = Outcome(CallStatus.FAILED, Disposition.FAILED, "The call failed before it was answered.")
 
+_UNHEARD = "The call was answered, but the voice AI could not be reached; nothing was said."
+
 HANGUP_WORDS = {
     "provider_failed": "the voice AI failed",
+    VOICE_UNAVAILABLE: "the voice AI could not be reached",
     "internal_error": "a fault on our side",
     "time_limit": "its longest duration was reached",
     "silence": "nobody spoke any more",
@@ -274,6 +278,8 @@ def _judge_answered(evidence: Evidence) -> Verdict:
     told = evidence.hung_up or evidence.far_end_hung_up or evidence.switch_stopped
     if not (told or evidence.media_ended or evidence.hangups):
         return Verdict(CallStatus.LOST, None, "The connection broke; how the call ended was not seen.", True, True)
+    if unheard(evidence):
+        return Verdict(CallStatus.FAILED, Disposition.FAILED, _UNHEARD, True, True)
     if Wait.TALK in evidence.timed_out:
         sentence = "The call reached its longest duration and was ended."
     elif evidence.hangups:
@@ -287,6 +293,11 @@ def _judge_answered(evidence: Evidence) -> Verdict:
     else:
         sentence = "The call ended."
     return Verdict(CallStatus.COMPLETED, None, sentence, True, True)
+
+
+def unheard(evidence: Evidence) -> bool:
+    """The voice AI was away: whether or not somebody picked up, they heard nothing of us."""
+    return VOICE_UNAVAILABLE in evidence.hangups | evidence.media_ends
 
 
 def _in_words(reason: str) -> str:

@@ -32,7 +32,7 @@ from opendeep.call_processor_service.attempt_facts import (
 )
 from opendeep.call_processor_service.attempt_limits import AttemptLimits
 from opendeep.call_processor_service.attempt_records import AttemptRecorder, Ending
-from opendeep.call_processor_service.attempt_states import Verdict, judge, reported_cause, reported_sip_code
+from opendeep.call_processor_service.attempt_states import Verdict, judge, reported_cause, reported_sip_code, unheard
 from opendeep.call_processor_service.deadlines import Deadlines
 from opendeep.call_processor_service.keypad import Keypad, KeypadRequest
 from opendeep.call_processor_service.switch_view import SwitchView
@@ -227,10 +227,9 @@ class CallAttemptHandler:
             self._learn(TimedOut(Wait.CLOSE))
             verdict = judge(self.evidence)
             await self._tell("ended", status=verdict.status.value)
-        cause, sip_code = reported_cause(self.evidence), reported_sip_code(self.evidence)
-        self._recorder.finish(
-            Ending(verdict.status, verdict.disposition, verdict.sentence, cause, sip_code, counts=self._sent)
-        )
+        words = verdict.status, verdict.disposition, verdict.sentence
+        codes = reported_cause(self.evidence), reported_sip_code(self.evidence)
+        self._recorder.finish(Ending(*words, *codes, counts=self._sent, unheard=unheard(self.evidence)))
         try:
             async with asyncio.timeout(within_s):
                 await asyncio.shield(records)

@@ -67,12 +67,13 @@ def judge_line(call: Call) -> LineVerdict:
         return NOTHING
     if (sentence := SIP_FAULTS.get(call.sip_code or 0)) is not None:
         return LineVerdict(LineWord.FAULT, sentence)
+    if call.status is CallStatus.CONGESTION:  # also with a 480 that Asterisk made up when nothing came back
+        why = CAUSE_FAULTS.get(call.hangup_cause or 0) or (call.end_reason or "the network is overloaded or down")
+        return LineVerdict(LineWord.FAULT, why.rstrip("."))
     if call.sip_code:
         return LineVerdict(LineWord.FAULT, f"the carrier has a fault ({call.sip_code})") if _is_5xx(call) else WELL
     if (sentence := CAUSE_FAULTS.get(call.hangup_cause or 0)) is not None:
         return LineVerdict(LineWord.FAULT, sentence)
-    if call.status is CallStatus.CONGESTION:
-        return LineVerdict(LineWord.FAULT, "the network is overloaded or down")
     if call.status is CallStatus.FAILED and not call.hangup_cause:
         return LineVerdict(LineWord.FAULT, (call.end_reason or NOT_PLACED).rstrip("."))
     return NOTHING

@@ -19,15 +19,18 @@ from opendeep.database.db_manager import Transaction
 log = structlog.get_logger(__name__)
 
 MAX_FORGIVEN = 10  # attempts of one task that the line's faults do not use up
+MAX_UNHEARD = 5  # the same for calls in which we had no voice: somebody's phone rang each time
 
 
-async def forgives(work: Transaction, call: Call, verdict: LineVerdict) -> bool:
-    """Whether this attempt failed by its line and so does not use up the contact's budget; bounded per task."""
-    if verdict.word is not LineWord.FAULT:
+async def forgives(work: Transaction, call: Call, verdict: LineVerdict, *, unheard: bool = False) -> bool:
+    """Whether this attempt failed by its line, or because our voice AI was away (`unheard`), and so does not use up the
+    contact's budget; bounded per task."""
+    most = MAX_FORGIVEN if verdict.word is LineWord.FAULT else MAX_UNHEARD if unheard else 0
+    if not most:
         return False
     task = await work.tasks.get(call.user_id, call.task_id)
     forgiven_before = call.attempt_number - 1 - task.attempts
-    return forgiven_before < MAX_FORGIVEN
+    return forgiven_before < most
 
 
 async def record_end(work: Transaction, call: Call, verdict: LineVerdict) -> None:

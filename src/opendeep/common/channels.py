@@ -12,6 +12,8 @@ CALLS_ENDED = "bell:calls_ended"  # PENDING_ANALYSIS rows: the analyser looks
 TASKS_FINISHED = "bell:tasks_finished"  # a task became terminal: the summariser looks
 LIFECYCLE = "bell:lifecycle"  # something unusual: the lifecycle manager looks
 
+VOICE_UNAVAILABLE = "voice_unavailable"  # reason of `hangup` and `media_ended`: the callee heard nothing of us
+
 
 def user_events(user_id: UUID) -> str:
     """Events for the pages of one user."""

@@ -18,6 +18,7 @@ from opendeep.common import channels, decisions
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import (
     Call,
+    CallStatus,
     Disposition,
     DNDEntryBase,
     DndScope,
@@ -195,7 +196,7 @@ class AnalysisService:
 
     async def _judge(self, case: Case) -> _Judgement:
         """Table, model or rules. Raises `ProviderFault` while it is worth asking the model again."""
-        if case.call.answered_at is None:
+        if case.call.answered_at is None or case.call.status is CallStatus.FAILED:
             disposition, sentence = rules.unanswered(case.call)
             return _Judgement(None, "table", disposition, sentence)
         if not hard_rules.callee_spoke(case.turns) and case.end_requested is None:

@@ -44,6 +44,7 @@ S, W = CallStatus, LineWord
         (call(S.NO_ANSWER, 408, 18), W.FAULT),  # the carrier itself was silent
         (call(S.FAILED, None, 3), W.FAULT),
         (call(S.CONGESTION, None, None), W.FAULT),
+        (call(S.CONGESTION, 480, 19), W.FAULT),  # Asterisk's own 480: nothing came back from the trunk
         (call(S.FAILED), W.FAULT),  # Asterisk has no such endpoint: neither cause nor code
         (call(S.CONGESTION, 503, 34, ringing_at=NOW), W.WELL),  # it rang before
         (call(S.NO_ANSWER, None, 18), W.NOTHING),
