@@ -6,8 +6,18 @@
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from opendeep.call_processor_service.attempt_states import (
+    CAUSE_OUTCOMES,
+    DIAL_OUTCOMES,
+    OUTCOMES,
+    SIP_OUTCOMES,
+    UNANSWERED,
+    Outcome,
+)
 from opendeep.common.data_models import LIVE_CALL_STATUSES, CallStatus, TaskStatus
 from opendeep.common.task_states import TERMINAL, TRANSITIONS
 
@@ -53,8 +63,41 @@ def states() -> str:
         "",
         f"Ended, for good: {ended}. At most one live call per task: the database's unique index says so.",
         "",
+        *outcomes(),
     ]
     return "\n".join(lines)
+
+
+def outcomes() -> list[str]:
+    """How an attempt ends that nobody answered: the network's words, and the order in which they count."""
+    lines = [
+        "## An attempt that was not answered",
+        "",
+        "What was said about an attempt is collected, in any order; the first of these rules that gives an outcome counts:",
+        "",
+        *(f"{number}. {name}" for number, (name, _) in enumerate(UNANSWERED, start=1)),
+        "",
+        "The network speaks by SIP code, else by Q.850 cause, else by the status of the dial. Where several legs said",
+        "something, the upper row of this table counts.",
+        "",
+        "| SIP | cause | dial | status | disposition | what you read |",
+        "|---|---|---|---|---|---|",
+    ]
+    for outcome in OUTCOMES:
+        cells = (_words_for(outcome, table) for table in (SIP_OUTCOMES, CAUSE_OUTCOMES, DIAL_OUTCOMES))
+        lines.append(f"| {' | '.join(cells)} | `{outcome.status}` | `{outcome.disposition}` | {outcome.sentence} |")
+    lines += [
+        "",
+        "A code that is in no row says nothing by itself. Sound before the answer (183) is not an answer: the voice AI does",
+        "not speak, and talk time starts when the callee picks up. A fault of the trunk, and a call in which the voice AI",
+        "was away, do not use up one of the contact's attempts (at most 10 and 5 times for each task).",
+        "",
+    ]
+    return lines
+
+
+def _words_for(outcome: Outcome, table: Mapping[Any, Outcome]) -> str:
+    return ", ".join(str(word) for word, meant in table.items() if meant == outcome)
 
 
 def settings() -> str:

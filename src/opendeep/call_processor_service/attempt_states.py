@@ -135,7 +135,7 @@ DIAL_OUTCOMES: dict[str, Outcome] = {
 REASON_OUTCOMES: dict[int, Outcome] = {3: NO_ANSWER, 5: BUSY, 8: CONGESTION}  # RINGING, BUSY, CONGESTION
 
 # Where several legs or sources speak, the first of these that was said counts.
-_PRECEDENCE = (
+OUTCOMES = (
     BUSY,
     REJECTED,
     MOVED,
@@ -149,6 +149,7 @@ _PRECEDENCE = (
     CONGESTION,
     FORWARDED,
     NO_ROUTE,
+    SILENT,
     NO_ANSWER,
 )
 
@@ -157,7 +158,7 @@ def _first_said(
     table: dict[int, Outcome] | dict[str, Outcome], said: frozenset[int] | frozenset[str]
 ) -> Outcome | None:
     outcomes = {table[word] for word in said if word in table}  # type: ignore[index]
-    return next((outcome for outcome in _PRECEDENCE if outcome in outcomes), None)
+    return next((outcome for outcome in OUTCOMES if outcome in outcomes), None)
 
 
 def network_word(evidence: Evidence) -> Outcome | None:

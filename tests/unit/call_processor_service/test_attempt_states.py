@@ -34,6 +34,9 @@ from opendeep.call_processor_service.attempt_facts import (
 )
 from opendeep.call_processor_service.attempt_states import (
     CAUSE_OUTCOMES,
+    DIAL_OUTCOMES,
+    OUTCOMES,
+    REASON_OUTCOMES,
     SIP_OUTCOMES,
     Verdict,
     judge,
@@ -255,6 +258,13 @@ facts = st.one_of(
     st.just(GoneFromSwitch()),
     st.builds(TimedOut, st.sampled_from(list(Wait))),
 )
+
+
+def test_every_word_of_the_network_has_its_place_in_the_order_of_outcomes() -> None:
+    """An outcome that is missing there would be heard and never told."""
+    tables = (SIP_OUTCOMES, CAUSE_OUTCOMES, DIAL_OUTCOMES, REASON_OUTCOMES)
+    assert {outcome for table in tables for outcome in table.values()} <= set(OUTCOMES)
+    assert len(set(OUTCOMES)) == len(OUTCOMES)
 
 
 @given(st.lists(facts, max_size=12), st.randoms(use_true_random=False))
