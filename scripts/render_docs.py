@@ -73,7 +73,7 @@ def outcomes() -> list[str]:
     lines = [
         "## An attempt that was not answered",
         "",
-        "What was said about an attempt is collected, in any order; the first of these rules that gives an outcome counts:",
+        "What was said is collected, in any order; the first of these rules that gives an outcome counts:",
         "",
         *(f"{number}. {name}" for number, (name, _) in enumerate(UNANSWERED, start=1)),
         "",
@@ -88,9 +88,9 @@ def outcomes() -> list[str]:
         lines.append(f"| {' | '.join(cells)} | `{outcome.status}` | `{outcome.disposition}` | {outcome.sentence} |")
     lines += [
         "",
-        "A code that is in no row says nothing by itself. Sound before the answer (183) is not an answer: the voice AI does",
-        "not speak, and talk time starts when the callee picks up. A fault of the trunk, and a call in which the voice AI",
-        "was away, do not use up one of the contact's attempts (at most 10 and 5 times for each task).",
+        "A code that is in no row says nothing by itself. Sound before the answer (183) is not an answer: the voice AI",
+        "does not speak, and talk time starts when the callee picks up. A fault of the trunk, and a call in which the",
+        "voice AI was away, do not use up one of the contact's attempts (at most 10 and 5 times for each task).",
         "",
     ]
     return lines
