@@ -90,3 +90,9 @@ async def test_a_connection_lost_within_a_part_is_an_outage(world: World) -> Non
         await lose_it()
     assert known == [outside.value]
     assert await live_call(world)
+
+
+async def test_what_is_committed_survives_a_crash_of_the_server(world: World) -> None:
+    """Whatever the server's own setting (here: off), for the dialling rests on the committed row."""
+    async with world.db.transaction() as work:
+        assert await work.session.scalar(text("SHOW synchronous_commit")) == "on"

@@ -45,6 +45,10 @@ MIGRATION_LOCK = 0x0DEEB  # any constant that nobody else uses in this database
 POOL_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 60.0  # a server that is silent that long is away
+SESSION_SETTINGS = {
+    "jit": "off",  # compiling our short statements takes longer than they do
+    "synchronous_commit": "on",  # a call is dialled because its row is committed: no crash may take that row back
+}
 NODE_LOCK_WAIT_S = 5.0
 NODE_LOCK_RETRY_S = 0.2
 WRITER_TURN_S = 10.0  # on SQLite; like the wait for a connection of the pool
@@ -88,7 +92,7 @@ class DatabaseManager:
                 "connect_args": {
                     "timeout": CONNECT_TIMEOUT_S,
                     "command_timeout": COMMAND_TIMEOUT_S,
-                    "server_settings": {"jit": "off"},  # compiling our short statements takes longer than they do
+                    "server_settings": SESSION_SETTINGS,
                 },
             }
         )
