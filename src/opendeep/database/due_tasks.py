@@ -19,7 +19,6 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
-    TextClause,
     Uuid,
     bindparam,
     literal_column,
@@ -43,6 +42,7 @@ class Lease:
     seconds: float
 
 
+NOW = bindparam("now", type_=UtcDateTime())
 FIRST_ID, LAST_ID = UUID(int=0), UUID(int=(1 << 128) - 1)
 ready_at: ColumnElement[datetime] = literal_column(READY, UtcDateTime())
 
@@ -53,19 +53,27 @@ ON_THE_LINES = text(
     f"SELECT user_id, campaign_id, count(*) FROM tasks WHERE {ON_LINE} GROUP BY user_id, campaign_id"  # noqa: S608
 ).columns(user_id=Uuid(), campaign_id=Uuid(), count=Integer())
 
-DUE_TENANTS = text(f"""
-WITH RECURSIVE tenant(id) AS (
-    SELECT (SELECT user_id FROM campaigns WHERE status = 'ACTIVE' AND user_id > :after AND user_id <= :until
+_WALK = """
+    SELECT (SELECT user_id FROM campaigns WHERE status = 'ACTIVE' AND user_id > :{start} AND user_id <= :{end}
             ORDER BY user_id LIMIT 1)
     UNION ALL
-    SELECT (SELECT c.user_id FROM campaigns c WHERE c.status = 'ACTIVE' AND c.user_id > tenant.id
-            AND c.user_id <= :until ORDER BY c.user_id LIMIT 1)
-    FROM tenant WHERE tenant.id IS NOT NULL)
-SELECT id FROM tenant WHERE id IS NOT NULL AND (
-    SELECT 1 FROM campaigns c WHERE c.user_id = tenant.id AND c.status = 'ACTIVE' AND {_ANY_DUE} LIMIT 1) IS NOT NULL
-LIMIT :limit""")  # noqa: S608
+    SELECT (SELECT c.user_id FROM campaigns c WHERE c.status = 'ACTIVE' AND c.user_id > {walk}.tenant
+            AND c.user_id <= :{end} ORDER BY c.user_id LIMIT 1)
+    FROM {walk} WHERE {walk}.tenant IS NOT NULL"""
+_DUE_IN = f"""tenant IS NOT NULL AND (
+    SELECT 1 FROM campaigns c WHERE c.user_id = tenant AND c.status = 'ACTIVE' AND {_ANY_DUE} LIMIT 1) IS NOT NULL"""  # noqa: S608
 
-LANES = text(f"""
+_RING = text(f"""
+WITH RECURSIVE behind(tenant) AS ({_WALK.format(walk="behind", start="last", end="end")}),
+before(tenant) AS ({_WALK.format(walk="before", start="start", end="last")})
+SELECT tenant FROM behind WHERE {_DUE_IN}
+UNION ALL SELECT tenant FROM before WHERE {_DUE_IN}
+LIMIT :limit""")  # noqa: S608
+DUE_TENANTS = _RING.bindparams(
+    NOW, bindparam("start", FIRST_ID, Uuid()), bindparam("end", LAST_ID, Uuid()), bindparam("last", type_=Uuid())
+).columns(tenant=Uuid())
+
+_LANES = text(f"""
 WITH RECURSIVE lane(user_id, campaign_id, priority) AS (
     SELECT c.user_id, c.id, (SELECT priority FROM tasks
             WHERE campaign_id = c.id AND status = 'SCHEDULED' ORDER BY priority DESC LIMIT 1)
@@ -79,6 +87,9 @@ SELECT user_id, campaign_id, priority, (SELECT count(*) FROM (SELECT 1 FROM task
         WHERE t.campaign_id = lane.campaign_id AND t.status = 'SCHEDULED' AND t.priority = lane.priority
         AND {READY} <= :now ORDER BY {READY} LIMIT :lines) AS few) AS due
 FROM lane WHERE priority IS NOT NULL""")  # noqa: S608
+LANES = _LANES.bindparams(NOW, bindparam("tenants", type_=Uuid(), expanding=True)).columns(
+    user_id=Uuid(), campaign_id=Uuid(), priority=Integer(), due=Integer()
+)
 
 NEXT_DUE = text(f"""
 SELECT min(due) AS due FROM (SELECT (SELECT {READY_AT_ALL} FROM tasks
@@ -89,10 +100,6 @@ SELECT min(due) AS due FROM (SELECT (SELECT {READY_AT_ALL} FROM tasks
 def in_status(status: TaskStatus) -> ColumnElement[bool]:
     """The status written into the SQL: a partial index is only used when the planner can see that it fits."""
     return TaskRow.status == bindparam(None, status.value, String, literal_execute=True)
-
-
-def _typed(statement: TextClause, now: datetime) -> TextClause:
-    return statement.bindparams(bindparam("now", now, UtcDateTime()))
 
 
 async def lease_due(
@@ -130,24 +137,14 @@ async def load(session: AsyncSession) -> Load:
 
 async def due_tenants(session: AsyncSession, now: datetime, last: UUID | None, limit: int) -> list[UUID]:
     """Up to `limit` tenants with something due, in the ring that begins behind `last`."""
-    found = await _due_between(session, now, last or FIRST_ID, LAST_ID, limit)
-    if last is not None and len(found) < limit:
-        found += await _due_between(session, now, FIRST_ID, last, limit - len(found))
-    return found
-
-
-async def _due_between(session: AsyncSession, now: datetime, after: UUID, until: UUID, limit: int) -> list[UUID]:
-    ring = _typed(DUE_TENANTS, now).bindparams(
-        bindparam("after", after, Uuid()), bindparam("until", until, Uuid()), limit=limit
-    )
-    return list((await session.scalars(ring.columns(id=Uuid()))).all())
+    ring = {"now": now, "last": last or FIRST_ID, "limit": limit}
+    return list((await session.scalars(DUE_TENANTS, ring)).all())
 
 
 async def lanes(session: AsyncSession, now: datetime, tenants: Sequence[UUID], lines: int) -> list[Lane]:
     """The lanes of these tenants in which something is due."""
-    statement = _typed(LANES, now).bindparams(bindparam("tenants", list(tenants), Uuid(), expanding=True), lines=lines)
-    typed = statement.columns(user_id=Uuid(), campaign_id=Uuid(), priority=Integer(), due=Integer())
-    return [Lane(*row) for row in (await session.execute(typed)).all() if row.due]
+    rows = await session.execute(LANES, {"now": now, "tenants": tenants, "lines": lines})
+    return [Lane(*row) for row in rows.all() if row.due]
 
 
 async def _lease(
