@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from opendeep.common.campaign_plan import CallingWindow
+from opendeep.common.callee_place import CalleePlace
+from opendeep.common.campaign_plan import CallingWindow, TaskBrief
 from opendeep.common.public_holidays import holiday_name
 
 SEARCH_DAYS: Final = 60  # a window that does not open within two months never opens
@@ -76,6 +77,12 @@ class CallingHours:
                         yield moment
         if since.astimezone(zone).utcoffset() != until.astimezone(zone).utcoffset():
             yield _clock_change(zone, since, until)
+
+
+def hours_of(brief: TaskBrief, place: CalleePlace) -> CallingHours:
+    """The plan's calling hours at the callee's, with the holidays that the plan keeps."""
+    country = place.country if brief.holidays == "skip" else None
+    return CallingHours(brief.calling_window, place.zones, country, place.state)
 
 
 def _clock_change(zone: ZoneInfo, since: datetime, until: datetime) -> datetime:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from opendeep.common.callee_place import CalleePlace, callee_place
 from opendeep.common.campaign_plan import TaskBrief, voicemail_now
 from opendeep.common.data_models import Call, CallEvent, Disposition, Task, TranscriptTurn
 from opendeep.common.errors import InvalidPhoneNumber
@@ -84,17 +85,21 @@ async def read_case(work: Transaction, task: Task) -> Case | None:
 
 @dataclass(frozen=True, slots=True)
 class ZoneRules:
-    """How a task's time zone is found: the contact's, the number's first, or ours."""
+    """How a task's time zones are found: by the contact, the address or the number; ours where none is known."""
 
     region: str
     extensions: Collection[str]
     default: str
 
-    def of(self, task: Task) -> ZoneInfo:
-        if task.timezone:
-            return ZoneInfo(task.timezone)
+    def place(self, task: Task) -> CalleePlace:
+        """Where the callee is, as the gate before dialling sees it."""
         try:
             number = parse_number(task.phone_number, self.region, self.extensions)
         except InvalidPhoneNumber:
-            return ZoneInfo(self.default)
-        return ZoneInfo(number.time_zones[0] if number.time_zones else self.default)
+            return CalleePlace(())
+        return callee_place(number, task.timezone, task.address, self.default)
+
+    def of(self, task: Task) -> ZoneInfo:
+        """The zone in which the callee's words are meant."""
+        zones = self.place(task).zones
+        return zones[0] if zones else ZoneInfo(self.default)

@@ -53,6 +53,7 @@ SETTLE_S: Final = 10.0  # how long the voice side may take to write its last row
 SETTLE_STEP_S: Final = 0.5
 MAX_TRIES: Final = 3
 BACKOFF_FIRST_S: Final = 5.0
+GIVE_BACK_S: Final = 2.0
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -104,12 +105,16 @@ class AnalysisService:
 
     async def round(self) -> float | None:
         """Analyse what waits, several calls at once. Returns 0 when there may be more, else when to look again."""
+        left, self._claims_left = self._claims_left, True
         async with self._db.transaction() as work:
-            if self._claims_left:  # they would keep their tasks waiting for the rest of the lease
+            if left:  # they would keep their tasks waiting for the rest of the lease
                 await work.tasks.release_claims(TaskStatus.PENDING_ANALYSIS, self._owner)
             tasks = await work.tasks.claim(TaskStatus.PENDING_ANALYSIS, self._owner, MAX_PARALLEL, LEASE_S)
-        self._claims_left = True
-        results = await asyncio.gather(*(self._one(task) for task in tasks), return_exceptions=True)
+        try:
+            results = await asyncio.gather(*(self._one(task) for task in tasks), return_exceptions=True)
+        except asyncio.CancelledError:
+            await self._give_back()
+            raise
         for result in results:
             if isinstance(result, BaseException):
                 raise result
@@ -118,6 +123,14 @@ class AnalysisService:
             return 0.0
         waits = [result for result in results if isinstance(result, float)]
         return min(waits, default=None)
+
+    async def _give_back(self) -> None:
+        """The process stops: another node need not wait for the end of the lease."""
+        try:
+            async with asyncio.timeout(GIVE_BACK_S), self._db.transaction() as work:
+                await work.tasks.release_claims(TaskStatus.PENDING_ANALYSIS, self._owner)
+        except (TimeoutError, DatabaseUnavailable) as error:
+            log.warning("analysis.claims_kept", error=str(error), until="their lease ends")
 
     # -- one task
 
@@ -152,6 +165,7 @@ class AnalysisService:
         if self._still_written(case.call):
             until = self._clock.now() + timedelta(seconds=SETTLE_STEP_S)
             async with self._db.transaction() as work:
+                await work.tasks.hold(task, self._owner)
                 await work.tasks.postpone(task.id, until, "Waiting for the end of the transcript.")
             return SETTLE_STEP_S
         try:
@@ -173,12 +187,17 @@ class AnalysisService:
             call = await work.calls.latest_of_task(task.id)
             events = await work.events.of_call(task.user_id, call.id) if call else []
         tries = sum(event.kind == POSTPONED for event in events)
-        return await self._postpone(task, call, tries, "It failed on our side and will be tried again.")
+        try:
+            return await self._postpone(task, call, tries, "It failed on our side and will be tried again.")
+        except Conflict as error:
+            log.info("analysis.overtaken", detail=str(error))
+            return None
 
     async def _postpone(self, task: Task, call: Call | None, tries: int, why: str) -> float:
         delay_s = BACKOFF_FIRST_S * (1 << min(tries, 6))
         until = self._clock.now() + timedelta(seconds=delay_s)
         async with self._db.transaction() as work:
+            await work.tasks.hold(task, self._owner)
             await work.tasks.postpone(task.id, until, f"The analysis waits: {why}")
             if call is not None:
                 await work.events.add(
@@ -228,9 +247,11 @@ class AnalysisService:
         checked = check_findings(analysis.fields if analysis else [], case.brief.questions, case.turns)
         opted_out = hard_rules.opt_out_turns(case.turns) if case.call.answered_at else []
         outcome = self._outcome(case, judgement, checked, opted_out)
-        decision = decide(outcome, case.brief, case.task.contact_name, self._clock.now(), self._jitter())
+        contact, place = case.task.contact_name, self._zones.place(case.task)
+        decision = decide(outcome, case.brief, contact, place, self._clock.now(), self._jitter())
         document = self._document(case, judgement, checked, outcome, opted_out)
         async with self._db.transaction() as work:
+            await work.tasks.hold(case.task, self._owner)
             latest = await work.calls.latest_of_task(case.task.id)
             if latest is None or latest.id != case.call.id or latest.analysis is not None:
                 raise Conflict("This call was analysed by somebody else.")
@@ -344,6 +365,7 @@ class AnalysisService:
             decision.reason,
             expected=TaskStatus.PENDING_ANALYSIS,
             next_attempt_at=decision.next_attempt_at,
+            promised_at=decision.next_attempt_at if decision.promised else None,
             disposition=decision.disposition or outcome.disposition,
             summary=judgement.summary,
             result=result,

@@ -5,15 +5,13 @@ is asked when the budget is used up.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
+from opendeep.common.callee_place import CalleePlace
 from opendeep.common.campaign_plan import TaskBrief, VoicemailPolicy
 from opendeep.common.data_models import CallStatus, Disposition, TaskStatus
-
-BUSY_SHARE: Final = 0.25  # of the retry time: a busy line is free again soon
-MAX_RETRY: Final = timedelta(days=7)
-JITTER_SHARE: Final = 0.1
+from opendeep.post_call_analyzer_service.retry_times import retry_at
 
 D = Disposition
 NOT_REACHED: Final = frozenset({D.VOICEMAIL, D.NO_ANSWER, D.BUSY, D.REJECTED, D.UNREACHABLE, D.FAILED})
@@ -42,30 +40,34 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The task's next state. `question` is put to the user when the state is NEEDS_USER; `disposition` is the task's
-    where it differs from the call's."""
+    where it differs from the call's; `promised`: the callee has named the time of the next attempt."""
 
     status: TaskStatus
     reason: str
     next_attempt_at: datetime | None = None
     question: str | None = None
     disposition: Disposition | None = None
+    promised: bool = False
 
 
-def decide(outcome: Outcome, brief: TaskBrief, contact: str, now: datetime, jitter: float) -> Decision:
-    """The next state of the task. `jitter` is in [-1, 1]."""
+def decide(
+    outcome: Outcome, brief: TaskBrief, contact: str, place: CalleePlace, now: datetime, jitter: float
+) -> Decision:
+    """The next state of the task. `place` is the callee's; `jitter` is in [-1, 1]."""
     if final := _final(outcome):
         return final
     if outcome.question:
         return Decision(TaskStatus.NEEDS_USER, "Waiting for your decision.", question=outcome.question)
     if outcome.disposition is D.DECLINED:
         return Decision(TaskStatus.COMPLETED, "The callee said no.")
-    if outcome.disposition is D.CALLBACK_REQUESTED:
-        return _call_back(outcome, brief, contact, now, jitter)
+    if outcome.disposition is D.CALLBACK_REQUESTED and (kept := _call_back(outcome, contact)):
+        return kept
     if outcome.disposition is D.INCONCLUSIVE and outcome.proposed == "fail":
         return Decision(TaskStatus.FAILED, "The call showed that the aim cannot be reached.")
     if outcome.exhausted:
         return _given_up(outcome)
-    return Decision(TaskStatus.SCHEDULED, _REASONS[outcome.disposition], _retry_at(outcome, brief, now, jitter))
+    again = retry_at(outcome.disposition, outcome.attempts, brief, place, now, jitter)
+    return Decision(TaskStatus.SCHEDULED, _REASONS[outcome.disposition], again)
 
 
 def _final(outcome: Outcome) -> Decision | None:
@@ -80,14 +82,15 @@ def _final(outcome: Outcome) -> Decision | None:
     return None
 
 
-def _call_back(outcome: Outcome, brief: TaskBrief, contact: str, now: datetime, jitter: float) -> Decision:
+def _call_back(outcome: Outcome, contact: str) -> Decision | None:
+    """A promise is kept at its time; None when the callee named none."""
     if outcome.exhausted:
         question = f"{contact} asked to be called again, but all attempts are used. Shall I call once more?"
         return Decision(TaskStatus.NEEDS_USER, "A call-back was asked for after the last attempt.", question=question)
-    if outcome.callback_at is not None:
-        return Decision(TaskStatus.SCHEDULED, "The callee asked to be called at this time.", outcome.callback_at)
-    reason = "The callee asked to be called again."
-    return Decision(TaskStatus.SCHEDULED, reason, _retry_at(outcome, brief, now, jitter))
+    if outcome.callback_at is None:
+        return None
+    reason = "The callee asked to be called at this time."
+    return Decision(TaskStatus.SCHEDULED, reason, outcome.callback_at, promised=True)
 
 
 def _given_up(outcome: Outcome) -> Decision:
@@ -96,13 +99,6 @@ def _given_up(outcome: Outcome) -> Decision:
     if outcome.message_left and outcome.disposition in NOT_REACHED:
         return Decision(TaskStatus.COMPLETED, _MESSAGE_LEFT, disposition=D.VOICEMAIL_LEFT)
     return Decision(TaskStatus.FAILED, f"{_REASONS[outcome.disposition]} All {outcome.max_attempts} attempts are used.")
-
-
-def _retry_at(outcome: Outcome, brief: TaskBrief, now: datetime, jitter: float) -> datetime:
-    delay = timedelta(minutes=brief.retry_minutes) * (1 << min(max(outcome.attempts - 1, 0), 10))
-    if outcome.disposition is D.BUSY:
-        delay *= BUSY_SHARE
-    return now + min(delay, MAX_RETRY) * (1 + JITTER_SHARE * jitter)
 
 
 def claimed_disposition(
@@ -127,4 +123,5 @@ _REASONS: Final = {
     D.VOICEMAIL: "Only a mailbox answered.",
     D.VOICEMAIL_LEFT: "The message was left on a mailbox; trying to reach the person.",
     D.INCONCLUSIVE: "The call brought no clear result.",
+    D.CALLBACK_REQUESTED: "The callee asked to be called again.",
 }

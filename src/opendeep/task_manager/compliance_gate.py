@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from opendeep.common.callee_place import CalleePlace
-from opendeep.common.calling_hours import CallingHours
+from opendeep.common.calling_hours import CallingHours, hours_of
 from opendeep.common.campaign_plan import CallingWindow, TaskBrief
 from opendeep.common.data_models import DNDEntryBase
 from opendeep.common.phone import PhoneNumber, objection
@@ -187,12 +187,6 @@ def _hours(facts: GateFacts, rules: GateRules, now: datetime) -> Verdict | None:
     if holiday := hours.holiday(now):
         return Verdict(Reason.HOLIDAY, f"It is a public holiday there ({holiday}); calls go on {when}.", opens)
     return Verdict(Reason.OUTSIDE_HOURS, f"Outside the calling window; it opens {when}.", opens)
-
-
-def hours_of(brief: TaskBrief, place: CalleePlace) -> CallingHours:
-    """The plan's calling hours at the callee's."""
-    country = place.country if brief.holidays == "skip" else None
-    return CallingHours(brief.calling_window, place.zones, country, place.state)
 
 
 def _promised(facts: GateFacts, now: datetime) -> bool:

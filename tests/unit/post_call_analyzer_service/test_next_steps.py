@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opendeep.common.callee_place import CalleePlace
 from opendeep.common.campaign_plan import TaskBrief, VoicemailPolicy, brief_for
 from opendeep.common.data_models import CallStatus, Disposition, TaskStatus
 from opendeep.common.task_states import check_transition
@@ -14,6 +15,7 @@ from opendeep.post_call_analyzer_service.next_steps import Decision, Outcome, cl
 from tests.support.database import sample_plan
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
+NOWHERE = CalleePlace(())
 D = Disposition
 
 
@@ -28,7 +30,7 @@ def outcome(disposition: Disposition, attempts: int = 1, status: CallStatus = Ca
 
 
 def step(found: Outcome, jitter: float = 0.0) -> Decision:
-    return decide(found, brief(), "Anna", NOW, jitter)
+    return decide(found, brief(), "Anna", NOWHERE, NOW, jitter)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_whatever_is_proposed_the_budget_and_the_state_table_hold(
     question: str | None,
 ) -> None:
     found = Outcome(disposition, status, attempts, budget, proposed, None, question)
-    decision = decide(found, brief(), "Anna", NOW, jitter)
+    decision = decide(found, brief(), "Anna", NOWHERE, NOW, jitter)
     check_transition(TaskStatus.PENDING_ANALYSIS, decision.status)
     assert decision.reason
     if decision.status is TaskStatus.SCHEDULED:
