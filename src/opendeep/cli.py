@@ -2,18 +2,22 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from opendeep import __version__
+from opendeep.call_processor_service.lines_query_svc import LinesQueryService
+from opendeep.common.clock import SystemClock
 from opendeep.common.errors import ConfigurationError, OpenDeepError
 from opendeep.common.logger_setup import setup_logging
 from opendeep.common.redis_client import InProcessDoorbell
 from opendeep.config.app_config import AppConfig, load_config
+from opendeep.config.trunk_config import load_trunks
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.database.schema import SNAPSHOT, render_schema
 from opendeep.demo.runner import run_demo
@@ -22,15 +26,20 @@ from opendeep.doctor.findings import Finding, Level
 from opendeep.main import serve
 
 EXIT_CONFIGURATION = 2
+Answer = TypeVar("Answer")
 
 app = typer.Typer(help="AI outbound calling: from a chat to a report with evidence.", no_args_is_help=True)
 db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(db_app, name="db")
+trunk_app = typer.Typer(help="The trunks: how they are, and the operator's pause.", no_args_is_help=True)
+app.add_typer(trunk_app, name="trunk")
 
 
 def _config() -> AppConfig:
     try:
-        return load_config()
+        config = load_config()
+        load_trunks(config)
+        return config
     except ConfigurationError as error:
         typer.echo(f"The settings have mistakes (see .env.example):\n{error}", err=True)
         raise typer.Exit(EXIT_CONFIGURATION) from None
@@ -112,6 +121,48 @@ def db_schema() -> None:
     """Render database/schema.sql from the models (for developers)."""
     SNAPSHOT.write_text(render_schema())
     typer.echo(f"Written: {SNAPSHOT}")
+
+
+def _with_lines(use: Callable[[LinesQueryService], Awaitable[Answer]]) -> Answer:
+    """Ask the lines over the configured database; nodes that run notice a change within seconds."""
+    config = _config()
+
+    async def ask() -> Answer:
+        db = DatabaseManager(config.effective_database_url, InProcessDoorbell())
+        try:
+            return await use(LinesQueryService(load_trunks(config), None, db, SystemClock(), lambda: {}))
+        finally:
+            await db.close()
+
+    try:
+        return asyncio.run(ask())
+    except OpenDeepError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+@trunk_app.command("list")
+def trunk_list() -> None:
+    """Each trunk with its live calls, its pace, and why it takes no calls if it does not."""
+    for trunk in _with_lines(lambda lines: lines.overview()):
+        calls = (
+            f"{trunk['live_calls']} of {trunk['max_calls']} calls, {trunk['calls_per_second']:g} new per second"
+        )
+        typer.echo(f"{trunk['name']}: {calls}; {trunk['paused_because'] or 'ok'}")
+
+
+@trunk_app.command("pause")
+def trunk_pause(name: str, reason: Annotated[str, typer.Option(help="Those whose calls wait read it.")]) -> None:
+    """Start no more calls over a trunk; live ones go on."""
+    _with_lines(lambda lines: lines.pause(name, reason))
+    typer.echo(f"{name} is paused.")
+
+
+@trunk_app.command("resume")
+def trunk_resume(name: str) -> None:
+    """Let calls over a trunk again, also over one that was shut because of its faults."""
+    _with_lines(lambda lines: lines.resume(name))
+    typer.echo(f"{name} takes calls again.")
 
 
 @app.command()

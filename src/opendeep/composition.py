@@ -81,9 +81,7 @@ async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Applicati
     lines, voice_workers, probes = _voice(ground)
     workers += voice_workers
     workers += _between_calls(ground)
-    line_views = LinesQueryService(
-        load_trunks(config), config.max_calls_per_tenant, db, clock, lines or (lambda: {})
-    )
+    line_views = LinesQueryService(load_trunks(config), config.max_calls_per_tenant, db, clock, lines or (lambda: {}))
     if lines is not None:
         probes["trunks"] = line_views.out_of_order
     status = SystemStatus(modes, db, bell, probes, lines)

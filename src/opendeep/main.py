@@ -14,6 +14,7 @@ from opendeep.common.errors import ConfigurationError, OpenDeepError
 from opendeep.common.logger_setup import setup_logging
 from opendeep.composition import build
 from opendeep.config.app_config import AppConfig, Role, load_config
+from opendeep.config.trunk_config import load_trunks
 from opendeep.supervisor import EXIT_WORKER_DIED, Supervisor, Worker
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,7 @@ def main() -> None:
     """Entry point of `python main.py` and of `opendeep run`."""
     try:
         config = load_config()
+        load_trunks(config)
     except ConfigurationError as error:
         print(f"The settings have mistakes (see .env.example):\n{error}", file=sys.stderr)
         sys.exit(EXIT_CONFIGURATION)

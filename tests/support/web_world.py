@@ -21,6 +21,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 from opendeep.common.campaign_plan import AssistantTurn
 from opendeep.common.clock import SystemClock
 from opendeep.common.data_models import (
@@ -37,6 +38,7 @@ from opendeep.common.data_models import (
 )
 from opendeep.common.redis_client import InProcessDoorbell
 from opendeep.config.app_config import AppConfig
+from opendeep.config.trunk_config import Trunk
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
@@ -50,6 +52,15 @@ REGION = "US"
 EXTENSIONS = ("7000",)
 ZONE = "America/New_York"
 LEASE_S = 60.0
+TENANT_CAP = 5
+TRUNKS = (
+    Trunk("world", "PJSIP/{number}@world", 10, 2.0, 1, caller_ids=("+12025550100", "+12025550101")),
+    Trunk("private", "PJSIP/{number}@private", 3, 1.0, 1, tenants=frozenset({"Ann"}), caller_ids=("+12125550100",)),
+)
+NODE_LINES = {  # what the call initiator's snapshot gives
+    "node_id": "node-1", "lines_total": 10, "lines_used": 1, "queued": 0, "draining": False, "paused_because": None,
+    "ami": {"state": "ready"}, "calls": ["0192f0c1-0000-7000-8000-000000000001"],
+}  # fmt: skip
 SERVER_DEADLINE_S = 10.0
 THREAD_DEADLINE_S = 10.0
 DATABASE_THREAD = "_connection_worker_thread"  # part of the name of aiosqlite's threads
@@ -137,18 +148,19 @@ class WebWorld:
 
 
 @contextlib.asynccontextmanager
-async def web_world(directory: Path) -> AsyncIterator[WebWorld]:
+async def web_world(directory: Path, trunks: Sequence[Trunk] = TRUNKS) -> AsyncIterator[WebWorld]:
     """A fresh world whose database and session key live in `directory`."""
     bell = InProcessDoorbell()
     clock = SystemClock()
     db = DatabaseManager(f"sqlite+aiosqlite:///{directory}/web.db", bell, clock)
     await db.upgrade()
-    model, status = ScriptedModel(), ScriptedStatus()
+    model, status, node = ScriptedModel(), ScriptedStatus(), dict(NODE_LINES)
     services = Services(
         assistant=UIAssistantService(db, model, NoTools(), AssistantSettings(REGION, EXTENSIONS, ZONE), clock),
         orchestrator=OrchestratorService(db, REGION, EXTENSIONS),
         campaigns=CampaignQueryService(db, directory, ZONE),
         feedback=FeedbackManagerService(db, bell),
+        lines=LinesQueryService(trunks, TENANT_CAP, db, clock, lambda: node),
         status=status,
         bell=bell,
     )

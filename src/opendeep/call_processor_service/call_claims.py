@@ -15,9 +15,17 @@ from pydantic import ValidationError
 
 from opendeep.call_processor_service.attempt_records import add_line
 from opendeep.call_processor_service.caller_ids import CallerIdPool
-from opendeep.call_processor_service.circuit_breaker import may_call
 from opendeep.call_processor_service.dial_strings import DialPlan
-from opendeep.call_processor_service.line_book import Held, Line, LineBook, Unservable, pace_of, room, trunk_sentence
+from opendeep.call_processor_service.line_book import (
+    Held,
+    Line,
+    LineBook,
+    Unservable,
+    is_out_of_order,
+    pace_of,
+    room,
+    trunk_sentence,
+)
 from opendeep.common.campaign_plan import TaskBrief
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import Call, CallCreate, Task, TaskStatus
@@ -119,7 +127,7 @@ class CallClaims:
 
     def out_of_order(self) -> str | None:
         """Why no trunk takes a call, as a sentence; None while one does."""
-        if self._without_trunks or not all(self._is_out_of_order(trunk) for trunk in self._trunks):
+        if self._without_trunks or not self._all_out_of_order():
             return None
         sentences = (trunk_sentence(self._state(trunk)) for trunk in self._trunks)
         return f"No trunk takes calls: {'; '.join(sentences)}"
@@ -220,12 +228,12 @@ class CallClaims:
             return free
         now = self._clock.now()
         rooms = [room(t, self._state(t), self._view.live[t.name], now, within_s) for t in self._trunks]
-        broken = all(self._is_out_of_order(trunk) for trunk in self._trunks)
+        broken = self._all_out_of_order()
         return min(free, 1 if broken else sum(rooms))
 
-    def _is_out_of_order(self, trunk: Trunk) -> bool:
-        state = self._state(trunk)
-        return state.paused is not None or not may_call(state.breaker, self._clock.now())
+    def _all_out_of_order(self) -> bool:
+        now = self._clock.now()
+        return all(is_out_of_order(self._state(trunk), now) for trunk in self._trunks)
 
     def _state(self, trunk: Trunk) -> TrunkState:
         return self._view.states.get(trunk.name) or TrunkState(trunk.name)

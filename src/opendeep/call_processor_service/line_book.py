@@ -166,9 +166,14 @@ def trunk_sentence(state: TrunkState) -> str:
     return breaker_sentence(state)
 
 
+def is_out_of_order(state: TrunkState, now: datetime) -> bool:
+    """Whether the operator or the breaker lets no call go out over this trunk now."""
+    return state.paused is not None or not may_call(state.breaker, now)
+
+
 def room(trunk: Trunk, state: TrunkState, live: int, now: datetime, within_s: float) -> int:
     """How many calls this trunk could start from now until `within_s` seconds later, as far as is known now."""
-    if state.paused is not None or not may_call(state.breaker, now):
+    if is_out_of_order(state, now):
         return 0
     free = max(0, trunk.max_calls - live)
     if state.breaker.state is not BreakerState.CLOSED:

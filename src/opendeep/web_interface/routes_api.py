@@ -201,6 +201,12 @@ async def lifecycle(user: SignedIn, services: TheServices) -> m.LifecycleView:
     return m.LifecycleView(decisions=await services.campaigns.lifecycle(user.id))
 
 
+@router.get("/lines")
+async def lines(user: SignedIn, services: TheServices) -> m.LinesView:
+    """The lines: this node's, your own use of them, and the trunks that you may use: caps, pace, faults, caller IDs."""
+    return m.LinesView.model_validate(await services.lines.view(user))
+
+
 @router.get("/status")
 async def status(services: TheServices) -> m.StatusView:
     """Which parts are simulated, the lines, the health of each part. Needs no session: the banner shows it first."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 from opendeep.common.redis_client import Doorbell
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
@@ -33,5 +34,6 @@ class Services:
     orchestrator: OrchestratorService
     campaigns: CampaignQueryService
     feedback: FeedbackManagerService
+    lines: LinesQueryService
     status: StatusSource
     bell: Doorbell
