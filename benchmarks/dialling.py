@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks import ami, claims
+from benchmarks import ami, claims, held_calls, originate
 from benchmarks.figures import Figure
 
-PARTS = (ami, claims)
+PARTS = (ami, claims, originate, held_calls)
 
 
 def run() -> Iterator[Figure]:

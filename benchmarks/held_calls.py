@@ -1,0 +1,209 @@
+"""Many calls at once through a real Asterisk, held for a minute: is a single frame lost? A part of `dialling`.
+
+Callees (SIPp) echo every packet, a voice AI at the wire speaks without end into each call, the AudioSocket server is
+the product's. Compared for each call, at the end of the minute: frames that our server wrote and got, and packets that
+Asterisk says it sent and got on the telephone side (`CHANNEL(rtcp,…)`). What SIPp did not echo is the load generator's
+loss and shown apart.
+`OPENDEEP_BENCH_HELD` (150) and `OPENDEEP_BENCH_HELD_SECONDS` (60) change the load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import uvloop
+from tests.support.asterisk import RealAsterisk, SippCallee
+from tests.support.database import sqlite_url
+
+from benchmarks.dialling_load import DiallingNode, beside, dialling_node, quiet_logs, surroundings
+from benchmarks.figures import Figure, percentile
+from opendeep.audio_processing_service import audio_socket_server
+from opendeep.audio_processing_service.audiosocket_codec import AudioHeard, CallNamed, Message
+from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection
+from opendeep.call_processor_service.ami_action import AmiAction
+from opendeep.common.channels import call_commands
+
+CALLS = 150
+SECONDS = 60.0
+UP_S = 60.0  # until all calls are answered
+FRAMES_PER_S = 50
+FRAME_BYTES = 323  # AudioSocket, 8 kHz, 20 ms
+UNDER_WAY = 5  # frames of a call that may be between us and the other side of Asterisk while both are read
+
+
+@dataclass(slots=True)
+class Count:
+    """One call as our server saw it."""
+
+    written: int = 0
+    refused: int = 0  # frames that we did not write because Asterisk did not read
+    heard: int = 0
+    gaps_ms: list[float] = field(default_factory=list)  # between frames heard, while held
+    last_s: float | None = None
+
+
+class CountingConnection(AudioSocketConnection):
+    """The product's connection; counts on the way through. `holding` switches the noting of gaps."""
+
+    counts: dict[UUID, Count] = {}  # noqa: RUF012 - one for the whole benchmark
+    holding = False
+    count: Count | None = None
+
+    def _receive(self, message: Message) -> None:
+        if isinstance(message, CallNamed):
+            self.count = self.counts.setdefault(message.call_id, Count())
+        elif isinstance(message, AudioHeard) and self.count is not None:
+            self._note_heard(self.count)
+        super()._receive(message)
+
+    def _note_heard(self, count: Count) -> None:
+        count.heard += 1
+        if CountingConnection.holding:
+            now = time.monotonic()
+            if count.last_s is not None:
+                count.gaps_ms.append((now - count.last_s) * 1_000)
+            count.last_s = now
+
+    def send(self, frames: bytes) -> bool:
+        written = super().send(frames)
+        if self.count is not None:
+            number = len(frames) // FRAME_BYTES
+            self.count.written += number if written else 0
+            self.count.refused += 0 if written else number
+        return written
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """One call at one moment: our frames, and in packets what Asterisk says of its telephone side."""
+
+    written: int
+    heard: int
+    refused: int
+    sent: int
+    received: int
+    missing: int  # of the other side, by the gaps in its sequence numbers
+
+
+async def quality(node: DiallingNode, call_id: UUID, count: Count) -> Quality | None:
+    """Ask for `CHANNEL(rtcp,all)`: `ssrc=1;themssrc=2;lp=0;rxjitter=0.0;rxcount=3000;…`; None: the call has ended."""
+    question = AmiAction("Getvar", (("Channel", str(call_id)), ("Variable", "CHANNEL(rtcp,all)")))
+    answer = await node.ami.send_action(question)
+    fields = dict(re.findall(r"(\w+)=([0-9.]+)", answer.headers.get("Value", "")))
+    if not fields:
+        return None
+    sent, received, missing = (int(fields[name]) for name in ("txcount", "rxcount", "lp"))
+    return Quality(count.written, count.heard, count.refused, sent, received, missing)
+
+
+def run() -> Iterator[Figure]:
+    """`dial.concurrent_calls`, `dial.lost_frames`."""
+    quiet_logs()
+    if not SippCallee.available():
+        return
+    calls = int(os.environ.get("OPENDEEP_BENCH_HELD", str(CALLS)))
+    seconds = float(os.environ.get("OPENDEEP_BENCH_HELD_SECONDS", str(SECONDS)))
+    with tempfile.TemporaryDirectory() as folder, _counting():
+        yield from uvloop.run(_measure(Path(folder), calls, seconds))
+
+
+@contextlib.contextmanager
+def _counting() -> Iterator[None]:
+    """The product's server makes connections that count."""
+    CountingConnection.counts.clear()
+    server: Any = audio_socket_server
+    original, server.AudioSocketConnection = server.AudioSocketConnection, CountingConnection
+    try:
+        yield
+    finally:
+        server.AudioSocketConnection = original
+
+
+async def _measure(folder: Path, calls: int, seconds: float) -> list[Figure]:
+    async with (
+        beside("voice", BENCH_STREAM="1") as voice,
+        SippCallee("answer") as callee,
+        RealAsterisk(trunk=False, settings={"TRUNK_HOST": f"127.0.0.1:{callee.sip_port}"}) as asterisk,
+        dialling_node(asterisk, sqlite_url(folder), folder, lines=calls, voice_port=voice.port) as node,
+    ):
+        conditions = surroundings(asterisk)
+        await node.dial(calls)
+        await _all_up(calls)
+        held = await _hold(node, calls, seconds)
+        asked = [await quality(node, call_id, count) for call_id, count in CountingConnection.counts.items()]
+        qualities = [call for call in asked if call is not None]
+        early = Counter(call.end_reason or call.status.value for call in await node.calls() if not call.live)
+        await _end(node, calls)
+        return _figures(conditions | {"calls": calls, "seconds": seconds, "ended_early": dict(early)}, held, qualities)
+
+
+async def _all_up(calls: int) -> None:
+    async with asyncio.timeout(UP_S):
+        while sum(count.heard > 0 for count in CountingConnection.counts.values()) < calls:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+
+async def _hold(node: DiallingNode, calls: int, seconds: float) -> dict[str, object]:
+    """Let them talk; what was live at the end, and the share of the frames that the time allows."""
+    counts = CountingConnection.counts
+    before = [(count.written, count.heard) for count in counts.values()]
+    cpu, began = time.process_time(), time.monotonic()
+    CountingConnection.holding = True
+    await asyncio.sleep(seconds)
+    CountingConnection.holding = False
+    took_s = time.monotonic() - began
+    after = [(count.written, count.heard) for count in counts.values()]
+    possible = took_s * FRAMES_PER_S * calls
+    gaps = [gap for count in counts.values() for gap in count.gaps_ms]
+    return {
+        "live_at_the_end": node.initiator.snapshot()["lines_used"],
+        "delivered_out": round(sum(a[0] - b[0] for a, b in zip(after, before, strict=True)) / possible, 4),
+        "delivered_in": round(sum(a[1] - b[1] for a, b in zip(after, before, strict=True)) / possible, 4),
+        "gap_in_p50_ms": round(percentile(gaps, 0.5), 2),
+        "gap_in_p99_ms": round(percentile(gaps, 0.99), 2),
+        "gap_in_max_ms": round(max(gaps), 2),
+        "our_cpu_per_call_pct": round((time.process_time() - cpu) / took_s / calls * 100, 3),
+        "load_avg_1m_after": round(os.getloadavg()[0], 2),
+    }
+
+
+async def _end(node: DiallingNode, calls: int) -> None:
+    for call_id in CountingConnection.counts:
+        await node.bell.ring(call_commands(call_id), {"type": "hangup", "reason": "completed"})
+    await node.all_ended(calls)
+
+
+def _figures(conditions: dict[str, object], held: dict[str, object], qualities: list[Quality]) -> list[Figure]:
+    lost_out = sum(max(0, call.written - call.sent - UNDER_WAY) for call in qualities)
+    lost_in = sum(max(0, call.received - call.heard - UNDER_WAY) for call in qualities)
+    refused = sum(call.refused for call in qualities)
+    counted: dict[str, object] = {
+        "frames_written": sum(call.written for call in qualities),
+        "packets_sent": sum(call.sent for call in qualities),
+        "packets_received": sum(call.received for call in qualities),
+        "frames_heard": sum(call.heard for call in qualities),
+        "lost_towards_the_callee": lost_out,
+        "lost_from_the_callee": lost_in,
+        "refused_by_backpressure": refused,
+        "largest_difference_of_a_call": max(
+            max(abs(call.written - call.sent), abs(call.received - call.heard)) for call in qualities
+        ),
+        "not_echoed_by_the_load_generator": sum(call.sent - call.received for call in qualities),
+        "missing_by_sequence_number": sum(call.missing for call in qualities),
+    }
+    everything = conditions | held | counted
+    return [
+        Figure("dial.concurrent_calls", float(str(held["live_at_the_end"])), "calls", everything),
+        Figure("dial.lost_frames", float(lost_out + lost_in + refused), "frames", everything),
+    ]
