@@ -10,7 +10,7 @@ import pytest
 
 from opendeep.common import channels
 from opendeep.common.data_models import CallStatus, Disposition, TaskStatus
-from tests.integration.calls_world import LIMITS, World, calls_world, next_message
+from tests.integration.calls_world import DEADLINE_S, LIMITS, World, calls_world, logged, next_message
 from tests.unit.call_processor_service.fake_switch import FakeSwitch
 
 NUMBER = "+12025550123"
@@ -194,19 +194,24 @@ async def test_the_audio_ends_and_the_switch_keeps_the_channel(world: World) -> 
     assert (call.status, call.end_reason) == (CallStatus.COMPLETED, "We ended the call (provider lost).")
 
 
-async def test_a_switch_deaf_to_hangup_does_not_hold_the_line(world: World) -> None:
+async def test_a_switch_deaf_to_hangup_holds_the_task_and_not_the_line(world: World) -> None:
+    """While the channel lives, somebody may be on the phone: the task must not be dialled again."""
     world.switch.deaf_to_hangup = True
     (task_id,) = await world.start(NUMBER)
     call_id = await world.wait_for_status(CallStatus.IN_PROGRESS)
-    await world.media(call_id, "hangup", reason="completed")
-    await world.wait_for_ends()
-    assert (await world.only_call(task_id)).status == CallStatus.COMPLETED
-    assert len(world.switch.named("Hangup")) >= 1 + LIMITS.attempt.hangup_tries
-    await world.wait_until_free()
+    with logged("switch.channels_stay") as stays:
+        await world.media(call_id, "hangup", reason="completed")
+        await world.switch.wait_for_action("Hangup", 1 + LIMITS.attempt.hangup_tries)
+        await world.wait_until_free()
+        async with asyncio.timeout(DEADLINE_S):
+            await stays.wait()
+    assert (await world.only_call(task_id)).status == CallStatus.IN_PROGRESS
+    assert (await world.task(task_id)).status == TaskStatus.CALL_IN_PROGRESS
     world.switch.deaf_to_hangup = False
-    tries = len(world.switch.named("Hangup"))
-    last = await world.switch.wait_for_action("Hangup", tries + 1)  # reconciliation goes on after the call is closed
-    assert last["Channel"] == str(call_id)
+    await world.wait_for_ends()
+    assert str(call_id) not in world.switch.channels
+    call = await world.only_call(task_id)
+    assert (call.status, (await world.task(task_id)).attempts) == (CallStatus.LOST, 1)
 
 
 async def test_nobody_answers_and_the_switch_forgets_its_timeout(tmp_path: Path, switch: FakeSwitch) -> None:

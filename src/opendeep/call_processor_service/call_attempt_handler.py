@@ -99,6 +99,7 @@ class CallAttemptHandler:
         self._sent = False
         self._seen_on_switch = False
         self._hangup_tries = 0
+        self._stays_on_switch = False
         self._ending_since: float | None = None
 
     # -- public
@@ -227,6 +228,8 @@ class CallAttemptHandler:
             self._learn(TimedOut(Wait.CLOSE))
             verdict = judge(self.evidence)
             await self._tell("ended", status=verdict.status.value)
+        if self._stays_on_switch:  # its task must not be dialled a second time
+            return verdict
         words = verdict.status, verdict.disposition, verdict.sentence
         codes = reported_cause(self.evidence), reported_sip_code(self.evidence)
         self._recorder.finish(Ending(*words, *codes, counts=self._sent, unheard=unheard(self.evidence)))
@@ -347,7 +350,8 @@ class CallAttemptHandler:
         if channel is None:
             self._learn(GoneFromSwitch())
         elif self._hangup_tries >= self._limits.hangup_tries:
-            log.error("call.hangup_ignored", effect="closed; reconciliation hangs the channel up")
+            log.error("call.hangup_ignored", effect="its row stays live until reconciliation sees the channel gone")
+            self._stays_on_switch = True
             self._learn(TimedOut(Wait.CLOSE))
         else:
             self._hangup_tries += 1

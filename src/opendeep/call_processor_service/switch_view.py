@@ -10,18 +10,22 @@ from opendeep.call_processor_service.asterisk_ami_client import AsteriskAmiClien
 
 
 class SwitchView:
-    """Asks `CoreShowChannels`; calls that wait for an answer share it."""
+    """Asks `CoreShowChannels`. Whoever asks before a listing has begun shares it.
+
+    One that had begun before the question may miss a channel that exists by now; then the next one is the answer.
+    """
 
     def __init__(self, ami: AsteriskAmiClient) -> None:
         self._ami = ami
-        self._listing: asyncio.Task[Mapping[str, AmiEvent]] | None = None
+        self._running: asyncio.Task[Mapping[str, AmiEvent]] | None = None
+        self._next: asyncio.Task[Mapping[str, AmiEvent]] | None = None
 
     async def channels(self) -> Mapping[str, AmiEvent]:
         """The live channels by `Uniqueid`. Raises `TelephonyFault` when Asterisk cannot be asked."""
-        if self._listing is None or self._listing.done():
-            self._listing = asyncio.create_task(self._list(), name="ami:list-channels")
-            self._listing.add_done_callback(_retrieve)
-        return await asyncio.shield(self._listing)
+        if self._next is None:
+            self._next = asyncio.create_task(self._list_after(self._running), name="ami:list-channels")
+            self._next.add_done_callback(_retrieve)
+        return await asyncio.shield(self._next)
 
     async def channel_of(self, call_id: UUID) -> AmiEvent | None:
         """The call's own channel. Raises `TelephonyFault` when Asterisk cannot be asked."""
@@ -34,8 +38,15 @@ class SwitchView:
 
     def close(self) -> None:
         """Stop asking; whoever still waits is cancelled."""
-        if self._listing is not None:
-            self._listing.cancel()
+        for listing in (self._running, self._next):
+            if listing is not None:
+                listing.cancel()
+
+    async def _list_after(self, earlier: asyncio.Task[Mapping[str, AmiEvent]] | None) -> Mapping[str, AmiEvent]:
+        if earlier is not None:
+            await asyncio.wait({earlier})
+        self._running, self._next = self._next, None
+        return await self._list()
 
     async def _list(self) -> Mapping[str, AmiEvent]:
         events = await self._ami.send_list_action(ami_action.core_show_channels())

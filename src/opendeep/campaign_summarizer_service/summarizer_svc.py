@@ -17,7 +17,7 @@ from opendeep.campaign_summarizer_service.report_figures import by_task, figures
 from opendeep.common import channels
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import Call, Campaign, CampaignStatus, Task
-from opendeep.common.errors import PeerFault, ProviderFault
+from opendeep.common.errors import Conflict, PeerFault, ProviderFault
 from opendeep.common.redis_client import Doorbell
 from opendeep.common.task_states import TERMINAL
 from opendeep.common.workers import run_rounds
@@ -99,6 +99,8 @@ class CampaignSummarizerService:
             try:
                 await self.report(campaign)
                 self._put_off.pop(campaign.id, None)
+            except Conflict as error:
+                log.info("campaign.reported_elsewhere", campaign_id=str(campaign.id), detail=str(error))
             except PeerFault:
                 raise
             except Exception:  # boundary: one campaign; the other reports are written all the same
@@ -106,7 +108,10 @@ class CampaignSummarizerService:
                 log.exception("campaign.report_failed", campaign_id=str(campaign.id))
 
     async def report(self, campaign: Campaign) -> dict[str, Any] | None:
-        """Write one campaign's report and complete it; None when somebody else did, or a task runs again."""
+        """Write one campaign's report and complete it; None when somebody else did, or a task runs again.
+
+        Raises `Conflict` when somebody else does so at the same moment.
+        """
         record = await self._read(campaign)
         document = await self._write(record)
         async with self._db.transaction() as work:

@@ -7,17 +7,15 @@ from uuid import UUID
 import structlog
 from sqlalchemy import func, select, text
 
-from opendeep.common.data_models import Campaign, CampaignStatus, TaskStatus
+from opendeep.common.data_models import Campaign, CampaignStatus
 from opendeep.common.errors import Conflict, NotFound
 from opendeep.common.ids import new_id
-from opendeep.common.task_states import TERMINAL
 from opendeep.common.views import campaign_view
-from opendeep.database.models import ACTIVE_CAMPAIGN, CampaignRow, TaskRow
+from opendeep.database.models import ACTIVE_CAMPAIGN, OPEN_TASK, CampaignRow, TaskRow
 from opendeep.database.rows import campaign_value
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, locked
 
-OPEN = tuple(status for status in TaskStatus if status not in TERMINAL)
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +64,10 @@ class CampaignsStore(Store):
     async def finished_without_report(self, limit: int = 10) -> list[Campaign]:
         """Active campaigns whose tasks are all terminal, locked for the summariser that writes their report."""
         open_task = (
-            select(TaskRow.id).where(TaskRow.campaign_id == CampaignRow.id, TaskRow.status.in_(OPEN)).limit(1)
+            select(TaskRow.id)
+            .where(TaskRow.campaign_id == CampaignRow.id, text(f"tasks.{OPEN_TASK}"))
+            .order_by(TaskRow.updated_at)
+            .limit(1)
         ).scalar_subquery()  # one look for each campaign; of NOT EXISTS PostgreSQL makes a join over all tasks
         statement = across_tenants(
             locked(
@@ -83,8 +84,10 @@ class CampaignsStore(Store):
     async def save_report(
         self, user_id: UUID, campaign_id: UUID, report: Mapping[str, Any], *, final: bool
     ) -> Campaign:
-        """Keep the report; a final one completes the campaign."""
+        """Keep the report; a final one completes the campaign. Raises `Conflict` when another worker was faster."""
         row = await self._row(user_id, campaign_id, lock=True)
+        if final and row.status != CampaignStatus.ACTIVE:
+            raise Conflict(f"The campaign is {row.status} by now.")
         row.report = dict(report)
         return self._changed(row, CampaignStatus.COMPLETED if final else CampaignStatus(row.status))
 

@@ -154,6 +154,15 @@ class TasksStore(Store):
             statement = statement.where(TaskRow.updated_at >= self._work.now - timedelta(seconds=fresh_s))
         return await self._lease(statement, owner, limit, lease_s)
 
+    async def hold(self, task: Task, owner: str) -> None:
+        """Lock a claimed task for this transaction: what follows is written by its owner, and only once.
+
+        Raises `Conflict` when it has moved on, or its lease has ended and somebody else holds it.
+        """
+        row = await self._locked(task.id)
+        if row.status != task.status or row.lease_owner != owner:
+            raise Conflict("Somebody else works on this task by now.")
+
     async def release_claims(self, status: TaskStatus, owner: str) -> None:
         """End the leases of a worker that holds none any more: its process was killed, or a round of it broke."""
         statement = across_tenants(
