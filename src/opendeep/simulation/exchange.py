@@ -216,7 +216,8 @@ class ChannelFactory:
 
     @property
     def _caller(self) -> tuple[str, str]:
-        return self._asked.caller_number, self._asked.caller_name
+        """Number and name; a channel keeps the quotes inside the name escaped, `OriginateResponse` does not."""
+        return self._asked.caller_number, re.sub(r'(["\\])', r"\\\1", self._asked.caller_name)
 
     def _half_one(self) -> Channel:
         """The half that the application answers on."""

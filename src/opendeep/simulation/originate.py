@@ -113,10 +113,17 @@ def parse_target(channel: str) -> DialTarget:
 
 def parse_caller_id(text: str) -> tuple[str, str]:
     """Split `"Name" <number>` as `ast_callerid_parse` does; a bare number is a number."""
-    before, bracket, after = text.partition("<")
+    before, bracket, after = text.rpartition("<")
     if bracket:
-        return before.strip().strip('"').strip(), _shrink(after.partition(">")[0])
+        return _unquote(before.strip()), _shrink(after.partition(">")[0])
     return ("", _shrink(text)) if NUMBER.fullmatch(_shrink(text)) else (text.strip().strip('"'), "")
+
+
+def _unquote(name: str) -> str:
+    """Take away the quotes around a name and the backslashes before those inside it."""
+    if len(name) > 1 and name[0] == name[-1] == '"':
+        name = name[1:-1]
+    return re.sub(r"\\(.)", r"\1", name).strip()
 
 
 def parse_variables(request: AmiRequest) -> tuple[tuple[str, str], ...]:

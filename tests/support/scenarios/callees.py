@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from opendeep import simulation
-from tests.support.audio import tone
+from tests.support.audio import silence, tone
 from tests.support.scenarios.schema import Act, Callee
 from tests.support.sip_callee import RecordingCallee
 
@@ -71,6 +71,13 @@ class ScriptedPhone:
             await self.phone.wait_for_digits(seen + 1, timeout_s=60)
             await self._do(self._callee.on_key.get(self.phone.digits[seen], []))
 
+    async def _wait(self, ms: int) -> None:
+        """A pause between sounds is silence; a phone that sends no sound just waits."""
+        if self._callee.sends_sound:
+            self.phone.play(silence(ms))
+        else:
+            await asyncio.sleep(ms / 1_000)
+
     async def _do(self, acts: list[Act]) -> None:
         for act in acts:
             if act.tone is not None:
@@ -78,7 +85,7 @@ class ScriptedPhone:
             elif act.press is not None:
                 self.phone.press(act.press)
             elif act.wait_ms is not None:
-                self.phone.play(bytes(16 * act.wait_ms))
+                await self._wait(act.wait_ms)
             elif act.echo is not None:
                 await self.phone.rtp.played.wait()
                 self.phone.rtp.echoes = act.echo
