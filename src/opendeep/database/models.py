@@ -170,6 +170,7 @@ class TaskRow(Base):
         partial("ix_tasks_on_line", ON_LINE, "user_id", "campaign_id"),
         partial("ix_tasks_analysis", "status = 'PENDING_ANALYSIS'", text(READY)),
         partial("ix_tasks_open", OPEN_TASK, "user_id", "updated_at"),
+        partial("ix_tasks_unfinished", OPEN_TASK, "campaign_id", "updated_at"),
         Index("ix_tasks_campaign_id_status", "campaign_id", "status"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -143,6 +143,8 @@ CREATE INDEX ix_tasks_open ON tasks (user_id, updated_at) WHERE status NOT IN ('
 
 CREATE INDEX ix_tasks_queued ON tasks (updated_at) WHERE status = 'QUEUED_FOR_CALL';
 
+CREATE INDEX ix_tasks_unfinished ON tasks (campaign_id, updated_at) WHERE status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED');
+
 CREATE INDEX ix_tasks_waiting ON tasks (campaign_id, coalesce(CASE WHEN lease_expires_at > coalesce(next_attempt_at, updated_at) THEN lease_expires_at END, coalesce(next_attempt_at, updated_at))) WHERE status = 'SCHEDULED';
 
 CREATE TABLE calls (

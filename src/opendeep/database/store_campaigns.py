@@ -16,7 +16,6 @@ from opendeep.database.rows import campaign_value
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, locked
 
-
 log = structlog.get_logger(__name__)
 
 

@@ -29,6 +29,7 @@ NEW: Indexes = {
     "ix_tasks_on_line": ("tasks", ["user_id", "campaign_id"], "status IN ('QUEUED_FOR_CALL', 'CALL_IN_PROGRESS')"),
     "ix_tasks_analysis": ("tasks", [READY], "status = 'PENDING_ANALYSIS'"),
     "ix_tasks_open": ("tasks", ["user_id", "updated_at"], OPEN),
+    "ix_tasks_unfinished": ("tasks", ["campaign_id", "updated_at"], OPEN),
     "ix_tasks_campaign_id_status": ("tasks", ["campaign_id", "status"], None),
     "ix_campaigns_active": ("campaigns", ["user_id", "id"], "status = 'ACTIVE'"),
     "ix_feedback_requests_overdue": ("feedback_requests", ["expires_at"], "status = 'PENDING'"),
