@@ -198,6 +198,9 @@ def _when(test: Callable[[Evidence], bool], outcome: Outcome) -> Callable[[Evide
 
 _STOPPED = Outcome(CallStatus.FAILED, Disposition.FAILED, "Asterisk was shut down before the call was answered.")
 _GIVEN_UP = Outcome(CallStatus.CANCELLED, Disposition.FAILED, "We gave the call up before it was answered.")
+_VOICELESS = Outcome(
+    CallStatus.CANCELLED, Disposition.FAILED, "The voice AI could not be reached; the call was given up in time."
+)
 _NOT_PLACED = Outcome(CallStatus.FAILED, Disposition.FAILED, "The switch could not place the call; check the trunk.")
 _UNSEEN = Outcome(CallStatus.LOST, Disposition.FAILED, "The call ended without Asterisk telling how.")
 _UNEXPLAINED = Outcome(CallStatus.FAILED, Disposition.FAILED, "The call failed before it was answered.")
@@ -231,6 +234,7 @@ UNANSWERED: tuple[Rule, ...] = (
     ("Asterisk was shut down", _when(lambda e: e.switch_stopped, _STOPPED)),
     ("the network never reacted", _when(_network_never_reacted, SILENT)),
     ("nobody answered in time", _when(lambda e: Wait.RING in e.timed_out, NO_ANSWER)),
+    ("we had no voice", _when(lambda e: unheard(e), _VOICELESS)),
     ("we gave up", _when(lambda e: bool(e.hangups), _GIVEN_UP)),
     ("the network gave up", network_word),
     ("the dial ended", lambda e: _first_said(DIAL_OUTCOMES, e.dial_ends)),

@@ -325,7 +325,7 @@ def test_what_is_final_stays_ended(said: list[Fact]) -> None:
         ([Answered(), HangupSent("provider_failed"), HungUp(True, 16)], COMPLETED, "the voice AI failed"),
         ([Answered(), HangupSent("voice_unavailable"), HungUp(True, 16)], PROVIDER, "nothing was said"),
         ([MediaStarted(), MediaEnded("voice_unavailable"), HungUp(True, 16)], PROVIDER, "nothing was said"),
-        ([Ringing(), HangupSent("voice_unavailable"), HungUp(True, 16)], CANCELLED, "gave the call up"),
+        ([Ringing(), HangupSent("voice_unavailable"), HungUp(True, 16)], CANCELLED, "voice AI could not"),
         ([Answered(), HangupSent("wrong_number"), HungUp(True, 16)], COMPLETED, "wrong number"),
         ([Answered(), FarEndHungUp(16), HungUp(True, 16)], COMPLETED, "other side hung up"),
         ([GoneFromSwitch()], PROVIDER, "could not place"),
