@@ -261,7 +261,7 @@ class CallInitiatorService:
 
     async def _reconcile_on_timer(self) -> None:
         while True:
-            await self._clock.sleep(self._limits.reconcile_every_s)
+            await self._clock.sleep(min(self._limits.reconcile_every_s, self._config.lease_s))
             try:
                 vanished = await self._reconciler.close_vanished()
                 if vanished.vanished:
