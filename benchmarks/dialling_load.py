@@ -47,7 +47,9 @@ AREAS = ("202", "212", "303", "312", "404", "415", "503", "512", "617", "702")  
 NUMBERS_PER_AREA = 100
 READY_S = 30.0
 DEADLINE_S = 300.0
+UNPACED = 1_000.0  # calls per second that the trunk may take
 STREAM_EVERY_S = 0.2
+DOZE_S = 0.005
 CALLED = re.compile(rb"^INVITE sip:(\+[0-9]+)@")
 
 
@@ -129,12 +131,18 @@ class DiallingNode:
 
 @contextlib.asynccontextmanager
 async def dialling_node(
-    asterisk: RealAsterisk, database_url: str, folder: Path, *, lines: int, voice_port: int
+    asterisk: RealAsterisk,
+    database_url: str,
+    folder: Path,
+    *,
+    lines: int,
+    voice_port: int,
+    calls_per_second: float = UNPACED,
 ) -> AsyncIterator[DiallingNode]:
-    """The workers as the composition root starts them, with room for `lines` calls and no pacing of the trunk."""
+    """The workers as the composition root starts them, with room for `lines` calls over one trunk."""
     config = load_config(
         _env_file=None, node_id=NODE, data_dir=folder, max_concurrent_calls=lines, audiosocket_port=0,
-        trunk_calls_per_second=1_000.0, asterisk_ami_host=asterisk.ami_host, asterisk_ami_port=asterisk.ami_port,
+        trunk_calls_per_second=calls_per_second, asterisk_ami_host=asterisk.ami_host, asterisk_ami_port=asterisk.ami_port,
         asterisk_ami_username=asterisk.ami_username, asterisk_ami_secret=SecretStr(asterisk.ami_secret),
         asterisk_channel_template=asterisk.channel_template, caller_id="+12025550199",
         openai_base_url=f"http://127.0.0.1:{voice_port}/v1",
@@ -164,6 +172,8 @@ async def dialling_node(
                 await asyncio.sleep(0.05)
         yield DiallingNode(db, bell, ami, initiator, user)
     finally:
+        scheduler.stop_claiming()
+        await initiator.drain(0)
         for worker in reversed(workers):
             worker.cancel()
             await asyncio.gather(worker, return_exceptions=True)
@@ -211,8 +221,12 @@ async def beside(kind: str, **environment: str) -> AsyncIterator[Beside]:
 
 
 def busy_callee() -> None:
-    """SIP over UDP: notes when each INVITE arrives and answers 486. Tells number → monotonic seconds at the end."""
+    """SIP over UDP: notes when each INVITE arrives and answers 486.
+
+    Tells at the end: number → monotonic seconds, and how late this machine wakes a process that only sleeps (ms).
+    """
     arrived: dict[str, float] = {}
+    late_ms: list[float] = []
     endpoint = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * 1024 * 1024)
     endpoint.bind(("127.0.0.1", int(os.environ.get("BENCH_PORT", "0"))))
@@ -227,10 +241,17 @@ def busy_callee() -> None:
             if called or data.startswith(b"OPTIONS"):
                 endpoint.sendto(_answer(data, b"486 Busy Here" if called else b"200 OK"), sender)
 
+    def doze() -> None:
+        while True:
+            due = time.monotonic() + DOZE_S
+            time.sleep(DOZE_S)
+            late_ms.append((time.monotonic() - due) * 1_000)
+
     threading.Thread(target=receive, name="busy-callee", daemon=True).start()
+    threading.Thread(target=doze, name="doze", daemon=True).start()
     print(endpoint.getsockname()[1], flush=True)
     sys.stdin.read()
-    print(orjson.dumps(arrived).decode(), flush=True)
+    print(orjson.dumps({"arrived": arrived, "late_ms": late_ms}).decode(), flush=True)
 
 
 def _answer(request: bytes, status: bytes) -> bytes:

@@ -36,7 +36,8 @@ from opendeep.common.channels import call_commands
 
 CALLS = 150
 SECONDS = 60.0
-UP_S = 60.0  # until all calls are answered
+PACE_PER_S = 10.0  # how quickly they begin: TRUNK_CALLS_PER_SECOND as it is by default
+UP_S = 120.0  # until all calls are answered
 FRAMES_PER_S = 50
 FRAME_BYTES = 323  # AudioSocket, 8 kHz, 20 ms
 UNDER_WAY = 5  # frames of a call that may be between us and the other side of Asterisk while both are read
@@ -135,7 +136,9 @@ async def _measure(folder: Path, calls: int, seconds: float) -> list[Figure]:
         beside("voice", BENCH_STREAM="1") as voice,
         SippCallee("answer") as callee,
         RealAsterisk(trunk=False, settings={"TRUNK_HOST": f"127.0.0.1:{callee.sip_port}"}) as asterisk,
-        dialling_node(asterisk, sqlite_url(folder), folder, lines=calls, voice_port=voice.port) as node,
+        dialling_node(
+            asterisk, sqlite_url(folder), folder, lines=calls, voice_port=voice.port, calls_per_second=PACE_PER_S
+        ) as node,
     ):
         conditions = surroundings(asterisk)
         await node.dial(calls)
@@ -145,7 +148,11 @@ async def _measure(folder: Path, calls: int, seconds: float) -> list[Figure]:
         qualities = [call for call in asked if call is not None]
         early = Counter(call.end_reason or call.status.value for call in await node.calls() if not call.live)
         await _end(node, calls)
-        return _figures(conditions | {"calls": calls, "seconds": seconds, "ended_early": dict(early)}, held, qualities)
+        return _figures(
+            conditions | {"calls": calls, "seconds": seconds, "begun_per_s": PACE_PER_S, "ended_early": dict(early)},
+            held,
+            qualities,
+        )
 
 
 async def _all_up(calls: int) -> None:

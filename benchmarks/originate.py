@@ -62,9 +62,16 @@ async def _overhead(folder: Path, dials: int, lines: int) -> list[Figure]:
         conditions = surroundings(asterisk) | {"at_once": lines, "database": "sqlite"}
         await node.dial(dials)
         await node.all_ended(dials)
-        arrived = await carrier.finish()
+        told = await carrier.finish()
+        arrived, late_ms = told["arrived"], told["late_ms"]
         took = [(arrived[called] - sent) * 1_000 for called, sent in node.ami.originated.items() if called in arrived]
-    conditions |= {"dials": dials, "invites": len(took)}
+    conditions |= {
+        "dials": dials,
+        "invites": len(took),
+        "max_ms": round(max(took, default=0.0), 2),
+        "machine_late_p99_ms": round(percentile(late_ms, 0.99), 2),
+        "machine_late_max_ms": round(max(late_ms), 2),
+    }
     if len(took) < dials:
         raise RuntimeError(f"only {len(took)} of {dials} calls reached the carrier")
     return [

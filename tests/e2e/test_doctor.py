@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from opendeep.common.redis_client import InProcessDoorbell
 from opendeep.config.app_config import AppConfig, embedded_environment, load_config
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.doctor.examination import examine
 from opendeep.doctor.findings import Finding, Level
-from opendeep.doctor.general import check_database, check_redis
+from opendeep.doctor.general import check_database, check_redis, check_voice
+from tests.integration.audio_realtime import fake_realtime
 from tests.support.services import TemporaryRedis
 
 UNREACHABLE = "127.0.0.9"  # loopback, but nobody listens there
@@ -38,7 +40,7 @@ async def test_embedded_defaults_are_all_right(config: AppConfig) -> None:
     findings = {finding.part: finding for finding in await examine(config)}
     assert findings["database"].level == Level.OK
     assert {finding.part for finding in findings.values() if finding.level == Level.UNUSED} == {
-        "redis", "asterisk", "voice and text AI", "business lookup",
+        "redis", "asterisk", "voice and text AI", "voice AI session", "business lookup",
     }  # fmt: skip
     assert Level.FAIL not in {finding.level for finding in findings.values()}
 
@@ -69,6 +71,22 @@ async def test_providers_that_refuse_or_are_away(config: AppConfig) -> None:
     away = config.model_copy(update={"openai_base_url": f"http://{UNREACHABLE}:1/v1"})
     findings = {finding.part: finding for finding in await examine(away)}
     helpful(findings["voice and text AI"], "OPENAI_BASE_URL")
+
+
+async def test_the_voice_is_tried_by_opening_a_session(config: AppConfig) -> None:
+    async with fake_realtime() as server:
+        there = config.model_copy(
+            update={
+                "openai_realtime_url": server.url,
+                "openai_api_key": SecretStr("a-key"),
+                "openai_base_url": "http://x",
+            }
+        )
+        assert (await check_voice(there)).level == Level.OK
+        assert (await server.session()).headers["authorization"] == "Bearer a-key"
+        server.status = 401
+        helpful(await check_voice(there), "refuses the key", "OPENAI_API_KEY")
+    helpful(await check_voice(there), "cannot be reached", "OPENAI_REALTIME_URL")
 
 
 # ------------------------------------------------------------------ the command

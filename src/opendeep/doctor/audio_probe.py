@@ -7,6 +7,7 @@ reach us, that AudioSocket works, and that Asterisk can reach this machine. Nobo
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -30,10 +31,11 @@ PART: Final = "asterisk: sound"
 
 
 @dataclass(slots=True)
-class _Seen:
-    """What one test call told."""
+class Seen:
+    """What one test call told. `now` gives seconds of the epoch."""
 
     call_id: UUID
+    now: Callable[[], float] = time.time
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)  # connected, or it cannot come any more
     named: asyncio.Event = field(default_factory=asyncio.Event)  # an event carried our id
@@ -47,7 +49,7 @@ class _Seen:
     def take(self, event: AmiEvent) -> None:
         if (stamp := event.get("Timestamp")) and self.clock_off_s is None:
             with contextlib.suppress(ValueError):
-                self.clock_off_s = time.time() - float(stamp)
+                self.clock_off_s = self.now() - float(stamp)
         if event.name == "Newchannel" and event.get("Uniqueid") == str(self.call_id):
             self.named.set()
         if event.name == "OriginateResponse" and event.get("Response") == "Failure":
@@ -56,7 +58,7 @@ class _Seen:
 
 
 async def probe_audio(config: AppConfig, files: AsteriskFiles, ami: AsteriskAmiClient) -> list[Finding]:
-    seen = _Seen(new_id())
+    seen = Seen(new_id())
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -79,10 +81,10 @@ async def probe_audio(config: AppConfig, files: AsteriskFiles, ami: AsteriskAmiC
         forget()
         server.close()
         await server.wait_closed()
-    return [_judge_sound(seen, host, port, files), *_judge_events(seen, files, config.asterisk_ami_username)]
+    return [_judge_sound(seen, host, port, files), *judge_events(seen, files, config.asterisk_ami_username)]
 
 
-async def _call(ami: AsteriskAmiClient, seen: _Seen, host: str, port: int) -> str | None:
+async def _call(ami: AsteriskAmiClient, seen: Seen, host: str, port: int) -> str | None:
     """Place the call and watch; why Asterisk would not even try, or None."""
     dial = ami_action.DialRequest(seen.call_id, CHECK_CHANNEL, (host, port), RING_MS)
     response = await ami.send_action(ami_action.originate(dial))
@@ -104,7 +106,7 @@ def _refused(message: str, files: AsteriskFiles, user: str) -> Finding:
     return fail(PART, detail, advice, files.where("manager.conf", user, "write"))
 
 
-def _judge_sound(seen: _Seen, host: str, port: int, files: AsteriskFiles) -> Finding:
+def _judge_sound(seen: Seen, host: str, port: int, files: AsteriskFiles) -> Finding:
     if seen.connected.is_set():
         return ok(PART, f"Asterisk connects to AudioSocket at {host}")
     if seen.failure is not None:
@@ -119,7 +121,7 @@ def _judge_sound(seen: _Seen, host: str, port: int, files: AsteriskFiles) -> Fin
     return fail(PART, detail, advice, "AUDIOSOCKET_PUBLIC_HOST")
 
 
-def _judge_events(seen: _Seen, files: AsteriskFiles, user: str) -> list[Finding]:
+def judge_events(seen: Seen, files: AsteriskFiles, user: str) -> list[Finding]:
     findings = []
     if seen.connected.is_set() and not seen.named.is_set():
         detail = "The events of our own call did not reach us, so no call could be followed."

@@ -19,6 +19,7 @@ _GENERAL: Final[dict[str, Callable[[AppConfig], Awaitable[Finding]]]] = {
     "database": general.check_database,
     "redis": general.check_redis,
     "voice and text AI": general.check_openai,
+    "voice AI session": general.check_voice,
     "business lookup": general.check_google,
     "disk": general.check_disk,
     "host name": general.check_host_name,

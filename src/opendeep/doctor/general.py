@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import socket
+import ssl
 import time
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,9 @@ import openai
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from opendeep.common.errors import OpenDeepError
+from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient
+from opendeep.audio_processing_service.realtime_protocol import settings_from
+from opendeep.common.errors import OpenDeepError, ProviderFault
 from opendeep.common.redis_client import InProcessDoorbell
 from opendeep.config.app_config import AppConfig
 from opendeep.database.db_manager import DatabaseManager
@@ -82,6 +85,24 @@ async def check_openai(config: AppConfig) -> Finding:
     if missing := wanted - names:
         return fail(part, f"The server does not list {', '.join(sorted(missing))}.", "Set OPENAI_…_MODEL.")
     return ok(part, f"key accepted, {len(names)} models")
+
+
+async def check_voice(config: AppConfig) -> Finding:
+    """Open a Realtime session and close it: no audio, no response, no cost."""
+    part = "voice AI session"
+    if config.offline_ai:
+        return unused(part, "The offline voice is started with the program.")
+    settings = settings_from(config)
+    tls = ssl.create_default_context() if settings.url.startswith("wss:") else None
+    client = OpenAIRealtimeClient(settings, lambda _: None, lambda _: None, tls=tls)
+    try:
+        await client.connect()
+    except ProviderFault as error:
+        advice = "Check OPENAI_API_KEY, OPENAI_REALTIME_MODEL and OPENAI_REALTIME_URL; no call is placed meanwhile."
+        return fail(part, str(error), advice)
+    finally:
+        await client.close()
+    return ok(part, f"{settings.model} opens a session")
 
 
 async def check_google(config: AppConfig) -> Finding:
