@@ -191,6 +191,14 @@ async def test_nobody_listens_at_the_trunk(world: World) -> None:
     world.compare("direct-trunk-silent")
 
 
+async def test_nobody_listens_at_the_trunk_for_longer_than_sip_waits(world: World) -> None:
+    """After 32 s (timer B, RFC 3261 §17.1.1.2) Asterisk makes up a 408, long before our usual 45 s are over."""
+    await world.call(f"PJSIP/{NUMBER}@silent", 45_000)
+    assert (await world.response(timeout_s=40))["Response"] == "Failure"
+    await world.ended()
+    world.compare("direct-trunk-silent-32s")
+
+
 async def test_a_trunk_that_qualify_found_unreachable(world: World) -> None:
     await _until_shown(world.asterisk, "pjsip show aor unreachable", "Unavail")
     await world.call(f"PJSIP/{NUMBER}@unreachable")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -131,23 +132,31 @@ async def test_early_media_is_not_an_answer(
     async with calls_on(real_asterisk, wire_audio, tmp_path, template) as world:
         (task_id,) = await world.start(NUMBER)
         call_id = await world.wait_for_status(CallStatus.DIALING)
+        await phone.invited.wait()
+        assert wire_audio.call_id is None  # nobody could speak
+        picked_up_at = datetime.now(UTC)
         phone.answer()
         assert await world.wait_for_status(CallStatus.IN_PROGRESS) == call_id
         assert await wire_audio.connected() == str(call_id)
         await world.media(call_id, "hangup", reason="completed")
         await world.wait_for_ends()
-        assert (await world.only_call(task_id)).status == CallStatus.COMPLETED
+        call = await world.only_call(task_id)
+        assert call.status == CallStatus.COMPLETED
+        assert call.answered_at is not None
+        assert call.answered_at >= picked_up_at  # talk time and its price start here
+        assert call.ended_at is not None
+        assert call.talk_seconds == (call.ended_at - call.answered_at).total_seconds()
 
 
-async def test_a_trunk_that_does_not_exist(
+async def test_a_trunk_that_does_not_exist_is_found_before_a_call_is_lost(
     real_asterisk: RealAsterisk, wire_audio: WireAudioSocket, tmp_path: Path
 ) -> None:
     async with calls_on(real_asterisk, wire_audio, tmp_path, "PJSIP/{number}@nowhere") as world:
         (task_id,) = await world.start(NUMBER)
-        await world.wait_for_ends()
-        call = await world.only_call(task_id)
-        assert (call.status, call.disposition) == (CallStatus.FAILED, Disposition.FAILED)
-        assert "trunk" in (call.end_reason or "")
+        reason = await world.wait_until_sent_back()
+        assert "Asterisk has no endpoint “nowhere”; add it to pjsip.conf" in reason
+        assert await world.calls_of(task_id) == []
+        assert "no endpoint “nowhere”" in (world.initiator.paused_because() or "")
 
 
 async def test_asterisk_is_killed_in_mid_call_and_comes_back(tmp_path: Path, wire_audio: WireAudioSocket) -> None:

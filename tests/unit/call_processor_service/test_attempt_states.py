@@ -92,6 +92,7 @@ EXPECTED = {
     "direct-terminated": (NO_ANSWER, 127, 487),
     "direct-trunk-down": (CONGESTION, 34, 503),
     "direct-trunk-silent": (CONGESTION, 19, 480),
+    "direct-trunk-silent-32s": (CONGESTION, 18, 408),
     "direct-trunk-unreachable": (PROVIDER, None, None),
     "direct-trunk-unregistered": (PROVIDER, None, None),
     "direct-unauthorized": (PROVIDER, 21, 401),
