@@ -142,7 +142,8 @@ async def dialling_node(
     """The workers as the composition root starts them, with room for `lines` calls over one trunk."""
     config = load_config(
         _env_file=None, node_id=NODE, data_dir=folder, max_concurrent_calls=lines, audiosocket_port=0,
-        trunk_calls_per_second=calls_per_second, asterisk_ami_host=asterisk.ami_host, asterisk_ami_port=asterisk.ami_port,
+        trunk_calls_per_second=calls_per_second,
+        asterisk_ami_host=asterisk.ami_host, asterisk_ami_port=asterisk.ami_port,
         asterisk_ami_username=asterisk.ami_username, asterisk_ami_secret=SecretStr(asterisk.ami_secret),
         asterisk_channel_template=asterisk.channel_template, caller_id="+12025550199",
         openai_base_url=f"http://127.0.0.1:{voice_port}/v1",

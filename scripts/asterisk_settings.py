@@ -56,9 +56,8 @@ PLACES = _kind("addresses, networks or host names, separated by commas", rf"(({_
 YES_NO = _kind("yes or no", "yes|no")
 USER = _kind("letters, digits and ._+-@", r"([A-Za-z0-9._+@-]{1,80})?")
 SECRET = _kind("visible ASCII characters without a semicolon", r"[!-:<-~]{0,120}")
-NAMES = _kind(
-    "names of letters, digits, - and _, separated by commas", r"[A-Za-z][A-Za-z0-9_-]*(,[A-Za-z][A-Za-z0-9_-]*)*"
-)
+_TRUNK = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}"  # as in TRUNKS_FILE of OpenDeep
+NAMES = _kind("names of letters, digits, -, _ and dots, separated by commas", rf"{_TRUNK}(,{_TRUNK})*")
 CODECS = _kind("codecs out of ulaw, alaw, g722, separated by commas", r"(ulaw|alaw|g722)(,(ulaw|alaw|g722))*")
 DTMF = _kind("auto, rfc4733, inband or info", "auto|rfc4733|inband|info")
 TRANSPORT = _kind("udp, tcp or tls", "udp|tcp|tls")
@@ -130,7 +129,7 @@ MADE_UP_WHEN_EMPTY = ("AMI_SECRET", "PHONE_SECRET")
 
 def trunk_variable(name: str, field: str) -> str:
     """`TRUNK_MY_TRUNK_HOST` for the field HOST of the trunk `my-trunk`."""
-    return f"TRUNK_{name.upper().replace('-', '_')}_{field}"
+    return f"TRUNK_{name.upper().replace('-', '_').replace('.', '_')}_{field}"
 
 
 def collect(file: Path | None, environment: Mapping[str, str], assignments: Iterable[str]) -> dict[str, str]:

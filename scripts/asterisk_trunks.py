@@ -30,7 +30,7 @@ def trunks(values: Mapping[str, str]) -> list[Trunk]:
     """The trunks that have a server, in the order of ``TRUNKS``. Raises RenderError."""
     names = values["TRUNKS"].split(",")
     if len({trunk_variable(name, "") for name in names}) != len(names):
-        raise RenderError("TRUNKS names a trunk twice (capitals, - and _ make no difference)")
+        raise RenderError("TRUNKS names a trunk twice (capitals, dots, - and _ make no difference)")
     for name in names:
         if name.lower().startswith(RESERVED):
             raise RenderError(f"a trunk cannot be called {name}: that name is used by the configuration itself")
