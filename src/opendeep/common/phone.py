@@ -164,7 +164,7 @@ def objection(
     `countries` are the ISO 3166 codes that may be called, `types` the `NUMBER_TYPES`; None leaves that open. Our own
     extensions are refused only as emergency numbers.
     """
-    if number.emergency or is_emergency(number.e164):
+    if number.emergency or number.e164 in _ANYWHERE:
         return Objection.EMERGENCY_NUMBER, EMERGENCY_REFUSED
     if number.kind == "extension":
         return None

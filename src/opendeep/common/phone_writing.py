@@ -18,6 +18,8 @@ def clean_number_text(text: str) -> str:
     Full-width and other scripts' digits become 0 to 9; zero-width characters, byte-order and right-to-left marks
     (Unicode category Cf), which copied numbers often carry, go.
     """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     shown = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     plain = "".join(str(unicodedata.decimal(c, c)) for c in shown)
     return " ".join(plain.split())

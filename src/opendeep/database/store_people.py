@@ -1,12 +1,13 @@
 """Users, chats and plans: rows that exist before a campaign does."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+import orjson
+from sqlalchemy import Text, cast, func, select, true
 from sqlalchemy.exc import IntegrityError
 
 from opendeep.common.data_models import Json, PlanStatus, User
@@ -16,6 +17,9 @@ from opendeep.database.models import CampaignPlanRow, ChatMessageRow, ChatRow, U
 from opendeep.database.rows import user_value
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, locked
+
+NO_CHAT = "There is no such chat. Start a new one."
+NO_PLAN = "There is no such plan. Ask for it again in the chat."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +82,15 @@ class ChatsStore(Store):
         """Raise `NotFound` unless the chat is this user's."""
         statement = for_user(select(ChatRow.id).where(ChatRow.id == chat_id), ChatRow, user_id)
         if (await self._session.scalars(statement)).one_or_none() is None:
-            raise NotFound("There is no such chat. Start a new one.")
+            raise NotFound(NO_CHAT)
 
     async def add_message(
         self, user_id: UUID, chat_id: UUID, role: str, content: str, payload: Mapping[str, Any] | None = None
     ) -> None:
+        """Append to the chat. Messages that arrive at once come one after the other. Raises `NotFound`."""
+        chat = for_user(locked(select(ChatRow).where(ChatRow.id == chat_id)), ChatRow, user_id)
+        if (await self._session.scalars(chat)).one_or_none() is None:
+            raise NotFound(NO_CHAT)
         count = for_user(
             select(func.count()).select_from(ChatMessageRow).where(ChatMessageRow.chat_id == chat_id),
             ChatMessageRow,
@@ -131,6 +139,34 @@ class PlansStore(Store):
         """Raises `NotFound` for another tenant's plan as for none."""
         return self._value(await self._row(user_id, plan_id))
 
+    async def outline(self, user_id: UUID, plan_id: UUID) -> Json:
+        """The plan without its contacts, of which there may be 100,000. Raises `NotFound`."""
+        bare = func.json_remove(CampaignPlanRow.plan, "$.tasks") if self._sqlite else CampaignPlanRow.plan - "tasks"
+        statement = for_user(select(cast(bare, Text)).where(CampaignPlanRow.id == plan_id), CampaignPlanRow, user_id)
+        text = await self._session.scalar(statement)
+        if text is None:
+            raise NotFound(NO_PLAN)
+        outline: Json = orjson.loads(text)
+        return outline
+
+    async def task_slices(self, user_id: UUID, plan_id: UUID, size: int) -> AsyncIterator[list[str]]:
+        """The plan's contacts as JSON texts in their order, `size` at a time; the whole is never in memory."""
+        if self._sqlite:
+            each = func.json_each(CampaignPlanRow.plan, "$.tasks").table_valued("key", "value", name="item")
+            items = select(each.c.value).select_from(CampaignPlanRow).join(each, true()).order_by(each.c.key)
+        else:
+            array = func.jsonb_array_elements(CampaignPlanRow.plan["tasks"])
+            each = array.table_valued("value", with_ordinality="key", name="item").render_derived()
+            items = select(cast(each.c.value, Text)).select_from(CampaignPlanRow).join(each, true())
+            items = items.order_by(each.c.key)
+        statement = for_user(items.where(CampaignPlanRow.id == plan_id), CampaignPlanRow, user_id)
+        async for part in (await self._session.stream(statement)).partitions(size):
+            yield [row[0] for row in part]
+
+    @property
+    def _sqlite(self) -> bool:
+        return self._session.get_bind().dialect.name == "sqlite"
+
     async def latest(self, user_id: UUID, chat_id: UUID) -> StoredPlan | None:
         statement = for_user(
             select(CampaignPlanRow)
@@ -154,7 +190,7 @@ class PlansStore(Store):
         statement = for_user(select(CampaignPlanRow).where(CampaignPlanRow.id == plan_id), CampaignPlanRow, user_id)
         row = (await self._session.scalars(locked(statement) if lock else statement)).one_or_none()
         if row is None:
-            raise NotFound("There is no such plan. Ask for it again in the chat.")
+            raise NotFound(NO_PLAN)
         return row
 
     @staticmethod

@@ -102,12 +102,33 @@ class Verdict:
 _GO: Final = Verdict(Reason.GO, "")
 
 
-def check(facts: GateFacts, rules: GateRules, now: datetime) -> Verdict:
-    """The first reason against the call, or GO. `now` is timezone-aware."""
+@dataclass(frozen=True, slots=True)
+class HoursAnswer:
+    """Whether the plan's hours are open at a place; if not, when they open next, and the holiday that closes them."""
+
+    is_open: bool
+    opens: datetime | None = None
+    holiday: str | None = None
+
+
+def hours_at(brief: TaskBrief, place: CalleePlace, now: datetime) -> HoursAnswer:
+    """The calling hours of the plan where the callee is."""
+    hours = hours_of(brief, place)
+    if hours.is_open(now):
+        return HoursAnswer(True)
+    return HoursAnswer(False, hours.next_opening(now), hours.holiday(now))
+
+
+HoursLookup = Callable[[TaskBrief, CalleePlace, datetime], HoursAnswer]
+
+
+def check(facts: GateFacts, rules: GateRules, now: datetime, hours: HoursLookup = hours_at) -> Verdict:
+    """The first reason against the call, or GO. `now` is timezone-aware; `hours` may remember its answers."""
     for reason_against in _CHECKS:
         if verdict := reason_against(facts, rules, now):
             return _within_the_plan(verdict, facts.brief.not_after)
-    return _GO
+    verdict = _hours(facts, now, hours)
+    return _within_the_plan(verdict, facts.brief.not_after) if verdict else _GO
 
 
 def _within_the_plan(verdict: Verdict, end: datetime | None) -> Verdict:
@@ -172,21 +193,21 @@ def _spend(facts: GateFacts, rules: GateRules, now: datetime) -> Verdict | None:
     return None
 
 
-def _hours(facts: GateFacts, rules: GateRules, now: datetime) -> Verdict | None:
+def _hours(facts: GateFacts, now: datetime, look_up: HoursLookup) -> Verdict | None:
     if facts.brief.calling_window.any_time:
         return None
     if not facts.place.zones:
         return Verdict(Reason.UNKNOWN_TIME_ZONE, "The time zone of this number is not known.")
-    hours = hours_of(facts.brief, facts.place)
-    if hours.is_open(now) or _promised(facts, now):
+    answer = look_up(facts.brief, facts.place, now)
+    if answer.is_open or _promised(facts, now):
         return None
-    opens = hours.next_opening(now)
-    if opens is None:
+    if answer.opens is None:
         return Verdict(Reason.WINDOW_NEVER_OPENS, "The calling window never opens in this number's time zones.")
-    when = f"{opens.astimezone(facts.place.zones[0]):%A at %H:%M} there"
-    if holiday := hours.holiday(now):
-        return Verdict(Reason.HOLIDAY, f"It is a public holiday there ({holiday}); calls go on {when}.", opens)
-    return Verdict(Reason.OUTSIDE_HOURS, f"Outside the calling window; it opens {when}.", opens)
+    when = f"{answer.opens.astimezone(facts.place.zones[0]):%A at %H:%M} there"
+    if answer.holiday:
+        sentence = f"It is a public holiday there ({answer.holiday}); calls go on {when}."
+        return Verdict(Reason.HOLIDAY, sentence, answer.opens)
+    return Verdict(Reason.OUTSIDE_HOURS, f"Outside the calling window; it opens {when}.", answer.opens)
 
 
 def _promised(facts: GateFacts, now: datetime) -> bool:
@@ -204,5 +225,4 @@ _CHECKS: Final[tuple[Callable[[GateFacts, GateRules, datetime], Verdict | None],
     _plan_end,
     _frequency,
     _spend,
-    _hours,
 )

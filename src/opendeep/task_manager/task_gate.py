@@ -5,7 +5,7 @@ What a task of the round takes (a call to its number, money held for it) counts 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -35,7 +35,7 @@ class Known:
 
     do_not_call: Mapping[str, Sequence[DNDEntryBase]]
     recent_calls: dict[str, list[datetime]]
-    spend: SpendSums
+    spend: SpendSums = field(default_factory=SpendSums)
 
     def dnd(self, user_id: UUID, campaign_id: UUID | None, number: str) -> DNDEntryBase | None:
         """The entry that forbids this call, if any."""

@@ -2,7 +2,7 @@
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opendeep.common.errors import InvalidPhoneNumber
@@ -130,6 +130,7 @@ def test_no_extension_makes_an_emergency_number_callable(digits: str) -> None:
     assert is_emergency(digits)
 
 
+@settings(deadline=None)  # a region's tables are loaded when they are first asked
 @given(st.sampled_from(sorted(phonenumbers.SUPPORTED_SHORT_REGIONS)), st.text("0123456789 -.()+*#\u200f", max_size=12))
 def test_what_is_accepted_is_no_emergency_number_where_it_is_dialled(home: str, written: str) -> None:
     try:
@@ -221,6 +222,7 @@ def test_each_trap_has_its_own_sentence(written: str, region: str | None, says: 
         parse_number(written, region)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_any_text_is_a_number_or_a_clear_refusal(text: str) -> None:
     refusal = ""

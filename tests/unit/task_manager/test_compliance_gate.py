@@ -176,6 +176,7 @@ def test_a_number_is_rung_so_often_a_day_and_then_again_when_the_oldest_call_is_
     assert verdict(facts(recent_calls=[NOON] * 50), calls_per_number=None).go
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3 * 24 * 60), max_size=12), st.integers(1, 6))
 def test_whatever_the_earlier_calls_a_day_never_has_more_than_allowed(ages: list[int], most: int) -> None:
     any_time = brief(calling_window=CallingWindow(any_time=True))
