@@ -283,3 +283,20 @@ async def test_times_are_utc_and_naive_ones_are_refused(db: DatabaseManager) -> 
 
 async def test_the_same_name_is_the_same_tenant(db: DatabaseManager) -> None:
     assert (await add_user(db, "Guest")).id == (await add_user(db, "Guest")).id
+
+
+async def test_messages_that_arrive_at_once_are_all_kept(db: DatabaseManager) -> None:
+    user, stranger = await add_user(db), await add_user(db, "Stranger")
+    async with db.transaction() as work:
+        chat_id = await work.chats.create(user.id)
+
+    async def write(content: str) -> None:
+        async with db.transaction() as work:
+            await work.chats.add_message(user.id, chat_id, "user", content)
+
+    await asyncio.gather(*(write(f"message {n}") for n in range(8)))
+    async with db.transaction() as work:
+        kept = await work.chats.messages(user.id, chat_id)
+        assert {message.content for message in kept} == {f"message {n}" for n in range(8)}
+        with pytest.raises(NotFound):
+            await work.chats.add_message(stranger.id, chat_id, "user", "hello")
