@@ -1,5 +1,6 @@
 """The analyser on a real database: judgements by the offline minds over HTTP, and by scripted providers that err."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -400,6 +401,42 @@ async def test_the_claims_of_a_killed_process_do_not_keep_its_tasks_waiting(worl
         await restarted.round()
     after, _ = await analysed(world, task)
     assert after.status is TaskStatus.COMPLETED
+
+
+async def test_a_process_that_stops_gives_its_claims_back(world: World, task: Task) -> None:
+    await finished_call(world, task, YES, reason="completed")
+    asked = asyncio.Event()
+
+    async def never(request: Any) -> Any:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async with ScriptedProvider([never]).serving() as url, analyser(world, url) as stopping:
+        round_ = asyncio.create_task(stopping.round(), name="round")
+        await asyncio.wait_for(asked.wait(), 20)
+        round_.cancel()
+        await asyncio.wait({round_})
+        assert round_.cancelled()
+    async with world.db.transaction() as work:
+        assert await work.tasks.claim(TaskStatus.PENDING_ANALYSIS, "analysis:elsewhere", 1, 180)
+
+
+async def test_an_analyser_that_stood_still_writes_nothing_about_a_task_that_went_on(world: World, task: Task) -> None:
+    """Its lease has ended, and another one has claimed the task: the late one may not even put it off."""
+    await finished_call(world, task, YES, reason="completed")
+
+    async def late(request: Any) -> Any:
+        world.clock.advance(200)
+        async with world.db.transaction() as work:
+            assert await work.tasks.claim(TaskStatus.PENDING_ANALYSIS, "analysis:elsewhere", 1, 180)
+        return judged(disposition="DECLINED")
+
+    async with ScriptedProvider([late]).serving() as url, analyser(world, url) as service:
+        await service.round()
+    after, call = await analysed(world, task)
+    assert (after.status, call.analysis) == (TaskStatus.PENDING_ANALYSIS, None)
+    async with world.db.transaction() as work:
+        assert not await work.tasks.claim(TaskStatus.PENDING_ANALYSIS, "analysis:third", 1, 180)
 
 
 async def test_the_claims_of_another_node_are_left_alone(world: World, task: Task) -> None:

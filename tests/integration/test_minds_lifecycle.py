@@ -11,7 +11,7 @@ import pytest
 from opendeep.campaign_summarizer_service.summarizer_svc import RETRY_AFTER_BUG, CampaignSummarizerService
 from opendeep.common.data_models import CampaignStatus, Task, TaskStatus
 from opendeep.common.decisions import OPTIONS
-from opendeep.common.errors import ProviderFault
+from opendeep.common.errors import Conflict, ProviderFault
 from opendeep.config.app_config import load_config
 from opendeep.llm_integrations.openai_form_client import Message, OpenAIFormClient
 from opendeep.post_call_analyzer_service.analysis_svc import AnalysisService
@@ -290,3 +290,28 @@ async def test_a_bug_in_one_report_delays_only_that_one(world: World, task: Task
     world.clock.advance(RETRY_AFTER_BUG.total_seconds() + 1)
     await service.round()
     assert model.asked == 3
+
+
+async def test_two_summarisers_write_one_report(world: World) -> None:
+    """The second begins and ends while the first still waits for its model."""
+    task = await finished_campaign(world)
+    second: list[CampaignSummarizerService] = []
+
+    async def slow(request: Any) -> Any:
+        await second[0].round()
+        return completion(orjson.dumps({"headline": "Too late.", "paragraphs": []}).decode())
+
+    async with ScriptedProvider([slow]).serving() as slow_url, ScriptedProvider([failure(500)]).serving() as quick_url:
+        clients = [OpenAIFormClient(None, url, "m", 5_000) for url in (slow_url, quick_url)]
+        first, other = (CampaignSummarizerService(world.db, world.bell, llm, world.clock) for llm in clients)
+        second.append(other)
+        await first.round()
+        for client in clients:
+            await client.close()
+    async with world.db.read() as work:
+        campaign = await work.campaigns.get(task.user_id, task.campaign_id)
+    assert campaign.report is not None
+    assert campaign.report["headline"] != "Too late."
+    with pytest.raises(Conflict):
+        async with world.db.transaction() as work:
+            await work.campaigns.save_report(task.user_id, task.campaign_id, {"headline": "Later."}, final=True)
