@@ -24,7 +24,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--faults", type=int, default=20, help="things to break")
     parser.add_argument("--seed", type=int, default=None, help="repeats a run's choices; default: another each time")
     parser.add_argument("--nodes", type=int, default=2, help="processes of the product, each with an Asterisk")
-    parser.add_argument("--lines", type=int, default=8, help="calls at once for each node")
+    parser.add_argument("--lines", type=int, default=4, help="calls at once for each node")
     parser.add_argument("--keep", action="store_true", help="keep the logs of a good run too")
     return parser.parse_args(arguments)
 

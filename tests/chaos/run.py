@@ -58,6 +58,9 @@ async def run(size: Size, folder: Path, say: Say) -> Report:
 async def _break_things(world: World, report: Report, began: float, say: Say) -> None:
     dice = random.Random(world.size.seed)
     for fault in choose(dice, world.size.faults):
+        if not await judge.open_tasks(world):
+            say("every task has ended; the faults that are left would hit nothing")
+            break
         suffered = await suffer(world, fault, dice, began)
         report.suffered.append(suffered)
         say(f"{suffered.at_s:6.1f} s  {fault.name}, {suffered.moment}, for {suffered.away_s:.1f} s")

@@ -40,7 +40,7 @@ class Size:
     faults: int = 20
     seed: int = 1
     nodes: int = 2
-    lines: int = 8
+    lines: int = 4
 
 
 @dataclass
