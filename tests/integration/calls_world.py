@@ -112,6 +112,15 @@ class World:
                 if message.data["type"] == "event" and message.data["event"]["kind"] == kind:
                     return dict(message.data["event"])
 
+    async def wait_until_sent_back(self) -> str:
+        """Until a task goes back to wait for its time; returns the reason."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                message = await self.pages.next(timeout=DEADLINE_S)
+                assert message is not None
+                if message.data["type"] == "task" and message.data["task"]["status"] == TaskStatus.SCHEDULED:
+                    return str(message.data["task"]["status_reason"])
+
     async def task(self, task_id: UUID) -> Task:
         async with self.db.read() as work:
             return await work.tasks.get(self.user.id, task_id)

@@ -20,6 +20,7 @@ from opendeep.config.trunk_config import Trunk
 
 FULL_RETRY_S: Final = 10.0  # a task whose trunks are all full makes room in the queue for others
 PAUSED_RETRY_S: Final = 30.0  # an operator's pause has no end that is known
+MAX_HOLD_S: Final = 60.0  # for a trunk with a fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +122,9 @@ class LineBook:
             until = self.now + timedelta(seconds=PAUSED_RETRY_S)
             return Held(f"Waiting: {trunk_sentence(state)}", until)
         if not may_call(state.breaker, self.now):
-            soon = self.now + timedelta(seconds=FULL_RETRY_S)
-            on_trial = state.breaker.state is BreakerState.HALF_OPEN
-            return Held(f"Waiting: {breaker_sentence(state)}", soon if on_trial else state.breaker.until)
+            wait_s = FULL_RETRY_S if state.breaker.state is BreakerState.HALF_OPEN else MAX_HOLD_S
+            until = self.now + timedelta(seconds=wait_s)  # it may be mended before its breaker's time
+            return Held(f"Waiting: {breaker_sentence(state)}", min(until, state.breaker.until or until))
         if self.live.get(trunk.name, 0) >= trunk.max_calls:
             until = self.now + timedelta(seconds=FULL_RETRY_S)
             return Held(f"Waiting: all {trunk.max_calls} lines of the trunk “{trunk.name}” are busy.", until)

@@ -106,10 +106,14 @@ class TrunksStore(Store):
     async def queued(self, limit: int, fresh_s: float) -> list[Task]:
         """Lock up to `limit` tasks that came into the queue within `fresh_s` seconds, longest waiting first.
 
-        No lease: what is not dialled in this transaction stays in the queue as it was.
+        Of those that came together the more urgent first. No lease: what is not dialled in this transaction stays in
+        the queue as it was.
         """
         statement = across_tenants(
-            select(TaskRow).where(self._is_queued(fresh_s)).order_by(TaskRow.updated_at).limit(limit),
+            select(TaskRow)
+            .where(self._is_queued(fresh_s))
+            .order_by(TaskRow.updated_at, TaskRow.priority.desc(), TaskRow.id)
+            .limit(limit),
             "a voice node serves all tenants",
         )
         return [task_value(row) for row in (await self._session.scalars(locked(statement, skip=True))).all()]
