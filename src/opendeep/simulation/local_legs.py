@@ -104,7 +104,7 @@ class LocalLegs:
         return [
             set_state(callee, ChannelState.RINGING, ":state"),
             set_state(self._one, ChannelState.RINGING, ":state"),
-            *self._identify_one(),
+            *self._identify_one(":state"),
             (callee.uniqueid, events.dial_state(callee, "RINGING", by=self._two)),
             (self._one.uniqueid, events.dial_state(self._one, "RINGING")),
         ]
@@ -116,12 +116,12 @@ class LocalLegs:
             (self._one.uniqueid, events.dial_state(self._one, "PROGRESS")),
         ]
 
-    def _identify_one(self) -> list[Keyed]:
+    def _identify_one(self, topic: str = "") -> list[Keyed]:
         """Tell once whom half one reaches: after its next state, be that its `Hangup`."""
         if self._identified or self._callee is None:
             return []
         self._identified = True
-        return [(f"{self._one.uniqueid}:identity", events.new_caller_id(self._one))]
+        return [(self._one.uniqueid + topic, events.new_caller_id(self._one))]
 
     def answered(self, response: Packet) -> list[Keyed]:
         callee = self._reached()

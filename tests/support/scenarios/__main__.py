@@ -58,7 +58,7 @@ def compare(chosen: Scenarios, everything: Scenarios) -> int:
 
 def _why(real: Outcome, other: Outcome) -> str:
     for outcome in (real, other):
-        if isinstance(outcome, BaseException):
+        if isinstance(outcome, Exception):
             return f"{outcome!r} {' '.join(getattr(outcome, '__notes__', []))}"
     return difference(str(real), str(other), between=("first", "second"))
 

@@ -27,7 +27,7 @@ def names() -> list[str]:
 
 def difference_from(name: str, outcome: Outcome) -> str:
     """How a run differs from what the real Asterisk said; empty when it does not. Raises what the run raised."""
-    if isinstance(outcome, BaseException):
+    if isinstance(outcome, Exception):
         raise outcome
     file = file_of(name)
     if not file.exists():

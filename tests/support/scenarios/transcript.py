@@ -109,7 +109,9 @@ UNORDERED = {
 
 SNAPSHOTS = {
     # The state is looked up when the event is made: before or after it changed.
+    "DialBegin": STATE_HEADERS,
     "DialState": STATE_HEADERS,
+    "DialEnd": STATE_HEADERS,
     "HangupRequest": STATE_HEADERS,
     "SoftHangupRequest": STATE_HEADERS,
 }
