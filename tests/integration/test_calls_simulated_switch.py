@@ -100,12 +100,13 @@ async def test_an_orphan_on_the_switch_is_hung_up(tmp_path: Path) -> None:
     async with both(tmp_path) as (calls, place):
         (task_id,) = await calls.start(BOOKS)
         call_id = await calls.wait_for_status(CallStatus.IN_PROGRESS)
-        handler = calls.initiator._handlers.pop(call_id)  # nobody holds it any more
+        calls.ami._listeners._by_channel[str(call_id)].clear()  # its handler is deaf,
+        calls.initiator._reconciler._held = tuple  # and nobody knows of it
         await calls.initiator.reconcile()
         await place.peer.wait(lambda: place.peer.calls and place.peer.calls[0].closed)
-        calls.initiator._handlers[call_id] = handler
         await calls.wait_for_ends()
         call = await calls.only_call(task_id)
         assert call.status == CallStatus.LOST
         assert "interrupted" in (call.end_reason or "")
+        calls.initiator._handlers[call_id].hang_up("over")
         await calls.wait_until_free()
