@@ -14,10 +14,10 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import structlog
@@ -42,9 +42,10 @@ from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from tests.integration.storm_switch import RINGING, UP, Events, Ledger
 from tests.integration.storm_world import DYING_S, POLL_S, Node, StormBell
 from tests.support.database import add_campaign, add_user, sample_plan, sqlite_url
+from tests.support.services import TemporaryPostgres, fresh_database
 from tests.support.virtual_loop import VirtualClock, VirtualLoop
 
-STORMS = int(os.environ.get("OPENDEEP_STORMS", "20"))
+STORMS = int(os.environ.get("OPENDEEP_STORMS", "8"))
 STEPS = 30
 PLANS = ("ring", "ring", "ring", "answer", "busy", "no_answer", "not_found", "no_endpoint", "refuse", "silent")
 SWITCH_FAULTS = (
@@ -338,8 +339,9 @@ def storms(machine: type[Storm], number: int) -> None:
     )
 
 
-@pytest.mark.timeout(0)
-def test_no_storm_makes_it_dial_twice_or_lose_anything(tmp_path: Path, quiet_logs: None) -> None:
+@pytest.fixture
+def on_sqlite(tmp_path: Path, quiet_logs: None) -> type[Storm]:
+    """Storms over a copy of one migrated file."""
     template = tmp_path / "template"
     template.mkdir()
     loop = VirtualLoop()
@@ -354,4 +356,82 @@ def test_no_storm_makes_it_dial_twice_or_lose_anything(tmp_path: Path, quiet_log
             self.url = sqlite_url(self.folder)
             return self.url
 
-    storms(OnSqlite, STORMS)
+    return OnSqlite
+
+
+@pytest.mark.timeout(0)
+def test_no_storm_makes_it_dial_twice_or_lose_anything(on_sqlite: type[Storm]) -> None:
+    storms(on_sqlite, STORMS)
+
+
+def cut_off(storm: Storm, owner: int) -> None:
+    storm.database_goes_away((owner,), True)
+    for _ in range(8):
+        storm.time_passes(40)
+        storm.nothing_is_dialled_twice()
+        storm.rows_agree()
+
+
+def cut_off_and_deaf(storm: Storm, owner: int) -> None:
+    storm.switch_misbehaves(owner, "Hangup", True)
+    cut_off(storm, owner)
+
+
+def killed_and_away(storm: Storm, owner: int) -> None:
+    storm.process(owner, "is killed")
+    for _ in range(6):
+        storm.time_passes(40)
+        storm.rows_agree()
+
+
+def deaf_to_hangup(storm: Storm, owner: int) -> None:
+    storm.switch_misbehaves(owner, "deaf to hangup", True)
+    storm.process(owner, "drains")
+    for _ in range(8):
+        storm.time_passes(40)
+        storm.nothing_is_dialled_twice()
+        storm.rows_agree()
+
+
+def answers_lost(storm: Storm, owner: int) -> None:
+    storm.database_answers_get_lost(owner, True)
+    for _ in range(6):
+        storm.time_passes(40)
+        storm.nothing_is_dialled_twice()
+        storm.rows_agree()
+
+
+@pytest.mark.parametrize("trouble", [cut_off, cut_off_and_deaf, killed_and_away, deaf_to_hangup, answers_lost])
+def test_a_known_storm_in_the_middle_of_calls(on_sqlite: type[Storm], trouble: Callable[[Storm, int], None]) -> None:
+    """Storms that chance would seldom make: three answered calls, and one thing goes wrong for minutes."""
+    storm = on_sqlite()
+    try:
+        storm.begin(["answer", "answer", "answer"], 3)
+        owner = next(index for index, node in enumerate(storm.nodes) if node.switch.channels)
+        trouble(storm, owner)
+    finally:
+        storm.teardown()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("trouble", [cut_off, killed_and_away])
+def test_a_known_storm_over_postgresql(
+    postgres_server: TemporaryPostgres, quiet_logs: None, trouble: Callable[[Storm, int], None]
+) -> None:
+    with fresh_database(postgres_server, f"storm_{uuid4().hex}") as url:
+
+        class OnPostgres(Storm):
+            def make_url(self) -> str:
+                self.url = url
+                empty = DatabaseManager(url, InProcessDoorbell(), VirtualClock(self.loop))
+                self.loop.perform(empty.upgrade())
+                self.loop.perform(empty.close())
+                return url
+
+        storm = OnPostgres()
+        try:
+            storm.begin(["answer", "answer", "answer"], 3)
+            owner = next(index for index, node in enumerate(storm.nodes) if node.switch.channels)
+            trouble(storm, owner)
+        finally:
+            storm.teardown()
