@@ -30,6 +30,7 @@ from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
+from opendeep.task_manager.preflight_svc import PreflightService, PreflightSettings
 from opendeep.task_manager.task_lifecycle_manager_svc import TaskLifecycleManagerService
 from opendeep.task_manager.task_scheduler_svc import SchedulerSettings, TaskSchedulerService
 from opendeep.task_manager.ui_assistant_svc import AssistantSettings, UIAssistantService
@@ -190,6 +191,12 @@ def _gate_rules(config: AppConfig) -> GateRules:
     )
 
 
+def _preflight_settings(config: AppConfig) -> PreflightSettings:
+    """The lines of one node and the pace of all its trunks."""
+    pace = None if config.simulated_telephony else sum(trunk.calls_per_second for trunk in load_trunks(config))
+    return PreflightSettings(_gate_rules(config), config.concurrent_calls, config.default_timezone, pace)
+
+
 def _between_calls(ground: _Ground) -> list[Worker]:
     """What decides, watches and reports when nobody is talking."""
     config, workers = ground.config, []
@@ -214,6 +221,7 @@ def _web(ground: _Ground, status: SystemStatus, lines: LinesQueryService) -> Fas
         orchestrator=OrchestratorService(ground.db, config.default_region, config.internal_extensions),
         campaigns=CampaignQueryService(ground.db, config.data_dir, config.default_timezone),
         feedback=FeedbackManagerService(ground.db, ground.bell),
+        preflight=PreflightService(ground.db, ground.clock, _preflight_settings(config)),
         lines=lines,
         status=status,
         bell=ground.bell,

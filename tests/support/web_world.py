@@ -42,8 +42,10 @@ from opendeep.config.trunk_config import Trunk
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
+from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
+from opendeep.task_manager.preflight_svc import PreflightService, PreflightSettings
 from opendeep.task_manager.ui_assistant_svc import AssistantSettings, UIAssistantService
 from opendeep.web_interface.app import create_app
 from opendeep.web_interface.services import Services
@@ -51,6 +53,7 @@ from opendeep.web_interface.services import Services
 REGION = "US"
 EXTENSIONS = ("7000",)
 ZONE = "America/New_York"
+RULES = GateRules(REGION, EXTENSIONS, ("US",), ZONE, calls_per_number=4)
 LEASE_S = 60.0
 TENANT_CAP = 5
 TRUNKS = (
@@ -160,6 +163,7 @@ async def web_world(directory: Path, trunks: Sequence[Trunk] = TRUNKS) -> AsyncI
         orchestrator=OrchestratorService(db, REGION, EXTENSIONS),
         campaigns=CampaignQueryService(db, directory, ZONE),
         feedback=FeedbackManagerService(db, bell),
+        preflight=PreflightService(db, SystemClock(), PreflightSettings(RULES, 10, ZONE)),
         lines=LinesQueryService(trunks, TENANT_CAP, db, clock, lambda: node),
         status=status,
         bell=bell,

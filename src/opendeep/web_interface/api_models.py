@@ -213,6 +213,37 @@ class ChatHistoryView(BaseModel):
     messages: list[ChatMessageView]
 
 
+class PreflightExample(BaseModel):
+    row: int
+    contact_name: str
+    phone_number: str
+    sentence: str
+
+
+class PreflightReason(BaseModel):
+    """So many contacts for one reason; `words` follow the count, at most five examples."""
+
+    reason: str
+    fate: Literal["called", "skipped", "asked"]
+    count: int
+    words: str
+    examples: list[PreflightExample]
+
+
+class PreflightView(BaseModel):
+    """`fates`: contacts that are called, skipped, or asked about first. Times are UTC; `time_zone` is the user's."""
+
+    contacts: int
+    fates: dict[str, int]
+    reasons: list[PreflightReason]
+    sentences: list[str]
+    first_call_at: datetime | None
+    finished_at: datetime | None
+    time_zone: str
+    lines: int
+    estimated_cost: float | None
+
+
 class CampaignAnswer(BaseModel):
     campaign: CampaignView
 

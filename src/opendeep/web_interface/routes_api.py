@@ -99,6 +99,12 @@ async def chat_history(chat_id: UUID, user: SignedIn, services: TheServices) -> 
     return m.ChatHistoryView(chat_id=chat_id, messages=messages)
 
 
+@router.get("/plans/{plan_id}/preflight")
+async def plan_preflight(plan_id: UUID, user: SignedIn, services: TheServices) -> m.PreflightView:
+    """What will happen to the plan's contacts if it is confirmed now. A large plan takes seconds."""
+    return m.PreflightView.model_validate(await services.preflight.preflight(user.id, plan_id))
+
+
 # -- campaigns, tasks, calls
 
 

@@ -9,6 +9,7 @@ from opendeep.common.redis_client import Doorbell
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
+from opendeep.task_manager.preflight_svc import PreflightService
 from opendeep.task_manager.ui_assistant_svc import UIAssistantService
 
 
@@ -34,6 +35,7 @@ class Services:
     orchestrator: OrchestratorService
     campaigns: CampaignQueryService
     feedback: FeedbackManagerService
+    preflight: PreflightService
     lines: LinesQueryService
     status: StatusSource
     bell: Doorbell

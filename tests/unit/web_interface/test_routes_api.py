@@ -79,6 +79,7 @@ async def test_unusable_names_are_refused(stranger: httpx.AsyncClient, name: str
         ("POST", "/api/chat"),
         ("GET", f"/api/chat/{uuid4()}"),
         ("POST", "/api/execute_campaign"),
+        ("GET", f"/api/plans/{uuid4()}/preflight"),
         ("GET", "/api/campaigns"),
         ("GET", f"/api/campaigns/{uuid4()}"),
         ("POST", f"/api/campaigns/{uuid4()}/pause"),
@@ -186,6 +187,14 @@ async def test_an_empty_plan_is_not_valid_and_cannot_be_confirmed(world: WebWorl
     assert error(await maria.post("/api/execute_campaign", json={"plan_id": reply["plan_id"]})) == (422, "InvalidPlan")
 
 
+async def test_a_plan_is_looked_through_before_it_is_confirmed(world: WebWorld, maria: httpx.AsyncClient) -> None:
+    reply = await plan_of(world, maria)
+    path = f"/api/plans/{reply['plan_id']}/preflight"
+    found = (await maria.get(path)).json()
+    assert found["contacts"] == len(reply["plan"]["tasks"])
+    assert found["sentences"][0].endswith("can be called.")
+
+
 async def test_an_unknown_number_is_named(world: WebWorld, maria: httpx.AsyncClient) -> None:
     plan = {**PLAN, "tasks": [{"contact_name": "Dan", "phone_number": "12"}]}
     reply = await plan_of(world, maria, plan)
@@ -215,6 +224,7 @@ async def test_another_tenants_rows_are_404(world: WebWorld, maria: httpx.AsyncC
     await eve.post("/api/session", json={"user_name": "Eve"})
     hidden = [
         await eve.post("/api/execute_campaign", json={"plan_id": reply["plan_id"]}),
+        await eve.get(f"/api/plans/{reply['plan_id']}/preflight"),
         await eve.post("/api/chat", json={"message": "x", "chat_id": reply["chat_id"]}),
         await eve.post(f"/api/feedback/{question.id}", json={"answer": "yes"}),
         await eve.post(f"/api/campaigns/{campaign}/cancel"),

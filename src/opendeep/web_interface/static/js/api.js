@@ -45,6 +45,7 @@ export const api = {
   status: () => request("GET", "/api/status"),
   chat: (body) => request("POST", "/api/chat", body, CHAT_DEADLINE_MS),
   history: (chatId) => request("GET", at("chat", chatId)),
+  preflight: (planId) => request("GET", at("plans", planId, "/preflight"), undefined, CHAT_DEADLINE_MS),
   execute: (planId) => request("POST", "/api/execute_campaign", { plan_id: planId }),
   campaigns: () => request("GET", "/api/campaigns"),
   campaign: (id) => request("GET", at("campaigns", id)),

@@ -10,10 +10,11 @@ const NEAR_END_PX = 120;
 const FAILURES = { not_found: "nothing found", error: "this did not work" }; // by the status of a tool's result
 
 export class Chat {
-  /** `send({message, form_answers})` and `confirm(planId)` return promises. */
-  constructor({ send, confirm }) {
+  /** `send({message, form_answers})`, `confirm(planId)` and `preflight(planId)` return promises. */
+  constructor({ send, confirm, preflight }) {
     this._send = send;
     this._confirm = confirm;
+    this._preflight = preflight;
     this._list = byId("messages");
     this._scroller = byId("conversation");
     this._openForm = null;
@@ -104,10 +105,12 @@ export class Chat {
   _plan(reply, confirmed) {
     this._openPlan?.close("Replaced by a newer plan.");
     const shown = { plan: reply.plan, valid: reply.plan_valid, problems: reply.problems };
-    const card = planCard(shown, async () => {
+    const look = reply.plan_valid && !confirmed ? () => this._preflight(reply.plan_id) : null;
+    const confirm = async () => {
       await this._confirm(reply.plan_id);
       this._openPlan = null;
-    });
+    };
+    const card = planCard(shown, confirm, look);
     if (confirmed) card.close("Confirmed and scheduled.");
     this._openPlan = confirmed ? null : card;
     return card.node;

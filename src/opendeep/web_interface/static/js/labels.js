@@ -122,7 +122,10 @@ export function duration(seconds) {
 export function windowText(window) {
   if (!window) return "";
   if (window.any_time) return "At any time";
-  const hours = `${String(window.start).slice(0, 5)} to ${String(window.end).slice(0, 5)}, local time of the called person`;
+  const clock = (time) => String(time).slice(0, 5);
+  const end = clock(window.end) === "00:00" ? "24:00" : clock(window.end);
+  const breaks = (window.breaks ?? []).map((pause) => ` without ${clock(pause.start)} to ${clock(pause.end)}`).join(" and");
+  const hours = `${clock(window.start)} to ${end}${breaks}, local time of the called person`;
   const days = window.weekdays ?? [];
   if (days.length === 7) return `Every day, ${hours}`;
   return `${days.map((day) => WEEKDAYS[day - 1]).join(", ")}, ${hours}`;

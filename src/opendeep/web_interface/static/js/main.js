@@ -33,7 +33,11 @@ class Page {
     this.busy = false;
     this.clockOffsetMs = 0;
     this.world = new World();
-    this.chat = new Chat({ send: (body) => this.send(body), confirm: (planId) => this.confirm(planId) });
+    this.chat = new Chat({
+      send: (body) => this.send(body),
+      confirm: (planId) => this.confirm(planId),
+      preflight: (planId) => api.preflight(planId),
+    });
     this.dialog = new CallDialog({
       load: (callId) => api.call(callId),
       recordingUrl: api.recordingUrl,

@@ -1,15 +1,18 @@
 // The plan: what will be done, who is called, what will be said. Confirmed here and nowhere else.
 
 import { fill, freshId, h, setText } from "./dom.js";
+import { preflightPart } from "./preflight.js";
 import { clockTime, plural, voicemailPolicy, windowText } from "./labels.js";
 
 const CONTACTS_SHOWN = 12;
 
-/** The plan as a card. `onConfirm()` returns a promise; the button exists only for a valid, newest plan. */
-export function planCard({ plan, valid, problems }, onConfirm) {
+/** The plan as a card. `onConfirm()` and `onLook()` (the pre-flight) return promises; the button exists only for a
+ * valid, newest plan. */
+export function planCard({ plan, valid, problems }, onConfirm, onLook) {
   const titleId = freshId("plan");
   const foot = h("div", { class: "actions" });
   const error = h("p", { class: "error", role: "alert" });
+  let open = true;
   const node = h(
     "section",
     { class: "card plan-card", "aria-labelledby": titleId },
@@ -20,13 +23,22 @@ export function planCard({ plan, valid, problems }, onConfirm) {
     contacts(plan),
     conversation(plan),
     conditions(plan),
+    onLook && preflightPart(async () => (await aMoment(), open ? onLook() : null)),
     error,
     foot,
   );
-  const mark = (text) => fill(foot, h("p", { class: "muted mark" }, text));
+  const mark = (text) => {
+    open = false;
+    fill(foot, h("p", { class: "muted mark" }, text));
+  };
   if (valid) fill(foot, confirmButton(onConfirm, mark, error));
   else mark("This plan cannot be confirmed yet.");
   return { node, close: mark };
+}
+
+/** Until the whole history is shown: a plan that was replaced is not looked through. */
+function aMoment() {
+  return new Promise((done) => setTimeout(done, 0));
 }
 
 function confirmButton(onConfirm, mark, error) {
@@ -86,6 +98,7 @@ function contact(task, plan) {
   const notes = [
     task.objective && task.objective !== plan.objective ? task.objective : "",
     task.menu_hint ? `In a menu: ${task.menu_hint}` : "",
+    task.address ?? "",
     task.timezone ? `Hours of ${task.timezone}` : "",
     task.not_before ? `Not before ${clockTime(task.not_before)}` : "",
     task.source ? `Source: ${task.source}` : "",
@@ -143,6 +156,9 @@ function conditions(plan) {
   const rows = [
     ["On behalf of", plan.on_behalf_of],
     ["When", windowText(plan.calling_window)],
+    ["Holidays", plan.holidays === "call" ? "Calls are made on public holidays too" : ""],
+    ["Until", plan.not_after ? clockTime(plan.not_after) : ""],
+    ["Budget", plan.max_spend === null || plan.max_spend === undefined ? "" : String(plan.max_spend)],
     ["Attempts", `${plural(plan.max_attempts, "attempt")} each, again after ${plan.retry_minutes} min`],
     ["Voicemail", voicemailPolicy(plan.voicemail.policy)],
     plan.voicemail.policy === "leave_message" && ["Message", plan.voicemail.message],
