@@ -6,11 +6,12 @@ import asyncio
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import httpx
 
+from opendeep.call_processor_service.line_records import MAX_FORGIVEN, MAX_UNHEARD
 from tests.chaos.callees import Invite
 from tests.chaos.evidence import Ring, close_waits
 from tests.chaos.node import Node
@@ -38,6 +39,8 @@ NEVER_LOGGED = frozenset(
     }
 )
 NEVER_PRINTED = ("Task exception was never retrieved", "Task was destroyed but it is pending", "coroutine ignored")
+
+MAX_RINGS = MAX_ATTEMPTS + MAX_UNHEARD  # a callee whom our AI could not hear may be called again
 
 TERMINAL = "('COMPLETED', 'FAILED', 'CANCELLED')"
 LIVE = "('INITIATED', 'DIALING', 'RINGING', 'IN_PROGRESS')"
@@ -140,21 +143,29 @@ def logs(nodes: Iterable[Node]) -> list[str]:
 
 
 def dialled(
-    seen: Sequence[Ring], invites: Sequence[Sequence[Invite]], deaths: Sequence[tuple[float, int]]
+    seen: Sequence[Ring],
+    invites: Sequence[Sequence[Invite]],
+    deaths: Sequence[tuple[float, int]],
+    recorded: Mapping[str, int],
 ) -> list[str]:
-    """Nobody twice at once, nobody beyond the budget.
+    """Nobody twice at once, nobody beyond the budget, and nothing that is not on record.
 
-    `invites`: by switch; `deaths`: when a switch died (seconds of the epoch) and which, for that ends its calls.
+    `invites`: by switch; `deaths`: when a switch died (seconds of the epoch) and which, for that ends its calls;
+    `recorded`: rows of calls by number. Attempts that the trunk refused do not ring anywhere and use up nothing.
     """
     wrong = []
     for number, count in Counter(invite.number for trunk in invites for invite in trunk).items():
-        if count > MAX_ATTEMPTS:
-            wrong.append(f"{number} was dialled {count} times, the budget is {MAX_ATTEMPTS}")
+        if count > recorded.get(number, 0):
+            wrong.append(f"{number} was dialled {count} times, on record are {recorded.get(number, 0)}")
+        if count > MAX_RINGS + MAX_FORGIVEN:
+            wrong.append(f"{number} was dialled {count} times, at most {MAX_RINGS + MAX_FORGIVEN} are allowed")
     switches = {invite.call_id: switch for switch, trunk in enumerate(invites) for invite in trunk}
     of_number: dict[str, list[Ring]] = defaultdict(list)
     for ring in sorted(seen, key=lambda ring: ring.began_at):
         of_number[ring.number].append(ring)
     for number, calls in of_number.items():
+        if len(calls) > MAX_RINGS:
+            wrong.append(f"{number} rang {len(calls)} times, the budget is {MAX_RINGS}")
         busy_until = 0.0
         for call in calls:
             if call.began_at < busy_until - CLOCK_SLACK_S:

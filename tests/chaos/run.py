@@ -28,6 +28,7 @@ class Report:
     size: Size
     suffered: list[Suffered] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
+    recorded: dict[str, int] = field(default_factory=dict)  # rows of calls by number
     outcomes: dict[str, int] = field(default_factory=dict)  # dispositions of the tasks
     figures: dict[str, object] = field(default_factory=dict)
 
@@ -47,7 +48,7 @@ async def run(size: Size, folder: Path, say: Say) -> Report:
         seen = rings(world.callees.traces)
         invites = [carrier.invites for carrier in world.callees.carriers]
         invited = [invite.number for trunk in invites for invite in trunk]
-        report.findings += judge.dialled(seen, invites, world.asterisk_deaths)
+        report.findings += judge.dialled(seen, invites, world.asterisk_deaths, report.recorded)
         report.findings += judge.worked(size.tasks, invited, report.outcomes.get("ACHIEVED", 0))
         report.findings += [f"the AI of the test failed: {error!r}" for error in world.voice.failures]
         report.figures |= {"invites": len(invited), "calls_at_callees": len(seen)}
@@ -103,6 +104,7 @@ async def _count(world: World, report: Report, began: float) -> None:
         return {str(row["what"]): int(row["many"]) for row in rows}
 
     report.outcomes = await counted("tasks", "disposition")
+    report.recorded = await counted("calls", "phone_number")
     report.figures |= {
         "seconds": round(time.monotonic() - began),
         "tasks": await counted("tasks", "status"),
