@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from opendeep.common.errors import TelephonyMisuse
+from opendeep.common.phone import is_emergency
 from opendeep.common.phone_area import national_digits
 
 _DIALLABLE = re.compile(r"\+[1-9][0-9]{5,14}")  # E.164
@@ -30,7 +31,11 @@ class DialPlan:
         return number in self.extensions or (number == self.redirect_to and not number.startswith("+"))
 
     def extension_channel(self, number: str) -> str:
-        """The dial string of one of our extensions. Raises `TelephonyMisuse` unless it consists of digits."""
+        """The dial string of one of our extensions. Raises `TelephonyMisuse` unless it consists of digits, and for an
+        emergency number: the settings refuse those, and this is the last door.
+        """
+        if is_emergency(number):
+            raise TelephonyMisuse("Emergency numbers are never called.")
         if not number.isascii() or not number.isdigit():
             raise TelephonyMisuse(f"The extension {number[:20]!r} must consist of digits.")
         return self.extension_template.replace("{number}", number)

@@ -46,7 +46,7 @@ def test_test_mode_dials_one_phone_for_all(redirect: str, inside: bool) -> None:
     assert plan.is_extension(redirect) is inside
 
 
-@pytest.mark.parametrize("redirect", ["x", "7000@evil", "70 00"])
+@pytest.mark.parametrize("redirect", ["x", "7000@evil", "70 00", "911", "112", "999", "110"])
 def test_a_redirect_that_is_no_phone_is_refused(redirect: str) -> None:
     plan = DialPlan("PJSIP/{number}", (), redirect_to=redirect)
     with pytest.raises(TelephonyMisuse):

@@ -65,6 +65,10 @@ def test_every_mistake_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None
         ("REDIS_URL", "localhost:6379", "REDIS_URL must start with"),
         ("ASTERISK_CHANNEL_TEMPLATE", "PJSIP/trunk", "must contain {number}"),
         ("OPENDEEP_ROLES", "", "at least one"),
+        ("INTERNAL_EXTENSIONS", "7000,911", "911 is an emergency number"),
+        ("APP_TEST_MODE_REDIRECT_NUMBER", "112", "112 is an emergency number"),
+        ("MAX_SPEND_PER_DAY", "20", "needs PRICE_PER_MINUTE"),
+        ("ALLOWED_NUMBER_TYPES", "mobile,premium_rate", "“premium_rate” cannot be allowed"),
     ],
 )
 def test_settings_that_do_not_fit_together(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
