@@ -81,6 +81,21 @@ async def test_calls_go_out_through_the_trunk_that_they_name() -> None:
             assert (len(first.invites), len(second.invites)) == (1, 1)
 
 
+async def test_a_silent_server_is_noticed_and_then_a_call_fails_at_once() -> None:
+    """Without a channel and without a Hangup, exactly as if there were no such endpoint."""
+    call_id = str(uuid.uuid4())
+    async with SipProvider() as provider, switch(TRUNK_HOST=provider.address) as asterisk:
+        provider.away = True
+        address = asterisk.ami_host, asterisk.ami_port, asterisk.ami_username, asterisk.ami_secret
+        async with WireAmi(*address) as ami, WireAudioSocket() as audio:
+            await ami.send("PJSIPQualify", Endpoint="trunk")
+            await ami.event("ContactStatus", ContactStatus="Unreachable")
+            await ami.originate(f"PJSIP/{NUMBER}@trunk", call_id, audio.port, 20_000)
+            failed = await ami.event("OriginateResponse", Uniqueid=call_id)
+            assert (failed["Response"], failed["Reason"]) == ("Failure", "0")
+            assert not [event for event in ami.events if event["Event"] == "Newchannel"]
+
+
 @pytest.mark.parametrize("number", [NUMBER, "00493012345678", "600", "7000", "s"])
 async def test_nobody_dials_out_through_us(number: str) -> None:
     """The trunk's own calls are refused politely (480), a stranger's as if the secret were wrong (401)."""
