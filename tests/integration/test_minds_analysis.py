@@ -115,6 +115,7 @@ async def test_a_call_back_is_made_at_the_time_that_was_said(world: World, task:
     ]
     after = await by_offline_minds(world, task, lines, "callback", "tomorrow at three")
     assert (after.status, after.disposition) == (TaskStatus.SCHEDULED, Disposition.CALLBACK_REQUESTED)
+    assert after.promised_at == after.next_attempt_at
     assert after.next_attempt_at is not None
     local = after.next_attempt_at.astimezone(ZoneInfo("America/New_York"))
     assert (local.day, local.hour, local.minute) == (3, 15, 0)  # the world's clock starts on Monday the 2nd
