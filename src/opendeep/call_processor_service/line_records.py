@@ -18,7 +18,7 @@ from opendeep.database.db_manager import Transaction
 
 log = structlog.get_logger(__name__)
 
-MAX_FORGIVEN = 10  # attempts of one task that the line's faults do not use up
+MAX_FORGIVEN = 5  # attempts of one task that the line's faults do not use up
 MAX_UNHEARD = 5  # the same for calls in which we had no voice: somebody's phone rang each time
 
 
