@@ -33,6 +33,22 @@ def test_every_requirement_is_pinned_to_a_version_that_it_allows(requirement: Re
     assert requirement.specifier.contains(pins()[canonicalize_name(requirement.name)])
 
 
+def test_every_pin_is_one_that_the_other_packages_take() -> None:
+    pinned, asked, refused = pins(), 0, []
+    for package in importlib.metadata.distributions():
+        if canonicalize_name(package.name) not in pinned:
+            continue
+        for wanted in map(Requirement, package.requires or []):
+            version = pinned.get(canonicalize_name(wanted.name))
+            if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+                continue
+            asked += 1
+            if version is None or not wanted.specifier.contains(version):
+                refused.append(f"{package.name} wants {wanted}, the pin is {version}")
+    assert asked > len(requirements()), "run this in an environment made from constraints.txt"
+    assert not refused, "run `make constraints`"
+
+
 @pytest.mark.parametrize("python", [DEBIAN_12, *OTHERS])
 def test_every_pinned_version_takes_our_pythons(python: str) -> None:
     checked, refusing = 0, []
