@@ -10,7 +10,7 @@ import structlog
 
 from opendeep.call_processor_service import circuit_breaker
 from opendeep.call_processor_service.line_book import breaker_sentence
-from opendeep.call_processor_service.line_faults import LineVerdict, LineWord
+from opendeep.call_processor_service.line_faults import LineVerdict, LineWord, judge_line
 from opendeep.common import channels
 from opendeep.common.data_models import Call
 from opendeep.common.trunk_values import Breaker, BreakerState, TrunkState
@@ -39,10 +39,18 @@ async def record_end(work: Transaction, call: Call, verdict: LineVerdict) -> Non
         return
     state = await work.trunks.hold_one(call.trunk)
     if verdict.word is LineWord.FAULT:
+        if state.breaker.state is BreakerState.CLOSED and await _failed_before(work, call):
+            return  # the line has served others meanwhile: one number that always fails must not stop them
         await change_breaker(work, state, circuit_breaker.fail(state.breaker, work.now, verdict.sentence))
     elif state.breaker.state is BreakerState.CLOSED or call.ringing_at is None:
         # that it once rang was counted then; its late end says nothing about a line that has failed meanwhile
         await change_breaker(work, state, circuit_breaker.prove(state.breaker))
+
+
+async def _failed_before(work: Transaction, call: Call) -> bool:
+    """Whether the last call to this number over this trunk met a fault of the line too."""
+    earlier = await work.calls.last_before(call)
+    return earlier is not None and judge_line(earlier).word is LineWord.FAULT
 
 
 async def record_sign_of_life(work: Transaction, call: Call) -> None:

@@ -204,6 +204,22 @@ class CallsStore(Store):
         row = (await self._session.scalars(statement)).one_or_none()
         return call_value(row) if row else None
 
+    async def last_before(self, call: Call) -> Call | None:
+        """The last call to the same number over the same trunk before this one, whoever made it."""
+        statement = across_tenants(
+            select(CallRow)
+            .where(
+                CallRow.phone_number == call.phone_number,
+                CallRow.created_at < call.created_at,
+                CallRow.trunk == call.trunk,
+            )
+            .order_by(CallRow.created_at.desc())
+            .limit(1),
+            "a carrier's fault with a number is the same for all tenants",
+        )
+        row = (await self._session.scalars(statement)).one_or_none()
+        return call_value(row) if row else None
+
     async def live_of_node(self, node_id: str) -> list[Call]:
         """Calls that this node must know of; after a crash, those to reconcile with the switch."""
         statement = across_tenants(
