@@ -38,6 +38,7 @@ from opendeep.common.clock import SystemClock
 from opendeep.common.data_models import Call, TaskStatus, User
 from opendeep.common.redis_client import InProcessDoorbell
 from opendeep.config.app_config import load_config
+from opendeep.config.trunk_config import load_trunks
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.task_scheduler_svc import SchedulerSettings, TaskSchedulerService
@@ -160,7 +161,8 @@ async def dialling_node(
         user = await work.users.get_or_create("Bench", {"time_zone": "America/New_York"})
     ami = TimedAmi(AmiAddress(asterisk.ami_host, asterisk.ami_port, asterisk.ami_username, asterisk.ami_secret))
     audio = build_audio_socket_server(config, db, bell, clock)
-    initiator = CallInitiatorService(config, db, bell, ami, lambda: (config.audiosocket_host, audio.port), clock)
+    address = config.audiosocket_host
+    initiator = CallInitiatorService(config, load_trunks(config), db, bell, ami, lambda: (address, audio.port), clock)
     rules = GateRules(config.default_region, (), config.allowed_countries, config.default_timezone)
     settings = SchedulerSettings(NODE, config.scheduler_poll_s, config.lease_s, rules)
     scheduler = TaskSchedulerService(db, bell, clock, initiator, settings)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from opendeep.common.clock import Clock, SystemClock
 from opendeep.common.public_holidays import prepare
 from opendeep.common.redis_client import Doorbell, InProcessDoorbell, RedisDoorbell
 from opendeep.config.app_config import AppConfig, Role
-from opendeep.config.trunk_config import load_trunks
+from opendeep.config.trunk_config import Trunk, load_trunks
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.embedded import start_embedded
 from opendeep.llm_integrations.google_gemini_client import GoogleGeminiClient
@@ -53,6 +54,7 @@ class _Ground:
     """What every part of the graph stands on."""
 
     config: AppConfig
+    trunks: tuple[Trunk, ...]
     db: DatabaseManager
     bell: Doorbell
     clock: Clock
@@ -77,12 +79,12 @@ async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Applicati
         await stack.enter_async_context(db.as_node(modes.node_id))
     config, workers = await start_embedded(modes, stack)
     text_ai, retriever = _providers(config, stack)
-    ground = _Ground(config, db, bell, clock, text_ai, retriever)
+    ground = _Ground(config, load_trunks(config), db, bell, clock, text_ai, retriever)
     workers.append(Worker("doorbell", bell.run))
     lines, voice_workers, probes = _voice(ground)
     workers += voice_workers
     workers += _between_calls(ground)
-    line_views = LinesQueryService(load_trunks(config), config.max_calls_per_tenant, db, clock, lines or (lambda: {}))
+    line_views = LinesQueryService(ground.trunks, config.max_calls_per_tenant, db, clock, lines or (lambda: {}))
     if lines is not None:
         probes["trunks"] = line_views.out_of_order
     status = SystemStatus(modes, db, bell, probes, lines)
@@ -117,7 +119,7 @@ def _voice(ground: _Ground) -> tuple[Lines | None, list[Worker], dict[str, Probe
 
     mute = audio.voice_paused_because
     initiator = CallInitiatorService(
-        config, ground.db, ground.bell, ami, audio_address, ground.clock, voice_paused_because=mute
+        config, ground.trunks, ground.db, ground.bell, ami, audio_address, ground.clock, voice_paused_because=mute
     )
 
     async def run_initiator() -> None:
@@ -191,9 +193,9 @@ def _gate_rules(config: AppConfig) -> GateRules:
     )
 
 
-def _preflight_settings(config: AppConfig) -> PreflightSettings:
+def _preflight_settings(config: AppConfig, trunks: Sequence[Trunk]) -> PreflightSettings:
     """The lines of one node and the pace of all its trunks."""
-    pace = None if config.simulated_telephony else sum(trunk.calls_per_second for trunk in load_trunks(config))
+    pace = None if config.simulated_telephony else sum(trunk.calls_per_second for trunk in trunks)
     return PreflightSettings(_gate_rules(config), config.concurrent_calls, config.default_timezone, pace)
 
 
@@ -221,7 +223,7 @@ def _web(ground: _Ground, status: SystemStatus, lines: LinesQueryService) -> Fas
         orchestrator=OrchestratorService(ground.db, config.default_region, config.internal_extensions),
         campaigns=CampaignQueryService(ground.db, config.data_dir, config.default_timezone),
         feedback=FeedbackManagerService(ground.db, ground.bell),
-        preflight=PreflightService(ground.db, ground.clock, _preflight_settings(config)),
+        preflight=PreflightService(ground.db, ground.clock, _preflight_settings(config, ground.trunks)),
         lines=lines,
         status=status,
         bell=ground.bell,

@@ -17,6 +17,7 @@ from opendeep.common import channels
 from opendeep.common.data_models import Call, CallEvent, CallStatus, Task, TaskBase, TaskStatus, User
 from opendeep.common.redis_client import InProcessDoorbell, Message, Subscription
 from opendeep.config.app_config import AppConfig
+from opendeep.config.trunk_config import load_trunks
 from opendeep.database.db_manager import DatabaseManager
 from tests.unit.call_processor_service.fake_switch import RIGHT, FakeSwitch
 
@@ -209,7 +210,7 @@ async def calls_world(
     config = AppConfig(_env_file=None, node_id=NODE, data_dir=folder, **settings)  # type: ignore[call-arg]
     where = address or AmiAddress("127.0.0.1", switch.port, "opendeep", secret)
     ami = AsteriskAmiClient(where, limits=AmiLimits(action_s=2.0))
-    initiator = CallInitiatorService(config, db, bell, ami, lambda: audiosocket, limits=limits)
+    initiator = CallInitiatorService(config, load_trunks(config), db, bell, ami, lambda: audiosocket, limits=limits)
     async with db.transaction() as work:
         user = await work.users.get_or_create("Maria")
         campaign_id = await new_campaign(work, user)

@@ -24,6 +24,7 @@ from opendeep.common.clock import Clock
 from opendeep.common.errors import DatabaseUnavailable, ProviderRefused
 from opendeep.common.redis_client import InProcessDoorbell, Message, Subscription
 from opendeep.config.app_config import AppConfig
+from opendeep.config.trunk_config import load_trunks
 from opendeep.database.db_manager import DatabaseManager, Transaction
 from opendeep.llm_integrations.openai_form_client import Message as Words
 from opendeep.post_call_analyzer_service.analysis_svc import AnalysisService
@@ -137,7 +138,14 @@ class Node:
         address = AmiAddress("127.0.0.1", self.switch.port, "opendeep", RIGHT)
         self.ami = AsteriskAmiClient(address, self._clock, AmiLimits())
         self.initiator = CallInitiatorService(
-            self._config, self.db, self._bell, self.ami, lambda: ("127.0.0.1", 9092), self._clock, LIMITS
+            self._config,
+            load_trunks(self._config),
+            self.db,
+            self._bell,
+            self.ami,
+            lambda: ("127.0.0.1", 9092),
+            self._clock,
+            LIMITS,
         )
         settings = SchedulerSettings(
             node_id=self.name,

@@ -16,6 +16,7 @@ from opendeep.call_processor_service.call_initiator_svc import CallInitiatorServ
 from opendeep.common import channels
 from opendeep.common.data_models import CallCreate, CallStatus, Disposition, TaskStatus
 from opendeep.common.ids import new_id
+from opendeep.config.trunk_config import load_trunks
 from tests.integration.calls_world import (
     AUDIOSOCKET,
     DEADLINE_S,
@@ -379,7 +380,10 @@ async def test_reconciliation_leaves_living_calls_alone(world: World) -> None:
 async def test_two_initiators_never_call_one_task_twice(tmp_path: Path, switch: FakeSwitch) -> None:
     async with calls_world(tmp_path, switch) as world:
         config = world.config.model_copy(update={"node_id": "node-2"})
-        other = CallInitiatorService(config, world.db, world.bell, world.ami, lambda: AUDIOSOCKET, limits=LIMITS)
+        trunks = load_trunks(config)
+        other = CallInitiatorService(
+            config, trunks, world.db, world.bell, world.ami, lambda: AUDIOSOCKET, limits=LIMITS
+        )
         worker = asyncio.create_task(other.run(), name="initiator-2")
         tasks = await world.start(*(f"+1202555{n:04}" for n in range(20)))
         for _ in tasks:

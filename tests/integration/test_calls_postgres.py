@@ -7,6 +7,7 @@ import pytest
 
 from opendeep.call_processor_service.call_initiator_svc import CallInitiatorService
 from opendeep.common.data_models import CallStatus, TaskStatus
+from opendeep.config.trunk_config import load_trunks
 from tests.integration.calls_world import AUDIOSOCKET, LIMITS, calls_world
 from tests.unit.call_processor_service.fake_switch import FakeSwitch
 
@@ -20,7 +21,10 @@ async def test_two_nodes_share_the_work(tmp_path: Path, postgres_url: str) -> No
         switch.plans = {number: plans[n % len(plans)] for n, number in enumerate(numbers)}
         async with calls_world(tmp_path, switch, database_url=postgres_url, max_concurrent_calls=7) as world:
             config = world.config.model_copy(update={"node_id": "node-2"})
-            other = CallInitiatorService(config, world.db, world.bell, world.ami, lambda: AUDIOSOCKET, limits=LIMITS)
+            trunks = load_trunks(config)
+            other = CallInitiatorService(
+                config, trunks, world.db, world.bell, world.ami, lambda: AUDIOSOCKET, limits=LIMITS
+            )
             worker = asyncio.create_task(other.run(), name="initiator-2")
             tasks = await world.start(*numbers)
             await world.wait_for_ends(40)

@@ -155,7 +155,7 @@ async def trunk_world(
         for name in nodes:
             values = {"max_concurrent_calls": 50, **settings}
             config = AppConfig(_env_file=None, node_id=name, data_dir=folder, **values)  # type: ignore[arg-type, call-arg]
-            node = CallInitiatorService(config, db, bell, ami, lambda: AUDIOSOCKET, clock, quiet, trunks=trunks)
+            node = CallInitiatorService(config, trunks, db, bell, ami, lambda: AUDIOSOCKET, clock, quiet)
             world.nodes[name] = node
             await _worker(stack, node.run(), name)
         await world.until_awake()

@@ -30,7 +30,7 @@ from opendeep.common.errors import PeerFault
 from opendeep.common.redis_client import Doorbell
 from opendeep.common.workers import run_rounds
 from opendeep.config.app_config import AppConfig
-from opendeep.config.trunk_config import Trunk, load_trunks
+from opendeep.config.trunk_config import Trunk
 from opendeep.database.db_manager import DatabaseManager
 
 log = structlog.get_logger(__name__)
@@ -61,6 +61,7 @@ class CallInitiatorService:
     def __init__(
         self,
         config: AppConfig,
+        trunks: Sequence[Trunk],
         db: DatabaseManager,
         bell: Doorbell,
         ami: AsteriskAmiClient,
@@ -68,7 +69,6 @@ class CallInitiatorService:
         clock: Clock | None = None,
         limits: InitiatorLimits | None = None,
         voice_paused_because: Callable[[], str | None] = lambda: None,
-        trunks: Sequence[Trunk] | None = None,
     ) -> None:
         self._config = config
         self._db = db
@@ -79,7 +79,6 @@ class CallInitiatorService:
         self._limits = limits or InitiatorLimits()
         self._voice_paused_because = voice_paused_because
         self._switch = SwitchView(ami)
-        trunks = load_trunks(config) if trunks is None else trunks
         self._claims = CallClaims(config, trunks, db, self._clock)
         self._probe = TrunkProbe(ami, db, trunks, self._limits.reconcile_every_s)
         self._unprobed = True
