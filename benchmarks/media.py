@@ -111,7 +111,7 @@ def _figures(
         "codec": "audio/pcmu",
         "both_directions_busy": True,
         "recording": True,
-        "input_batch_ms": 20,
+        "input_batch_ms": round(steady["append_ms"]),
         "load_avg_1m": round(os.getloadavg()[0], 2),
         "delivered_in": round(steady["delivered_in"], 3),
         "delivered_out": round(steady["delivered_out"], 3),

@@ -28,7 +28,7 @@ LOUD_ULAW = bytes([0x10])
 NOISE = HEADER.pack(SLIN8, 320) + struct.pack("<160h", *(random.randint(-9_000, 9_000) for _ in range(160)))
 LINE_NAME = re.compile(rb'\\"name\\":\\"line-(\d+)\\"')
 DELTA_MS = 100
-APPEND = b'{"type":"input_audio_buffer.append"'
+APPEND = b'{"type":"input_audio_buffer.append","audio":"'
 
 
 def event(kind: str, **fields: object) -> bytes:
@@ -52,7 +52,8 @@ class Provider(WSListener):
     def __init__(self, load: Load) -> None:
         self.load = load
         self.transport: WSTransport | None = None
-        self.appended = 0
+        self.appends = 0
+        self.appended_ms = 0.0
         self.count = 0
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -64,7 +65,8 @@ class Provider(WSListener):
             return
         payload = frame.get_payload_as_bytes()
         if payload.startswith(APPEND):
-            self.appended += 1
+            self.appends += 1
+            self.appended_ms += (len(payload) - len(APPEND) - 2) * 3 / 4 / 8  # base64 of 8 bytes a ms
             return
         name = LINE_NAME.search(payload)
         if name:
@@ -181,7 +183,7 @@ class Load:
         for number, response in enumerate(responses):
             self.providers[number].send(delta(response, 300))
         self._start_counting()
-        appended = sum(provider.appended for provider in self.providers.values())
+        appended_ms, appends = self._appended()
         heard = sum(line.loud_frames for line in self.lines)
         start, ticks = loop.time(), 0
         while ticks * FRAME_S < seconds:
@@ -195,13 +197,20 @@ class Load:
         elapsed = loop.time() - start
         gaps = [gap * 1000 for line in self.lines for gap in line.gaps or ()]
         frames = elapsed / FRAME_S * len(self.lines)
+        sent_ms, sent = self._appended()
         return {
             "gaps_ms": gaps,
             "lateness_ms": [late * 1000 for late in self.lateness],
-            "delivered_in": (sum(p.appended for p in self.providers.values()) - appended) / frames,
+            "delivered_in": (sent_ms - appended_ms) / (elapsed * 1000 * len(self.lines)),
+            "append_ms": (sent_ms - appended_ms) / max(1, sent - appends),
             "delivered_out": (sum(line.loud_frames for line in self.lines) - heard) / frames,
             "closed_lines": sum(line.closed for line in self.lines),
         }
+
+    def _appended(self) -> tuple[float, int]:
+        """Audio that the provider was sent, in ms and in messages."""
+        sessions = self.providers.values()
+        return sum(session.appended_ms for session in sessions), sum(session.appends for session in sessions)
 
     def _start_counting(self) -> None:
         for line in self.lines:

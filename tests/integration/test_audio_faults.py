@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 import pytest_asyncio
 
-from opendeep.audio_processing_service.audiosocket_codec import AudioHeard, audio_frame
+from opendeep.audio_processing_service.audiosocket_codec import audio_frame
 from opendeep.audio_processing_service.audiosocket_connection import (
     MAX_EARLY_FRAMES,
     AudioSocketConnection,
@@ -111,7 +111,7 @@ async def test_peers_that_say_nothing_are_dropped(voice: FakeRealtime, tmp_path:
 
 async def test_audio_before_its_call_is_known_is_bounded(tmp_path: Path) -> None:
     """A stranger who names a call and then sends as fast as the network takes it."""
-    heard: list[AudioHeard] = []
+    heard: list[bytes] = []
 
     class Board:
         def __init__(self) -> None:
@@ -124,9 +124,10 @@ async def test_audio_before_its_call_is_known_is_bounded(tmp_path: Path) -> None
         def closed(self, connection: AudioSocketConnection) -> None: ...
 
     class Call:
-        def hear(self, message: AudioHeard) -> None:
-            heard.append(message)
+        def hear(self, pcm: bytes, rate_hz: int) -> None:
+            heard.append(pcm)
 
+        def tick(self, frames: int) -> None: ...
         def digit(self, digit: str) -> None: ...
         def line_closed(self, reason: str) -> None: ...
 
@@ -138,7 +139,7 @@ async def test_audio_before_its_call_is_known_is_bounded(tmp_path: Path) -> None
         connection.data_received(audio_frame(number.to_bytes(2, "little") * 160))
     connection.adopt(Call())
     assert len(heard) == MAX_EARLY_FRAMES
-    assert heard[-1].pcm[:2] == (2 * MAX_EARLY_FRAMES - 1).to_bytes(2, "little")
+    assert heard[-1][:2] == (2 * MAX_EARLY_FRAMES - 1).to_bytes(2, "little")
     transport.abort()
     far.close()
 

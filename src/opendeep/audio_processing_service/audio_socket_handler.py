@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 
 from opendeep.audio_processing_service import realtime_protocol as protocol
-from opendeep.audio_processing_service.audiosocket_codec import AudioHeard, audio_frame, silence_frame
+from opendeep.audio_processing_service.audiosocket_codec import audio_frame, silence_frame
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection
 from opendeep.audio_processing_service.bridge_tone import bridge_tone
 from opendeep.audio_processing_service.call_records import CallRecords, load_brief
@@ -94,13 +94,12 @@ class AudioSocketHandler:
         self._line = line
         self._wanted.set()
         self._attached.set()
-        self._services.ticker.add(self._tick)
         line.adopt(self)
         return True
 
     def close_line(self) -> None:
         """Stop sending and close the line; `run` does so itself unless it failed. Idempotent."""
-        self._services.ticker.remove(self._tick)
+        self._services.ticker.remove(self.tick)
         if self._line is not None:
             self._line.hang_up()
 
@@ -120,14 +119,14 @@ class AudioSocketHandler:
 
     # -- the line (called by the connection)
 
-    def hear(self, message: AudioHeard) -> None:
-        """Audio of the callee."""
-        if message.rate_hz != LINE_RATE_HZ:
+    def hear(self, pcm: bytes, rate_hz: int) -> None:
+        """Audio of the callee, s16le."""
+        if rate_hz != LINE_RATE_HZ:
             self._counters["wrong_rate"] += 1
             return
         if self._recorder is not None:
-            self._recorder.hear(message.pcm)
-        self._session.hear(Law.ULAW.encode(message.pcm))
+            self._recorder.hear(pcm)
+        self._session.hear(pcm)
 
     def digit(self, digit: str) -> None:
         """The callee pressed a key."""
@@ -236,7 +235,8 @@ class AudioSocketHandler:
 
     # -- every 20 ms
 
-    def _tick(self, frames: int) -> None:
+    def tick(self, frames: int) -> None:
+        """`frames` of 20 ms are due on the line."""
         out = []
         for _ in range(frames):
             audio = self._playout.next_frame()

@@ -106,6 +106,16 @@ class AudioSocketDecoder:
         self._max_payload = max_payload_bytes
         self._named = False
 
+    def rate_of_frame(self, data: bytes) -> int | None:
+        """The usual case, for which nothing is built: the sampling rate in Hz when `data` is exactly one frame of audio
+        (its payload begins at `HEADER_BYTES`), else None, and `receive_data` must take it."""
+        size = len(data)
+        if self._buffer or not self._named or not HEADER_BYTES < size <= HEADER_BYTES + self._max_payload:
+            return None
+        if (data[1] << 8 | data[2]) != size - HEADER_BYTES or not size & 1:  # whole samples after an odd header
+            return None
+        return RATE_HZ.get(data[0])
+
     def receive_data(self, data: bytes) -> list[Message]:
         """Take what the socket gave; return the messages that are complete now.
 

@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from opendeep.audio_processing_service.audiosocket_codec import (
+    HEADER_BYTES,
     AudioHeard,
     AudioSocketDecoder,
     AudioSocketError,
@@ -49,7 +50,8 @@ class ConnectionLimits:
 class Listener(Protocol):
     """The call behind a connection. (Crosses the wall between the server's part and the call's; fakes stand in.)"""
 
-    def hear(self, message: AudioHeard) -> None: ...
+    def hear(self, pcm: bytes, rate_hz: int) -> None: ...
+    def tick(self, frames: int) -> None: ...
     def digit(self, digit: str) -> None: ...
     def line_closed(self, reason: str) -> None: ...
 
@@ -97,6 +99,9 @@ class AudioSocketConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._ended:
             return
+        if self._listener is not None and (rate_hz := self._decoder.rate_of_frame(data)) is not None:
+            self._listener.hear(data[HEADER_BYTES:], rate_hz)
+            return
         try:
             messages = self._decoder.receive_data(data)
         except AudioSocketError as error:
@@ -132,13 +137,13 @@ class AudioSocketConnection(asyncio.Protocol):
     # -- for the server and the call
 
     def adopt(self, listener: Listener) -> None:
-        """A call takes over; from now on it sends every frame."""
+        """A call takes over: its `tick` gets the beat and sends every frame; it leaves the ticker itself."""
         if self._deadline is not None:
             self._deadline.cancel()
-        self._ticker.remove(self._silence)
+        self._ticker.replace(self._silence, listener.tick)
         self._listener = listener
         while self._early:
-            listener.hear(self._early.popleft())
+            self._receive(self._early.popleft())
 
     def send(self, frames: bytes) -> bool:
         """Send whole frames; False when they were dropped because the peer does not read."""
@@ -172,7 +177,7 @@ class AudioSocketConnection(asyncio.Protocol):
     def _receive(self, message: Message) -> None:
         if isinstance(message, AudioHeard):
             if self._listener is not None:
-                self._listener.hear(message)
+                self._listener.hear(message.pcm, message.rate_hz)
             else:
                 self._early.append(message)
         elif isinstance(message, CallNamed):

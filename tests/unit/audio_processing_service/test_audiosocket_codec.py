@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opendeep.audio_processing_service.audiosocket_codec import (
+    HEADER_BYTES,
     AudioHeard,
     AudioSocketDecoder,
     AudioSocketError,
@@ -52,6 +53,33 @@ MEANING: list[Message] = [
 def decode(*pieces: bytes) -> list[Message]:
     decoder = AudioSocketDecoder()
     return [message for piece in pieces for message in decoder.receive_data(piece)]
+
+
+@given(st.lists(st.integers(0, len(GOLDEN)), max_size=12))
+def test_the_short_way_of_whole_frames_says_the_same(cuts: list[int]) -> None:
+    """However the capture is cut, what `rate_of_frame` takes is what `receive_data` would have said."""
+    short, plain = AudioSocketDecoder(), AudioSocketDecoder()
+    for begin, end in pairwise([0, *sorted(cuts), len(GOLDEN)]):
+        piece = GOLDEN[begin:end]
+        rate_hz = short.rate_of_frame(piece)
+        messages = plain.receive_data(piece)
+        if rate_hz is None:
+            assert short.receive_data(piece) == messages
+        else:
+            assert messages == [AudioHeard(rate_hz, piece[HEADER_BYTES:])]
+
+
+def test_only_one_whole_frame_of_audio_goes_the_short_way() -> None:
+    decoder = AudioSocketDecoder()
+    frame = audio_frame(bytes(320))
+    assert decoder.rate_of_frame(frame) is None  # the first frame must name the call
+    decoder.receive_data(NAMED)
+    assert decoder.rate_of_frame(frame) == 8_000
+    assert decoder.rate_of_frame(audio_frame(bytes(960), Kind.SLIN24)) == 24_000
+    for other in (b"", frame[:2], frame[:-1], frame + frame, audio_frame(b""), audio_frame(b"abc"), hangup_frame()):
+        assert decoder.rate_of_frame(other) is None
+    decoder.receive_data(frame[:100])
+    assert decoder.rate_of_frame(frame) is None  # the middle of a frame may look like one
 
 
 def test_the_capture_as_a_whole() -> None:
