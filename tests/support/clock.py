@@ -26,6 +26,10 @@ class ManualClock:
             if deadline <= self._monotonic and not future.done():
                 future.set_result(None)
 
+    def set_wall_time(self, seconds: float) -> None:
+        """Put the wall clock forward or back, as an operator does; monotonic time goes on as it was."""
+        self._now += timedelta(seconds=seconds)
+
     async def sleep(self, seconds: float) -> None:
         future = asyncio.get_running_loop().create_future()
         self._sleepers.append((self._monotonic + seconds, future))

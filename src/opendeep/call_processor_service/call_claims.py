@@ -34,6 +34,7 @@ from opendeep.common.trunk_values import BreakerState, TrunkState
 from opendeep.config.app_config import AppConfig
 from opendeep.config.trunk_config import Trunk
 from opendeep.database.db_manager import DatabaseManager, Transaction
+from opendeep.database.store_consent import concerns
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +93,7 @@ class CallClaims:
         self._restricted = any(trunk.tenants for trunk in trunks)
         self._pooled = [trunk.name for trunk in trunks if len(trunk.caller_ids) > 1]
         self._view = _View()
-        self._fruitless_until = clock.now()
+        self._fruitless_until = clock.monotonic()
 
     # -- what may start
 
@@ -102,7 +103,7 @@ class CallClaims:
         `free`: lines of this node without a call. While every trunk is out of order, one task at a time is asked for:
         it learns why it waits, and calls to our own extensions go on.
         """
-        if self._clock.now() < self._fruitless_until:
+        if self._clock.monotonic() < self._fruitless_until:
             return 0
         possible = self._possible(free, self._config.lease_s * HORIZON_SHARE)
         return max(0, possible - self._view.waiting)
@@ -142,17 +143,17 @@ class CallClaims:
     async def claim(self, free: int) -> list[Placed]:
         """Create the calls and move their tasks on, in one transaction: the row is there before the dialling."""
         limit = self._possible(free, 0.0) + LOOK_PAST
-        async with self._db.transaction() as work:
+        async with self._db.transaction(urgent=True) as work:
             tasks = await work.trunks.queued(limit, self._config.lease_s)
             claim = _Claim(await self._open_book(work, tasks))
-            for task in tasks:
+            for task in await _not_listed_since(work, tasks):
                 if len(claim.placed) < free:
                     await self._prepare(work, claim, task)
             await self._close_book(work, claim.book)
             waiting = await work.trunks.count_queued(self._config.lease_s)
         self._view = _View(claim.book.states, Counter(claim.book.live), waiting, bool(claim.placed))
         if claim.sent_back and not claim.placed:
-            self._fruitless_until = self._clock.now() + timedelta(seconds=FRUITLESS_PAUSE_S)
+            self._fruitless_until = self._clock.monotonic() + FRUITLESS_PAUSE_S
         return claim.placed
 
     async def _open_book(self, work: Transaction, tasks: Collection[Task]) -> LineBook:
@@ -237,6 +238,20 @@ class CallClaims:
 
     def _state(self, trunk: Trunk) -> TrunkState:
         return self._view.states.get(trunk.name) or TrunkState(trunk.name)
+
+
+async def _not_listed_since(work: Transaction, tasks: Collection[Task]) -> list[Task]:
+    """Tasks whose callees may still be called; one who asked for no more calls while a task waited goes to the gate."""
+    numbers, users = {task.phone_number for task in tasks}, {task.user_id for task in tasks}
+    entries = await work.dnd.of_numbers(numbers, users) if tasks else {}
+    free = []
+    for task in tasks:
+        if any(concerns(entry, task.user_id, task.campaign_id) for entry in entries.get(task.phone_number, ())):
+            reason = "The number came onto a do-not-call list while it waited for a line."
+            await work.tasks.transition(task.id, TaskStatus.SCHEDULED, reason)
+        else:
+            free.append(task)
+    return free
 
 
 def _max_talk_s(task: Task) -> float:

@@ -26,7 +26,10 @@ FAULT, WELL = "x", "."
 
 
 def may_call(breaker: Breaker, now: datetime) -> bool:
-    return breaker.state is BreakerState.CLOSED or breaker.until is None or now >= breaker.until
+    """A wait longer than any is that of a clock which has been put back since; it is over."""
+    if breaker.state is BreakerState.CLOSED or breaker.until is None:
+        return True
+    return not timedelta(0) < breaker.until - now <= timedelta(seconds=WAIT_MAX_S)
 
 
 def let_through(breaker: Breaker, now: datetime) -> Breaker:

@@ -93,8 +93,13 @@ class TasksStore(Store):
             raise NotFound("There is no such task.")
         return task_value(row)
 
-    async def of_campaign(self, user_id: UUID, campaign_id: UUID, limit: int = 1000, offset: int = 0) -> list[Task]:
-        """A page in the plan's order. Positions are 1, 2, 3, … without gaps: no page costs more than the first."""
+    async def of_campaign(
+        self, user_id: UUID, campaign_id: UUID, limit: int = 1000, offset: int = 0, *, hold: bool = False
+    ) -> list[Task]:
+        """A page in the plan's order. Positions are 1, 2, 3, … without gaps: no page costs more than the first.
+
+        `hold`: lock them, in that order, for this transaction.
+        """
         statement = for_user(
             select(TaskRow)
             .where(TaskRow.campaign_id == campaign_id, TaskRow.position > offset)
@@ -103,7 +108,8 @@ class TasksStore(Store):
             TaskRow,
             user_id,
         )
-        return [task_value(row) for row in (await self._session.scalars(statement)).all()]
+        rows = (await self._session.scalars(locked(statement) if hold else statement)).all()
+        return [task_value(row) for row in rows]
 
     async def of_user(self, user_id: UUID, statuses: Sequence[TaskStatus], limit: int = 500) -> list[Task]:
         """A tenant's tasks in these open states, longest unchanged first."""

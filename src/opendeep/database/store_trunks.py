@@ -106,8 +106,8 @@ class TrunksStore(Store):
     async def queued(self, limit: int, fresh_s: float) -> list[Task]:
         """Lock up to `limit` tasks that came into the queue within `fresh_s` seconds, longest waiting first.
 
-        Of those that came together the more urgent first. No lease: what is not dialled in this transaction stays in
-        the queue as it was.
+        Only of active campaigns: one may have been paused since. Of those that came together the more urgent first. No
+        lease: what is not dialled in this transaction stays in the queue as it was.
         """
         statement = across_tenants(
             select(TaskRow)
@@ -170,7 +170,8 @@ class TrunksStore(Store):
 
     def _is_queued(self, fresh_s: float) -> ColumnElement[bool]:
         since = self._work.now - timedelta(seconds=fresh_s)
-        return in_status(TaskStatus.QUEUED_FOR_CALL) & (TaskRow.updated_at >= since)
+        active = exists().where(CampaignRow.id == TaskRow.campaign_id, CampaignRow.status == CampaignStatus.ACTIVE)
+        return in_status(TaskStatus.QUEUED_FOR_CALL) & (TaskRow.updated_at >= since) & active
 
 
 def _all_trunks() -> Select[TrunkRow]:

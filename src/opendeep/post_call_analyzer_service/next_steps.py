@@ -98,7 +98,9 @@ def _given_up(outcome: Outcome) -> Decision:
         return Decision(TaskStatus.COMPLETED, _MESSAGE_LEFT)
     if outcome.message_left and outcome.disposition in NOT_REACHED:
         return Decision(TaskStatus.COMPLETED, _MESSAGE_LEFT, disposition=D.VOICEMAIL_LEFT)
-    return Decision(TaskStatus.FAILED, f"{_REASONS[outcome.disposition]} All {outcome.max_attempts} attempts are used.")
+    stopped = outcome.max_attempts == 0 or outcome.attempts > outcome.max_attempts  # the user took the rest away
+    end = "It is not tried again." if stopped else f"All {outcome.max_attempts} attempts are used."
+    return Decision(TaskStatus.FAILED, f"{_REASONS[outcome.disposition]} {end}")
 
 
 def claimed_disposition(

@@ -121,12 +121,12 @@ class CampaignQueryService:
 
     async def _cancel_page(self, user_id: UUID, campaign_id: UUID, offset: int) -> bool:
         async with self._db.transaction() as work:
-            tasks = await work.tasks.of_campaign(user_id, campaign_id, CANCEL_PAGE_SIZE, offset)
+            tasks = await work.tasks.of_campaign(user_id, campaign_id, CANCEL_PAGE_SIZE, offset, hold=True)
             for task in tasks:
                 if task.status in CANCELLABLE:
                     await work.tasks.transition(task.id, TaskStatus.CANCELLED, "You stopped the campaign.")
                 elif task.status not in TERMINAL:  # in a call: it ends and is analysed, and is not called again
-                    await work.tasks.change(user_id, task.id, task.version, max_attempts=max(1, task.attempts))
+                    await work.tasks.change(user_id, task.id, task.version, max_attempts=task.attempts)
         return bool(tasks)
 
     async def recording_path(self, user_id: UUID, call_id: UUID) -> Path:

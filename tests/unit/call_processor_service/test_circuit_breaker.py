@@ -48,6 +48,13 @@ def test_an_open_breaker_lets_one_call_through_at_its_time() -> None:
     assert cb.may_call(trial, LATER + timedelta(seconds=cb.TRIAL_S))  # its node has vanished
 
 
+def test_a_clock_that_is_put_back_does_not_keep_it_open() -> None:
+    """The longest wait there is, and not the hour that the clock was wrong."""
+    breaker = cb.force_open(Breaker(), NOW, "503")
+    assert not cb.may_call(breaker, NOW - timedelta(seconds=60))
+    assert cb.may_call(breaker, NOW - timedelta(hours=1))
+
+
 def test_a_trial_that_succeeds_closes_it_and_forgets() -> None:
     assert cb.prove(cb.let_through(after("xxx"), LATER)) == Breaker()
 

@@ -78,3 +78,15 @@ def test_a_clock_that_goes_back_refills_nothing() -> None:
     assert pace.take(bucket, earlier) is None
     assert pace.wait_s(bucket, earlier) > 30
     assert pace.take(bucket, START + timedelta(seconds=1)) is not None
+
+
+def test_a_clock_that_is_put_back_by_an_hour_does_not_hold_the_line_up() -> None:
+    pace = Pace(1.0, 1)
+    bucket = pace.take(Bucket(), START)
+    assert bucket is not None
+    earlier = START - timedelta(hours=1)
+    assert pace.wait_s(bucket, earlier) == 0
+    after = pace.take(bucket, earlier)
+    assert after is not None
+    assert pace.take(after, earlier) is None
+    assert pace.take(after, earlier + timedelta(seconds=1)) is not None

@@ -64,6 +64,14 @@ def test_a_message_that_was_left_before_counts_at_the_end(disposition: Dispositi
     assert step(replace(found, attempts=2)).status is TaskStatus.SCHEDULED
 
 
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (0, 1), (1, 1), (1, 2)])
+def test_what_the_user_stopped_during_its_call_is_not_tried_again(before: int, after: int) -> None:
+    """Whether the attempt was counted or forgiven: nothing is left of the budget then."""
+    found = step(replace(outcome(D.FAILED, attempts=after), max_attempts=before))
+    assert found.status is TaskStatus.FAILED
+    assert "All 0" not in found.reason
+
+
 def test_a_person_without_a_result_outweighs_the_message_left_before() -> None:
     found = replace(outcome(D.INCONCLUSIVE, attempts=3), message_left=True)
     assert (step(found).status, step(found).disposition) == (TaskStatus.FAILED, None)

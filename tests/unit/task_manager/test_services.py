@@ -254,7 +254,7 @@ async def test_controls(world: World, queries: CampaignQueryService) -> None:
     assert await statuses(world, user.id, campaign.id) == ["CALL_IN_PROGRESS", "CANCELLED", "CANCELLED"]
     detail = await queries.detail(user.id, campaign.id)
     assert detail["progress"] == {"CALL_IN_PROGRESS": 1, "CANCELLED": 2}
-    assert detail["tasks"][0]["max_attempts"] == 1  # its call ends, and nobody calls again
+    assert detail["tasks"][0]["max_attempts"] == 0  # its call ends, counted or forgiven, and nobody calls again
 
 
 async def test_strangers_see_nothing(world: World, queries: CampaignQueryService) -> None:

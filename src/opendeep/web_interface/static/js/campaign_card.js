@@ -269,9 +269,9 @@ class TaskRow {
 }
 
 function lineOf(task, live) {
-  if (live) return `Attempt ${live.attempt_number} of ${task.max_attempts}`;
+  if (live) return `Attempt ${live.attempt_number} of ${Math.max(live.attempt_number, task.max_attempts)}`;
   if (isFinishedTask(task)) return task.summary || task.status_reason;
-  const parts = [`Attempt ${task.attempts} of ${task.max_attempts}`];
+  const parts = [`Attempt ${task.attempts} of ${Math.max(task.attempts, task.max_attempts)}`];
   if (task.attempts === 0) parts[0] = "Not called yet";
   if (task.disposition) parts.push(`last: ${outcome(task.disposition)}`);
   if (task.status === "SCHEDULED" && task.next_attempt_at) parts.push(`next at ${clockTime(task.next_attempt_at)}`);
