@@ -85,7 +85,7 @@ async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Applicati
     workers += voice_workers
     workers += _between_calls(ground)
     line_views = LinesQueryService(ground.trunks, config.max_calls_per_tenant, db, clock, lines or (lambda: {}))
-    if lines is not None:
+    if lines is not None and config.needs_trunks:
         probes["trunks"] = line_views.out_of_order
     status = SystemStatus(modes, db, bell, probes, lines)
     web = _web(ground, status, line_views) if Role.WEB in config.opendeep_roles else None

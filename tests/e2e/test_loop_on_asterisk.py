@@ -29,16 +29,19 @@ BYTES_PER_MS = 16
 SILENCE_DBFS = -60.0
 
 
+def address_of(asterisk: RealAsterisk) -> dict[str, str]:
+    return {
+        "ASTERISK_AMI_HOST": asterisk.ami_host,
+        "ASTERISK_AMI_PORT": str(asterisk.ami_port),
+        "ASTERISK_AMI_USERNAME": asterisk.ami_username,
+        "ASTERISK_AMI_SECRET": asterisk.ami_secret,
+    }
+
+
 @pytest_asyncio.fixture
 async def user(real_asterisk: RealAsterisk, tmp_path: Path) -> AsyncIterator[UserAtPage]:
     """A user of a program that dials over the real Asterisk."""
-    settings = {
-        "ASTERISK_AMI_HOST": real_asterisk.ami_host,
-        "ASTERISK_AMI_PORT": str(real_asterisk.ami_port),
-        "ASTERISK_AMI_USERNAME": real_asterisk.ami_username,
-        "ASTERISK_AMI_SECRET": real_asterisk.ami_secret,
-    }
-    async with product(tmp_path, **settings) as program:
+    async with product(tmp_path, **address_of(real_asterisk)) as program:
         await program.ready()
         async with user_at_page(program.url) as user:
             yield user
@@ -123,6 +126,22 @@ async def test_the_callee_hangs_up_in_mid_call_and_is_called_again(user: UserAtP
     phone.invited.clear()
     async with asyncio.timeout(DEADLINE_S):
         await phone.invited.wait()  # the second attempt rings
+
+
+async def test_a_first_call_in_test_mode_misses_no_trunk(
+    real_asterisk: RealAsterisk, callees: Callees, tmp_path: Path
+) -> None:
+    phone = await callees.phone("7000", answer_after_s=0.2)
+    first_steps = {"APP_TEST_MODE": "True", "ASTERISK_CHANNEL_TEMPLATE": "PJSIP/{number}@not-there-yet"}
+    async with product(tmp_path, **address_of(real_asterisk), **first_steps) as program:
+        await program.ready()
+        async with user_at_page(program.url) as user:
+            await user.confirm(await user.plan(f"Call Sam Field at +1 202 555 0121 and {PURPOSE}.", **FORM))
+            await user.until_said("ai", "Hello")
+            dependencies = (await user.page.get("/api/status"))["ready"]
+            assert {name for name, one in dependencies.items() if not one["ok"]} == set()
+        await phone.hang_up()
+    assert "trunk.breaker" not in program.events()
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ class CallClaims:
             config.internal_extensions,
             config.app_test_mode_redirect_number if config.app_test_mode else None,
         )
-        self._without_trunks = config.app_test_mode and self._plan.is_extension(self._plan.number_for(""))
+        self._without_trunks = not config.needs_trunks
         self._pools = {t.name: CallerIdPool(t.caller_ids, local_presence=t.local_presence) for t in trunks}
         self._restricted = any(trunk.tenants for trunk in trunks)
         self._pooled = [trunk.name for trunk in trunks if len(trunk.caller_ids) > 1]

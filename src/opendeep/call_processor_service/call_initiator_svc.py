@@ -80,7 +80,8 @@ class CallInitiatorService:
         self._voice_paused_because = voice_paused_because
         self._switch = SwitchView(ami)
         self._claims = CallClaims(config, trunks, db, self._clock)
-        self._probe = TrunkProbe(ami, db, trunks, self._limits.reconcile_every_s)
+        needed = trunks if config.needs_trunks else ()
+        self._probe = TrunkProbe(ami, db, needed, self._limits.reconcile_every_s)
         self._unprobed = True
         self._handlers: dict[UUID, CallAttemptHandler] = {}
         held = self._handlers.keys

@@ -44,6 +44,14 @@ def test_the_owners_names_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "g" not in repr(config.google_api_key)
 
 
+@pytest.mark.parametrize(
+    ("test_mode", "number", "needed"),
+    [(False, "7000", True), (True, "7000", False), (True, "7001", False), (True, "+12025550123", True)],
+)
+def test_trunks_are_needed_unless_all_calls_stay_inside(test_mode: bool, number: str, needed: bool) -> None:
+    assert load_config(app_test_mode=test_mode, app_test_mode_redirect_number=number).needs_trunks is needed
+
+
 def test_every_mistake_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_CONCURRENT_CALLS", "many")
     monkeypatch.setenv("DEFAULT_TIMEZONE", "Mars/Base")
