@@ -27,10 +27,12 @@ from opendeep.llm_integrations.openai_form_client import OpenAIFormClient
 from opendeep.post_call_analyzer_service.analysis_svc import AnalysisService
 from opendeep.supervisor import Worker
 from opendeep.system_status import Lines, Probe, SystemStatus
+from opendeep.task_manager.campaign_preparer_svc import CampaignPreparerService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
+from opendeep.task_manager.plan_reader import PlanReader
 from opendeep.task_manager.preflight_svc import PreflightService, PreflightSettings
 from opendeep.task_manager.task_lifecycle_manager_svc import TaskLifecycleManagerService
 from opendeep.task_manager.task_scheduler_svc import SchedulerSettings, TaskSchedulerService
@@ -202,6 +204,9 @@ def _preflight_settings(config: AppConfig, trunks: Sequence[Trunk]) -> Preflight
 def _between_calls(ground: _Ground) -> list[Worker]:
     """What decides, watches and reports when nobody is talking."""
     config, workers = ground.config, []
+    if Role.WEB in config.opendeep_roles:  # where plans are confirmed
+        plans = PlanReader(ground.db, config.default_region, config.internal_extensions)
+        workers.append(Worker("preparer", CampaignPreparerService(ground.db, ground.bell, plans).run))
     if Role.ANALYSIS in config.opendeep_roles:
         analysis = AnalysisService(ground.db, ground.bell, ground.text_ai, ground.clock, config)
         summariser = CampaignSummarizerService(ground.db, ground.bell, ground.text_ai, ground.clock)

@@ -6,6 +6,7 @@ handlers of one live call, `user:{id}:events` what the pages of one user show in
 
 from uuid import UUID
 
+CAMPAIGNS_PREPARING = "bell:campaigns_preparing"  # confirmed plans whose tasks are not all written: the preparer looks
 TASKS_DUE = "bell:tasks_due"  # something may be due: the scheduler looks
 TASKS_QUEUED = "bell:tasks_queued"  # QUEUED_FOR_CALL rows: the call initiator looks
 CALLS_ENDED = "bell:calls_ended"  # PENDING_ANALYSIS rows: the analyser looks

@@ -48,6 +48,7 @@ LIVE_CALL_STATUSES = (CallStatus.INITIATED, CallStatus.DIALING, CallStatus.RINGI
 
 
 class CampaignStatus(StrEnum):
+    PREPARING = "PREPARING"  # its tasks are still being written; nobody is called before all are there
     ACTIVE = "ACTIVE"
     PAUSED = "PAUSED"
     COMPLETED = "COMPLETED"
@@ -272,6 +273,8 @@ class Campaign:
     report: Json | None
     created_at: datetime
     finished_at: datetime | None
+    tasks_planned: int = 0
+    tasks_prepared: int = 0  # those that are rows already
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,21 +25,48 @@ def plan_problems(
 
     `countries` and `types` are those that may be called; None leaves that to the compliance gate.
     """
-    problems = [*_about_the_plan(plan), *_about_the_window(plan.calling_window)]
-    seen: dict[str, str] = {}
-    for task in plan.tasks:
+    contacts = ContactProblems(plan, region, extensions, countries, types)
+    problems = problems_of_the_whole(plan, len(plan.tasks))
+    return problems + [problem for task in plan.tasks for problem in contacts.of(task)]
+
+
+def problems_of_the_whole(plan: CampaignPlan, contacts: int) -> list[str]:
+    """What stands against the plan apart from its contacts, of which there are so many."""
+    return [*_about_the_plan(plan, contacts), *_about_the_window(plan.calling_window)]
+
+
+class ContactProblems:
+    """What stands against the contacts of one plan, asked one after the other."""
+
+    def __init__(
+        self,
+        plan: CampaignPlan,
+        region: str | None = None,
+        extensions: Collection[str] = (),
+        countries: Collection[str] | None = None,
+        types: Collection[str] | None = None,
+    ) -> None:
+        self._plan = plan
+        self._region = region
+        self._extensions = extensions
+        self._countries = countries
+        self._types = types
+        self._seen: dict[str, str] = {}  # who has which number; as many as the plan has contacts
+
+    def of(self, task: PlannedTask) -> list[str]:
+        """The sentences about the next contact."""
         who = task.contact_name or task.phone_number or "A contact"
-        problems += [f"{who}{problem}" for problem in _about_the_contact(task, plan)]
+        problems = [f"{who}{problem}" for problem in _about_the_contact(task, self._plan)]
         try:
-            number = parse_number(task.phone_number, region, extensions)
+            number = parse_number(task.phone_number, self._region, self._extensions)
         except InvalidPhoneNumber as error:
-            problems.append(f"{who}: {error}")
-            continue
-        problems += [f"{who}: {problem}" for problem in _about_the_number(task, number, plan, countries, types)]
-        if number.e164 in seen:
-            problems.append(f"{who} and {seen[number.e164]} have the same number.")
-        seen[number.e164] = who
-    return problems
+            return [*problems, f"{who}: {error}"]
+        about = _about_the_number(task, number, self._plan, self._countries, self._types)
+        problems += [f"{who}: {problem}" for problem in about]
+        if number.e164 in self._seen:
+            problems.append(f"{who} and {self._seen[number.e164]} have the same number.")
+        self._seen[number.e164] = who
+        return problems
 
 
 def narrowed(bound: Collection[str] | None, wanted: Collection[str] | None) -> Collection[str] | None:
@@ -49,12 +76,12 @@ def narrowed(bound: Collection[str] | None, wanted: Collection[str] | None) -> C
     return [name for name in wanted if name in bound]
 
 
-def _about_the_plan(plan: CampaignPlan) -> Iterator[str]:
+def _about_the_plan(plan: CampaignPlan, contacts: int) -> Iterator[str]:
     if not plan.objective:
         yield "The plan does not say what the calls should achieve."
     if not plan.on_behalf_of:
         yield "The plan does not say on whose behalf to call."
-    if not plan.tasks:
+    if not contacts:
         yield "The plan has nobody to call."
     if plan.not_after and _naive(plan.not_after):
         yield f"Say in which time zone the end of the plan ({plan.not_after:%Y-%m-%d %H:%M}) is meant."

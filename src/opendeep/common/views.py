@@ -69,6 +69,8 @@ def campaign_view(campaign: Campaign) -> dict[str, Any]:
         "objective": campaign.objective,
         "status": campaign.status.value,
         "has_report": campaign.report is not None,
+        "tasks_planned": campaign.tasks_planned,
+        "tasks_prepared": campaign.tasks_prepared,
         "created_at": _time(campaign.created_at),
         "finished_at": _time(campaign.finished_at),
     }

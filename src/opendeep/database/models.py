@@ -129,6 +129,7 @@ class CampaignPlanRow(Base):
 
 
 ACTIVE_CAMPAIGN = "status = 'ACTIVE'"
+PREPARING_CAMPAIGN = "status = 'PREPARING'"
 
 
 class CampaignRow(Base):
@@ -137,6 +138,7 @@ class CampaignRow(Base):
         one_of("status", CampaignStatus),
         Index("ix_campaigns_user_id_created_at", "user_id", "created_at"),
         partial("ix_campaigns_active", ACTIVE_CAMPAIGN, "user_id", "id"),
+        partial("ix_campaigns_preparing", PREPARING_CAMPAIGN, "id"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
@@ -145,6 +147,8 @@ class CampaignRow(Base):
     objective: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(12))
     report: Mapped[dict[str, Any] | None] = mapped_column(JsonColumn)
+    tasks_planned: Mapped[int] = mapped_column(server_default=text("0"))
+    tasks_prepared: Mapped[int] = mapped_column(server_default=text("0"))  # rows with the positions 1 to this
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 

@@ -42,6 +42,8 @@ def campaign_value(row: CampaignRow) -> Campaign:
         report=row.report,
         created_at=row.created_at,
         finished_at=row.finished_at,
+        tasks_planned=row.tasks_planned,
+        tasks_prepared=row.tasks_prepared,
     )
 
 

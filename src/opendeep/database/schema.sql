@@ -81,16 +81,20 @@ CREATE TABLE campaigns (
     objective TEXT NOT NULL,
     status VARCHAR(12) NOT NULL,
     report JSONB,
+    tasks_planned INTEGER DEFAULT 0 NOT NULL,
+    tasks_prepared INTEGER DEFAULT 0 NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     finished_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_campaigns PRIMARY KEY (id),
-    CONSTRAINT ck_campaigns_status CHECK (status IN ('ACTIVE', 'PAUSED', 'COMPLETED', 'CANCELLED')),
+    CONSTRAINT ck_campaigns_status CHECK (status IN ('PREPARING', 'ACTIVE', 'PAUSED', 'COMPLETED', 'CANCELLED')),
     CONSTRAINT fk_campaigns_user_id FOREIGN KEY(user_id) REFERENCES users (id),
     CONSTRAINT uq_campaigns_plan_id UNIQUE (plan_id),
     CONSTRAINT fk_campaigns_plan_id FOREIGN KEY(plan_id) REFERENCES campaign_plans (id)
 );
 
 CREATE INDEX ix_campaigns_active ON campaigns (user_id, id) WHERE status = 'ACTIVE';
+
+CREATE INDEX ix_campaigns_preparing ON campaigns (id) WHERE status = 'PREPARING';
 
 CREATE INDEX ix_campaigns_user_id_created_at ON campaigns (user_id, created_at);
 

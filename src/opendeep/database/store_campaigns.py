@@ -7,28 +7,36 @@ from uuid import UUID
 import structlog
 from sqlalchemy import func, select, text
 
+from opendeep.common import channels
 from opendeep.common.data_models import Campaign, CampaignStatus
 from opendeep.common.errors import Conflict, NotFound
 from opendeep.common.ids import new_id
 from opendeep.common.views import campaign_view
-from opendeep.database.models import ACTIVE_CAMPAIGN, OPEN_TASK, CampaignRow, TaskRow
+from opendeep.database.models import ACTIVE_CAMPAIGN, OPEN_TASK, PREPARING_CAMPAIGN, CampaignRow, TaskRow
 from opendeep.database.rows import campaign_value
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, locked
 
 log = structlog.get_logger(__name__)
 
+ENDED = (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED)
+
 
 class CampaignsStore(Store):
-    async def create(self, user_id: UUID, plan_id: UUID, title: str, objective: str) -> Campaign:
+    async def create(
+        self, user_id: UUID, plan_id: UUID, title: str, objective: str, tasks_planned: int = 0
+    ) -> Campaign:
+        """A new campaign; it is PREPARING until `advance` has counted all planned tasks."""
         row = CampaignRow(
             id=new_id(),
             user_id=user_id,
             plan_id=plan_id,
             title=title,
             objective=objective,
-            status=CampaignStatus.ACTIVE,
+            status=CampaignStatus.PREPARING if tasks_planned else CampaignStatus.ACTIVE,
             report=None,
+            tasks_planned=tasks_planned,
+            tasks_prepared=0,
             created_at=self._work.now,
             finished_at=None,
         )
@@ -37,6 +45,29 @@ class CampaignsStore(Store):
         campaign = campaign_value(row)
         self._work.tell_user(user_id, "campaign", campaign=campaign_view(campaign))
         return campaign
+
+    async def advance(self, user_id: UUID, campaign_id: UUID, after: int, count: int) -> Campaign:
+        """Count the tasks `after` + 1 to `after` + `count`, which this transaction writes; the last makes it ACTIVE.
+
+        The row is held: of two that prepare the same slice one raises `Conflict`, as does one whose campaign is
+        not being prepared any more.
+        """
+        row = await self._row(user_id, campaign_id, lock=True)
+        if row.status != CampaignStatus.PREPARING or row.tasks_prepared != after:
+            raise Conflict(f"The campaign is {row.status} with {row.tasks_prepared} tasks by now.")
+        row.tasks_prepared += count
+        if row.tasks_prepared < row.tasks_planned:
+            return self._changed(row, CampaignStatus.PREPARING)
+        self._work.ring(channels.TASKS_DUE)
+        return self._changed(row, CampaignStatus.ACTIVE)
+
+    async def preparing(self, limit: int = 100) -> list[Campaign]:
+        """Campaigns of which tasks are missing, oldest first."""
+        statement = across_tenants(
+            select(CampaignRow).where(text(f"campaigns.{PREPARING_CAMPAIGN}")).order_by(CampaignRow.id).limit(limit),
+            "one preparer serves all tenants",
+        )
+        return [campaign_value(row) for row in (await self._session.scalars(statement)).all()]
 
     async def by_plan(self, user_id: UUID, plan_id: UUID) -> Campaign | None:
         statement = for_user(select(CampaignRow).where(CampaignRow.plan_id == plan_id), CampaignRow, user_id)
@@ -54,11 +85,24 @@ class CampaignsStore(Store):
         return [campaign_value(row) for row in (await self._session.scalars(statement)).all()]
 
     async def set_status(self, user_id: UUID, campaign_id: UUID, status: CampaignStatus) -> Campaign:
-        """Pause, resume or cancel. Raises `Conflict` when the campaign has ended."""
+        """Pause or resume. Raises `Conflict` when the campaign has ended, or is not whole yet."""
         row = await self._row(user_id, campaign_id, lock=True)
-        if row.status in (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED):
+        if row.status in ENDED:
             raise Conflict(f"The campaign has ended ({row.status}).")
+        if row.status == CampaignStatus.PREPARING:
+            raise Conflict("The campaign is still being prepared; nobody is called before that. Wait, or stop it.")
         return self._changed(row, status)
+
+    async def stop(self, user_id: UUID, campaign_id: UUID) -> Campaign:
+        """Pause it for good, before its tasks are cancelled: what is not prepared yet never will be."""
+        row = await self._row(user_id, campaign_id, lock=True)
+        if row.status in ENDED:
+            return campaign_value(row)
+        if row.tasks_prepared < row.tasks_planned:
+            cut = {"prepared": row.tasks_prepared, "planned": row.tasks_planned}
+            log.info("campaign.cut_short", campaign_id=str(row.id), **cut)
+            row.tasks_planned = row.tasks_prepared
+        return self._changed(row, CampaignStatus.PAUSED)
 
     async def finished_without_report(self, limit: int = 10) -> list[Campaign]:
         """Active campaigns whose tasks are all terminal, locked for the summariser that writes their report."""
@@ -103,7 +147,7 @@ class CampaignsStore(Store):
         if row.status != status:
             log.info("campaign.status", campaign_id=str(row.id), old=row.status, new=status.value)
         row.status = status
-        if status in (CampaignStatus.COMPLETED, CampaignStatus.CANCELLED):
+        if status in ENDED:
             row.finished_at = self._work.now
         campaign = campaign_value(row)
         self._work.tell_user(row.user_id, "campaign", campaign=campaign_view(campaign))

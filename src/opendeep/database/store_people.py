@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Text, cast, func, select, true
+from sqlalchemy import Text, cast, func, literal, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import defer
 
 from opendeep.common.data_models import Json, PlanStatus, User
 from opendeep.common.errors import NotFound
@@ -141,7 +142,8 @@ class PlansStore(Store):
 
     async def outline(self, user_id: UUID, plan_id: UUID) -> Json:
         """The plan without its contacts, of which there may be 100,000. Raises `NotFound`."""
-        bare = func.json_remove(CampaignPlanRow.plan, "$.tasks") if self._sqlite else CampaignPlanRow.plan - "tasks"
+        plan = CampaignPlanRow.plan
+        bare = func.json_remove(plan, "$.tasks") if self._sqlite else plan.op("-")(literal("tasks", Text))
         statement = for_user(select(cast(bare, Text)).where(CampaignPlanRow.id == plan_id), CampaignPlanRow, user_id)
         text = await self._session.scalar(statement)
         if text is None:
@@ -149,17 +151,20 @@ class PlansStore(Store):
         outline: Json = orjson.loads(text)
         return outline
 
-    async def task_slices(self, user_id: UUID, plan_id: UUID, size: int) -> AsyncIterator[list[str]]:
-        """The plan's contacts as JSON texts in their order, `size` at a time; the whole is never in memory."""
+    async def task_slices(self, user_id: UUID, plan_id: UUID, size: int, after: int = 0) -> AsyncIterator[list[str]]:
+        """The plan's contacts behind the first `after` as JSON texts in their order, `size` at a time.
+
+        The whole is never in memory.
+        """
         if self._sqlite:
             each = func.json_each(CampaignPlanRow.plan, "$.tasks").table_valued("key", "value", name="item")
-            items = select(each.c.value).select_from(CampaignPlanRow).join(each, true()).order_by(each.c.key)
+            items = select(each.c.value).select_from(CampaignPlanRow).join(each, each.c.key >= after)
         else:
             array = func.jsonb_array_elements(CampaignPlanRow.plan["tasks"])
             each = array.table_valued("value", with_ordinality="key", name="item").render_derived()
-            items = select(cast(each.c.value, Text)).select_from(CampaignPlanRow).join(each, true())
-            items = items.order_by(each.c.key)
-        statement = for_user(items.where(CampaignPlanRow.id == plan_id), CampaignPlanRow, user_id)
+            items = select(cast(each.c.value, Text)).select_from(CampaignPlanRow).join(each, each.c.key > after)
+        statement = items.where(CampaignPlanRow.id == plan_id).order_by(each.c.key)
+        statement = for_user(statement, CampaignPlanRow, user_id)
         async for part in (await self._session.stream(statement)).partitions(size):
             yield [row[0] for row in part]
 
@@ -179,16 +184,16 @@ class PlansStore(Store):
         row = (await self._session.scalars(statement)).one_or_none()
         return self._value(row) if row else None
 
-    async def lock_for_confirmation(self, user_id: UUID, plan_id: UUID) -> StoredPlan:
-        """The plan, held until the transaction ends, so that two confirmations come one after the other."""
+    async def confirm(self, user_id: UUID, plan_id: UUID) -> None:
+        """Mark the plan; it is held until the transaction ends, so that confirmations come one after the other."""
         row = await self._row(user_id, plan_id, lock=True)
-        before = self._value(row)
         row.status = PlanStatus.CONFIRMED
-        return before
 
     async def _row(self, user_id: UUID, plan_id: UUID, *, lock: bool = False) -> CampaignPlanRow:
+        """With `lock` without the document, which may be long."""
         statement = for_user(select(CampaignPlanRow).where(CampaignPlanRow.id == plan_id), CampaignPlanRow, user_id)
-        row = (await self._session.scalars(locked(statement) if lock else statement)).one_or_none()
+        bare = locked(statement.options(defer(CampaignPlanRow.plan)))
+        row = (await self._session.scalars(bare if lock else statement)).one_or_none()
         if row is None:
             raise NotFound(NO_PLAN)
         return row

@@ -45,8 +45,8 @@ ANALYZE_FROM = 2_000  # so many new tasks make PostgreSQL's statistics useless u
 
 
 class TasksStore(Store):
-    async def add_many(self, user_id: UUID, campaign_id: UUID, tasks: Sequence[TaskBase]) -> int:
-        """Insert the tasks of a new campaign, SCHEDULED; returns how many."""
+    async def add_many(self, user_id: UUID, campaign_id: UUID, tasks: Sequence[TaskBase], after: int = 0) -> None:
+        """Insert tasks of a campaign, SCHEDULED, at the positions behind `after`."""
         now = self._work.now
         for first in range(0, len(tasks), INSERT_BATCH):
             batch = [
@@ -54,7 +54,7 @@ class TasksStore(Store):
                     "id": new_id(),
                     "user_id": user_id,
                     "campaign_id": campaign_id,
-                    "position": first + offset + 1,
+                    "position": after + first + offset + 1,
                     "contact_name": task.contact_name,
                     "contact_kind": task.contact_kind,
                     "phone_number": task.phone_number,
@@ -81,10 +81,11 @@ class TasksStore(Store):
                 for offset, task in enumerate(tasks[first : first + INSERT_BATCH])
             ]
             await self._session.execute(insert(TaskRow), batch)
-        if len(tasks) >= ANALYZE_FROM and self._session.get_bind().dialect.name == "postgresql":
+
+    async def added(self, count: int) -> None:
+        """So many rows are new: the planner must know before they are claimed."""
+        if count >= ANALYZE_FROM and self._session.get_bind().dialect.name == "postgresql":
             await self._session.execute(text("ANALYZE tasks"))
-        self._work.ring(channels.TASKS_DUE)
-        return len(tasks)
 
     async def get(self, user_id: UUID, task_id: UUID) -> Task:
         statement = for_user(select(TaskRow).where(TaskRow.id == task_id), TaskRow, user_id)

@@ -107,9 +107,7 @@ class CampaignQueryService:
         Page by page, so that the rows of live calls are not kept waiting. Interrupted, it leaves the campaign paused.
         """
         async with self._db.transaction() as work:
-            campaign = await work.campaigns.get(user_id, campaign_id)
-            if campaign.status is CampaignStatus.ACTIVE:
-                campaign = await work.campaigns.set_status(user_id, campaign_id, CampaignStatus.PAUSED)
+            campaign = await work.campaigns.stop(user_id, campaign_id)
         offset = 0
         while await self._cancel_page(user_id, campaign_id, offset):
             offset += CANCEL_PAGE_SIZE

@@ -88,6 +88,8 @@ class CampaignView(BaseModel):
     objective: str
     status: CampaignStatus
     has_report: bool
+    tasks_planned: int
+    tasks_prepared: int
     created_at: datetime
     finished_at: datetime | None
 

@@ -21,7 +21,7 @@ const LIVE_TURNS = 4;
 const TONES = ["good", "live", "warn", "calm", "bad"];
 
 export class CampaignCard {
-  /** `actions`: `control(id, action)`, `loadTask(taskId)`, `report(campaignId)`, `openCall(callId, turns)`. */
+  /** `actions`: `control(id, action)`, `load(id)`, `loadTask(taskId)`, `report(campaignId)`, `openCall(callId, turns)`. */
   constructor(world, campaignId, actions) {
     this.campaignId = campaignId;
     this._world = world;
@@ -145,15 +145,18 @@ export class CampaignCard {
       inCall > 0 && `${inCall} in call`,
       waiting > 0 && `${waiting} waiting for you`,
     ];
-    setText(this._summary, words.filter(Boolean).join(" · "));
+    const prepared = `Preparing: ${campaign.tasks_prepared.toLocaleString()} of ${campaign.tasks_planned.toLocaleString()}`;
+    setText(this._summary, campaign.status === "PREPARING" ? prepared : words.filter(Boolean).join(" · "));
   }
 
   _drawControls(campaign) {
     if (this._drawnFor === campaign.status) return;
+    if (this._drawnFor === "PREPARING") this._actions.load(this.campaignId); // its other tasks are there now
     this._drawnFor = campaign.status;
     const button = (label, action, style = "secondary") =>
       h("button", { class: style, type: "button", onclick: (event) => this._control(event.target, action) }, label);
-    if (campaign.status === "ACTIVE")
+    if (campaign.status === "PREPARING") fill(this._controls, button("Stop", "cancel", "danger"));
+    else if (campaign.status === "ACTIVE")
       fill(this._controls, button("Pause", "pause"), button("Stop", "cancel", "danger"));
     else if (campaign.status === "PAUSED")
       fill(this._controls, button("Resume", "resume", "primary"), button("Stop", "cancel", "danger"));

@@ -12,6 +12,7 @@ export class Campaigns {
     this._fail = fail;
     this._actions = {
       control: async (id, action) => world.putCampaign((await api.control(id, action)).campaign),
+      load: (campaignId) => this._load(campaignId),
       loadTask: (taskId) => this.loadTask(taskId),
       report: api.report,
       openCall,

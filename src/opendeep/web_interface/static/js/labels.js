@@ -51,6 +51,7 @@ const OUTCOME_TONES = {
   CALLBACK_REQUESTED: "warn",
 };
 const CAMPAIGN = {
+  PREPARING: ["Preparing", "live"],
   ACTIVE: ["Running", "live"],
   PAUSED: ["Paused", "warn"],
   COMPLETED: ["Completed", "good"],
