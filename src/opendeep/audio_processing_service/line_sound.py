@@ -1,0 +1,118 @@
+"""What a tenth of a second of the callee's line sounds like: level, the strongest tones, the level of every 20 ms.
+
+Owns the measuring only; what it means (beep, ringback, music, speech) is judged by `tone_detection`, `music_detection`
+and `cadence`, which share these blocks so that a call is measured once. One FFT for 100 ms, and none for silence. Pure;
+used by whoever must know what answered, and only while that is open.
+"""
+
+from dataclasses import dataclass
+from math import log10
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE_HZ: Final = 8_000
+FRAME_MS: Final = 20
+BLOCK_MS: Final = 100
+FRAMES: Final = BLOCK_MS // FRAME_MS
+BLOCK_BYTES: Final = RATE_HZ * 2 * BLOCK_MS // 1000
+SILENT_DBFS: Final = -96.0
+QUIET_DBFS: Final = -50.0  # RMS; a block below it is not looked into
+LOBE_HZ: Final = 60.0  # to each side: a tone that glides by 100 Hz in a block, or two that beat, are one lobe
+PURE_SHARE: Final = 0.85  # of the power in one lobe: one tone and nothing else (a tone at 10 dB SNR has 0.9)
+
+_FFT: Final = 1024
+_BIN_HZ: Final = RATE_HZ / _FFT
+_LOBE: Final = round(LOBE_HZ / _BIN_HZ)
+_FIRST, _LAST = round(250 / _BIN_HZ), round(3_500 / _BIN_HZ)  # the telephone's band
+_WINDOW: Final = np.hanning(RATE_HZ * BLOCK_MS // 1000) / 32_768
+_S16: Final = np.dtype("<i2")
+
+
+@dataclass(frozen=True, slots=True)
+class Lobe:
+    """A strong tone: its centre and spread (standard deviation) in Hz, and its share of the block's power, 0 to 1."""
+
+    hz: float
+    spread_hz: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class SoundBlock:
+    """100 ms of the line. `start_ms` is since the first sample; levels are RMS in dBFS (a full-scale sine is -3)."""
+
+    start_ms: int
+    level_dbfs: float
+    frames_dbfs: tuple[float, ...]
+    first: Lobe | None = None  # None in a quiet block
+    second: Lobe | None = None  # None beside a pure tone, too
+
+    @property
+    def end_ms(self) -> int:
+        return self.start_ms + BLOCK_MS
+
+
+class SoundMeter:
+    """Cuts the callee's audio into blocks and measures them. Keeps less than one block (1,600 bytes)."""
+
+    def __init__(self) -> None:
+        self._pcm = bytearray()
+        self._now_ms = 0
+
+    def receive(self, pcm: bytes) -> list[SoundBlock]:
+        """Take s16le of 8 kHz, any length; return the blocks that are complete now (mostly none)."""
+        self._pcm += pcm
+        blocks: list[SoundBlock] = []
+        while len(self._pcm) >= BLOCK_BYTES:
+            blocks.append(measure(bytes(self._pcm[:BLOCK_BYTES]), self._now_ms))
+            del self._pcm[:BLOCK_BYTES]
+            self._now_ms += BLOCK_MS
+        return blocks
+
+
+def measure(pcm: bytes, start_ms: int) -> SoundBlock:
+    """Measure one block: exactly `BLOCK_BYTES` of s16le. Raises `ValueError` for another length."""
+    samples = np.frombuffer(pcm, _S16).astype(np.float64)
+    rows = samples.reshape(FRAMES, -1)
+    if rows.shape[1] * FRAMES * 2 != BLOCK_BYTES:
+        raise ValueError(f"a block is {BLOCK_BYTES} bytes, not {len(pcm)}")
+    powers = [float(row @ row) / (len(row) * 32_768.0**2) for row in rows]
+    levels = tuple([_dbfs(power) for power in powers])
+    level = _dbfs(sum(powers) / FRAMES)
+    if level < QUIET_DBFS:
+        return SoundBlock(start_ms, level, levels)
+    first, second = _lobes(samples)
+    return SoundBlock(start_ms, level, levels, first, second)
+
+
+def _dbfs(power: float) -> float:
+    return max(SILENT_DBFS, 10 * log10(power)) if power > 0.0 else SILENT_DBFS
+
+
+def _lobes(samples: NDArray[np.float64]) -> tuple[Lobe, Lobe | None]:
+    """The two strongest lobes of the spectrum; no second one beside a tone that is (nearly) all there is."""
+    spectrum = np.fft.rfft(samples * _WINDOW, _FFT)[_FIRST:_LAST]
+    power = spectrum.real**2 + spectrum.imag**2
+    total = float(power.sum()) or 1.0
+    first = _take_lobe(power, total)
+    return first, None if first.share >= PURE_SHARE else _take_lobe(power, total)
+
+
+def _take_lobe(power: NDArray[np.float64], total: float) -> Lobe:
+    """The strongest lobe; it is removed from `power`."""
+    peak = int(power.argmax())
+    start = max(0, peak - _LOBE)
+    lobe = power[start : peak + _LOBE + 1]
+    inside = float(lobe.sum())
+    if inside <= 0.0:
+        return Lobe(0.0, 0.0, 0.0)
+    places = _PLACES[: len(lobe)]
+    mean = float(lobe @ places) / inside
+    spread = float(lobe @ (places * places)) / inside - mean * mean
+    lobe[:] = 0.0
+    return Lobe((_FIRST + start + mean) * _BIN_HZ, max(0.0, spread) ** 0.5 * _BIN_HZ, inside / total)
+
+
+_PLACES: Final = np.arange(2 * _LOBE + 1, dtype=np.float64)
