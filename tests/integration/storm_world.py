@@ -58,11 +58,11 @@ class StormDatabase(DatabaseManager):
         return True
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, *, urgent: bool = False) -> AsyncIterator[Transaction]:
         self._refuse(self.away)
         self.open += 1
         try:
-            async with super().transaction() as work:
+            async with super().transaction(urgent=urgent) as work:
                 yield work
                 self._refuse(self.away)
             self._refuse(self.loses_answers)

@@ -50,10 +50,10 @@ class CutDatabase(DatabaseManager):
         return self._shared
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, *, urgent: bool = False) -> AsyncIterator[Transaction]:
         if self.cut:
             raise DatabaseUnavailable("The cable is out.")
-        async with super().transaction() as work:
+        async with super().transaction(urgent=urgent) as work:
             yield work
 
 
@@ -248,7 +248,7 @@ async def test_a_node_that_stood_still_ends_calls_that_were_closed_meanwhile(a: 
 async def test_a_hanging_renewal_does_not_delay_the_fence(a: Node) -> None:
     """A connection that died without a word answers after minutes."""
     await answered_call(a)
-    async with a.db._writer:  # the renewal waits behind it
+    async with a.db.transaction():  # the renewal waits behind it
         with running(a):
             for _ in range(int(FENCE_S) + 1):
                 a.clock.advance(1)

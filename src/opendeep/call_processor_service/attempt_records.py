@@ -50,6 +50,15 @@ class _Line:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one transaction writes."""
+
+    lines: deque[_Line] = field(default_factory=deque)
+    status: CallStatus | None = None
+    ending: Ending | None = None
+
+
 async def write_ending(work: Transaction, call: Call, ending: Ending) -> None:
     """Close the call and pass its task on, in the caller's transaction.
 
@@ -133,45 +142,46 @@ class AttemptRecorder:
         backoff, refusals = BACKOFF_FIRST_S, 0
         while True:
             await self._work_waits.wait()
-            self._work_waits.clear()
-            lines, status, ending = self._take()
+            batch = _Batch()
             try:
-                await self._write(lines, status, ending)
+                async with self._db.transaction() as work:
+                    batch = self._take()  # with all that came while this waited for its turn
+                    await self._write(work, batch)
                 backoff = BACKOFF_FIRST_S
             except PeerFault as error:
                 log.warning("call.database_away", call_id=str(self._call.id), error=str(error), retry_in_s=backoff)
-                self._put_back(lines, status)
+                self._put_back(batch)
                 await self._clock.sleep(backoff)
                 backoff = min(backoff * 2, BACKOFF_MAX_S)
                 continue
             except Exception:  # boundary: one call's rows; its ending is tried again without what may have failed
                 log.exception("call.record_failed", call_id=str(self._call.id))
                 refusals += 1
-                if ending is not None and refusals >= MAX_REFUSALS:
+                if batch.ending is not None and refusals >= MAX_REFUSALS:
                     raise
                 self._work_waits.set()
                 continue
-            if ending is not None:
+            if batch.ending is not None:
                 return
 
-    def _take(self) -> tuple[deque[_Line], CallStatus | None, Ending | None]:
-        taken = self._lines, self._status, self._ending
+    def _take(self) -> _Batch:
+        batch = _Batch(self._lines, self._status, self._ending)
         self._lines, self._status = deque(), None
-        return taken
+        self._work_waits.clear()
+        return batch
 
-    def _put_back(self, lines: deque[_Line], status: CallStatus | None) -> None:
-        self._lines.extendleft(reversed(lines))
+    def _put_back(self, batch: _Batch) -> None:
+        self._lines.extendleft(reversed(batch.lines))
         while len(self._lines) > MAX_WAITING_LINES:
             self._lines.popleft()
             self.dropped += 1
-        self._status = self._status or status
+        self._status = self._status or batch.status
         self._work_waits.set()
 
-    async def _write(self, lines: deque[_Line], status: CallStatus | None, ending: Ending | None) -> None:
-        async with self._db.transaction() as work:
-            for line in lines:
-                await add_line(work, self._call, line.kind, line.detail, line.data, line.at)
-            if status is not None:
-                await record_sign_of_life(work, await work.calls.update_call_status(self._call.id, status))
-            if ending is not None:
-                await write_ending(work, self._call, ending)
+    async def _write(self, work: Transaction, batch: _Batch) -> None:
+        for line in batch.lines:
+            await add_line(work, self._call, line.kind, line.detail, line.data, line.at)
+        if batch.status is not None:
+            await record_sign_of_life(work, await work.calls.update_call_status(self._call.id, batch.status))
+        if batch.ending is not None:
+            await write_ending(work, self._call, batch.ending)

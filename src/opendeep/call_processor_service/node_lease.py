@@ -70,7 +70,7 @@ class NodeLease:
         """One renewal of all live calls of this node. False when the database did not take it."""
         began, held = self._clock.monotonic(), frozenset(self._held())
         try:
-            async with self._db.transaction() as work:
+            async with self._db.transaction(urgent=True) as work:
                 live = await work.calls.renew_leases(self._node_id, self._lease_s)
         except PeerFault as error:
             self._unbroken_since = math.inf

@@ -1,7 +1,7 @@
 """`DatabaseManager`: the engine, transactions, schema upgrades. SQL itself lives in the stores.
 
 One unit of work, one transaction, committed at the edge; the bells ring only after the commit. SQLite and PostgreSQL
-behave alike: on SQLite every writing transaction is BEGIN IMMEDIATE and writers queue in this process.
+behave alike: on SQLite every writing transaction is BEGIN IMMEDIATE. Writers queue in this process, see `WriterTurns`.
 """
 
 import asyncio
@@ -35,12 +35,14 @@ from opendeep.database.store_gate import GateStore
 from opendeep.database.store_people import ChatsStore, PlansStore, UsersStore
 from opendeep.database.store_tasks import TasksStore
 from opendeep.database.store_trunks import TrunksStore
+from opendeep.database.writer_turns import WriterTurns
 
 log = structlog.get_logger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SQLITE_BUSY_TIMEOUT_MS = 5_000
-POOL_SIZE = 10
+POOL_SIZE = 20  # all of them stay open: to open one costs more than what a call writes
+WRITERS_AT_ONCE = 12  # on PostgreSQL; the rest of the pool is for those who read
 MIGRATION_LOCK = 0x0DEEB  # any constant that nobody else uses in this database
 POOL_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 10.0
@@ -51,7 +53,7 @@ SESSION_SETTINGS = {
 }
 NODE_LOCK_WAIT_S = 5.0
 NODE_LOCK_RETRY_S = 0.2
-WRITER_TURN_S = 10.0  # on SQLite; like the wait for a connection of the pool
+WRITER_TURN_S = 10.0  # like the wait for a connection of the pool
 
 
 class Transaction(UnitOfWork):
@@ -82,12 +84,13 @@ class DatabaseManager:
         self._bell = bell
         self._clock = clock or SystemClock()
         self._sqlite = self._url.get_backend_name() == "sqlite"
-        self._writer = asyncio.Lock()
+        self._writers = WriterTurns(1 if self._sqlite else WRITERS_AT_ONCE)
         options: dict[str, Any] = (
             {}
             if self._sqlite
             else {
                 "pool_size": POOL_SIZE,
+                "max_overflow": 0,
                 "pool_pre_ping": True,
                 "connect_args": {
                     "timeout": CONNECT_TIMEOUT_S,
@@ -171,12 +174,13 @@ class DatabaseManager:
         await self._engine.dispose()
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
+    async def transaction(self, *, urgent: bool = False) -> AsyncIterator[Transaction]:
         """A writing unit of work: commits at the end, rolls back on any error, then rings its bells.
 
+        `urgent`: for the few whose word all calls wait for; it goes before what single calls write.
         Raises `DatabaseUnavailable` when the database is away or stays locked.
         """
-        async with self._turn() if self._sqlite else contextlib.nullcontext():
+        async with self._turn(urgent):
             with translated():
                 async with AsyncSession(self._engine, expire_on_commit=False) as session:
                     work = Transaction(session, self._clock)
@@ -186,19 +190,19 @@ class DatabaseManager:
             await self._bell.ring(channel, data)
 
     @contextlib.asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
+    async def _turn(self, urgent: bool) -> AsyncIterator[None]:
         """SQLite takes one writer at a time. While another process holds the file, each writer waits for it in vain;
         those behind must not wait for the sum of that.
         """
         try:
             async with asyncio.timeout(WRITER_TURN_S):
-                await self._writer.acquire()
+                await self._writers.take(urgent=urgent)
         except TimeoutError as error:
             raise DatabaseUnavailable("The database cannot be used right now: other writes hold it up.") from error
         try:
             yield
         finally:
-            self._writer.release()
+            self._writers.give_back()
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:

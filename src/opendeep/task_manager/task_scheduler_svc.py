@@ -68,11 +68,11 @@ class TaskSchedulerService:
         """Hand over what is due and fits. Returns the seconds until the next task is due, None if none waits."""
         if self._draining:
             return None
-        async with self._db.transaction() as work:
+        async with self._db.transaction(urgent=True) as work:
             await work.tasks.release_stale(self._settings.lease_s)
         queued = 0  # in this round; the initiator takes lines for them when its bell rings
         while not self._draining and (free := min(self._dialer.free_lines() - queued, MAX_CLAIM)) > 0:
-            async with self._db.transaction() as work:
+            async with self._db.transaction(urgent=True) as work:
                 tasks = await self._claim(work, free)
                 gate = await open_gate(work, tasks, self._settings.gate, self._clock.now())
                 for task in tasks:
