@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from opendeep.common.clock import Clock, SystemClock
 from opendeep.common.public_holidays import prepare
 from opendeep.common.redis_client import Doorbell, InProcessDoorbell, RedisDoorbell
 from opendeep.config.app_config import AppConfig, Role
-from opendeep.config.trunk_config import Trunk, load_trunks
+from opendeep.config.trunk_config import Trunk, callable_countries, lines_at_most, load_trunks
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.embedded import start_embedded
 from opendeep.llm_integrations.google_gemini_client import GoogleGeminiClient
@@ -164,7 +163,7 @@ def _scheduler(ground: _Ground, initiator: CallInitiatorService) -> Worker:
         node_id=config.node_id,
         poll_s=config.scheduler_poll_s,
         lease_s=config.lease_s,
-        gate=_gate_rules(config),
+        gate=_gate_rules(ground),
         calls_per_tenant=config.max_calls_per_tenant,
     )
     scheduler = TaskSchedulerService(ground.db, ground.bell, ground.clock, initiator, settings)
@@ -180,13 +179,14 @@ def _scheduler(ground: _Ground, initiator: CallInitiatorService) -> Worker:
     return Worker("scheduler", run, stop_claiming)
 
 
-def _gate_rules(config: AppConfig) -> GateRules:
+def _gate_rules(ground: _Ground) -> GateRules:
     """What the settings bound. A simulated callee may be rung as often as somebody likes to try."""
+    config = ground.config
     most = None if config.simulated_telephony else config.max_calls_per_number_per_day or None
     return GateRules(
         region=config.default_region,
         extensions=config.internal_extensions,
-        allowed_countries=config.allowed_countries,
+        allowed_countries=callable_countries(config, ground.trunks),
         home_zone=config.default_timezone,
         number_types=config.allowed_number_types,
         calls_per_number=most,
@@ -195,10 +195,11 @@ def _gate_rules(config: AppConfig) -> GateRules:
     )
 
 
-def _preflight_settings(config: AppConfig, trunks: Sequence[Trunk]) -> PreflightSettings:
-    """The lines of one node and the pace of all its trunks."""
+def _preflight_settings(ground: _Ground) -> PreflightSettings:
+    """The lines that one tenant may have on one node, and the pace of all its trunks."""
+    config, trunks = ground.config, ground.trunks
     pace = None if config.simulated_telephony else sum(trunk.calls_per_second for trunk in trunks)
-    return PreflightSettings(_gate_rules(config), config.concurrent_calls, config.default_timezone, pace)
+    return PreflightSettings(_gate_rules(ground), lines_at_most(config, trunks), config.default_timezone, pace)
 
 
 def _between_calls(ground: _Ground) -> list[Worker]:
@@ -220,15 +221,14 @@ def _between_calls(ground: _Ground) -> list[Worker]:
 
 def _web(ground: _Ground, status: SystemStatus, lines: LinesQueryService) -> FastAPI:
     config = ground.config
-    settings = AssistantSettings(
-        config.default_region, config.internal_extensions, config.default_timezone, config.allowed_countries
-    )
+    countries = callable_countries(config, ground.trunks)
+    settings = AssistantSettings(config.default_region, config.internal_extensions, config.default_timezone, countries)
     services = Services(
         assistant=UIAssistantService(ground.db, ground.text_ai, ground.retriever, settings, ground.clock),
         orchestrator=OrchestratorService(ground.db, config.default_region, config.internal_extensions),
         campaigns=CampaignQueryService(ground.db, config.data_dir, config.default_timezone),
         feedback=FeedbackManagerService(ground.db, ground.bell),
-        preflight=PreflightService(ground.db, ground.clock, _preflight_settings(config, ground.trunks)),
+        preflight=PreflightService(ground.db, ground.clock, _preflight_settings(ground)),
         lines=lines,
         status=status,
         bell=ground.bell,

@@ -6,7 +6,7 @@ breaker, pause) is in the rows, how a number finds its trunk in `call_processor_
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
@@ -83,6 +83,20 @@ def load_trunks(config: AppConfig) -> tuple[Trunk, ...]:
     return _read(path, document)
 
 
+def callable_countries(config: AppConfig, trunks: Collection[Trunk]) -> tuple[str, ...]:
+    """`ALLOWED_COUNTRIES` that some trunk serves; in test mode all of them, since another number is dialled."""
+    if config.app_test_mode or not all(trunk.countries for trunk in trunks):
+        return config.allowed_countries
+    served = {country for trunk in trunks for country in trunk.countries}
+    return tuple(country for country in config.allowed_countries if country in served)
+
+
+def lines_at_most(config: AppConfig, trunks: Collection[Trunk]) -> int:
+    """Calls that one tenant may have at once on this node, as far as the settings tell."""
+    bounds = [config.concurrent_calls, config.max_calls_per_tenant, sum(trunk.max_calls for trunk in trunks)]
+    return min(bound for bound in bounds if bound is not None)
+
+
 def _simple_trunk(config: AppConfig) -> Trunk:
     name, number = _split_caller_id(config.caller_id)
     return Trunk(
@@ -135,8 +149,10 @@ def _caller_name(text: str) -> str:
 
 
 def _template(text: str) -> str:
-    if _TEMPLATE.fullmatch(text) is None or sum(text.count(place) for place in PLACES) != 1:
+    if sum(text.count(place) for place in PLACES) != 1:
         raise ValueError(f"“{text}” must contain exactly one of {', '.join(PLACES)}, as in PJSIP/{{number}}@carrier")
+    if _TEMPLATE.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is no channel; write it without spaces or commas, as in PJSIP/{{number}}@carrier")
     return text
 
 
@@ -161,6 +177,11 @@ class _TrunkEntry(BaseModel):
             raise ValueError("{national} in channel needs exactly one country in countries")
         if self.local_presence and len(self.caller_ids) < 2:
             raise ValueError("local_presence chooses between caller_ids; give at least two")
+        for name in ("countries", "tenants"):
+            if name in self.model_fields_set and not getattr(self, name):
+                raise ValueError(f"{name} is empty; leave the key out if the trunk is for all, else name at least one")
+        if self.caller_name and not self.caller_ids:
+            raise ValueError("caller_name is shown together with a number; give at least one in caller_ids")
         if len(set(self.caller_ids)) != len(self.caller_ids):
             raise ValueError("caller_ids names a number twice")
         return self
@@ -204,12 +225,22 @@ def _trunk(where: str, name: object, entry: object, mistakes: list[str]) -> Trun
     )
 
 
+_WANTED: Final = {  # by the kind of pydantic's mistake, where its own words would not tell an operator what to do
+    "missing": "is missing.",
+    "string_type": "must be text; put it in quotes (YAML takes NO for “false” and 0123 for a number).",
+    "int_type": "must be a whole number, without quotes.",
+    "int_from_float": "must be a whole number.",
+    "float_type": "must be a number, without quotes.",
+    "bool_type": "must be true or false.",
+    "list_type": 'must be a list in square brackets, even of one: ["…"].',
+    "model_type": "write its keys below it, further in: channel, max_calls, calls_per_second.",
+}
+
+
 def _mistake(mistake: Mapping[str, Any]) -> str:
     field = ".".join(str(part + 1 if isinstance(part, int) else part) for part in mistake["loc"]) or "as a whole"
     if mistake["type"] == "extra_forbidden":
         return f"{field}: there is no such key; known are {', '.join(_TrunkEntry.model_fields)}."
-    if mistake["type"] == "missing":
-        return f"{field}: is missing."
-    if mistake["type"] == "string_type":
-        return f"{field}: must be text; put it in quotes (YAML takes NO for “false” and 0123 for a number)."
+    if (wanted := _WANTED.get(mistake["type"])) is not None:
+        return f"{field}: {wanted}"
     return f"{field}: {str(mistake['msg']).removeprefix('Value error, ')}."

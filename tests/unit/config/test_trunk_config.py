@@ -6,7 +6,7 @@ import pytest
 
 from opendeep.common.errors import ConfigurationError
 from opendeep.config.app_config import AppConfig, load_config
-from opendeep.config.trunk_config import Trunk, default_burst, load_trunks
+from opendeep.config.trunk_config import Trunk, callable_countries, default_burst, lines_at_most, load_trunks
 
 GOOD = """
 trunks:
@@ -92,19 +92,23 @@ def trunk(**lines: str) -> str:
         ("trunks: !!python/object/apply:os.system ['true']", "is not YAML"),
         (trunk() + "  a:\n    max_calls: 2\n", "“a” stands twice"),
         ("trunks: {'a b': {}}", "“a b” is no name for a trunk"),
-        ("trunks: {a: 1}", "trunk “a”, as a whole"),
+        ("trunks: {a: 1}", "trunk “a”, as a whole: write its keys below it"),
+        ("trunks: {a: }", "trunk “a”, as a whole: write its keys below it"),
         (trunk(max_calls="-"), "trunk “a”, max_calls: is missing"),
         (trunk(max_calls="0"), "trunk “a”, max_calls: Input should be greater than or equal to 1"),
-        (trunk(max_calls="'5'"), "trunk “a”, max_calls"),
+        (trunk(max_calls="'5'"), "trunk “a”, max_calls: must be a whole number, without quotes"),
+        (trunk(countries="[]"), "countries is empty; leave the key out if the trunk is for all"),
+        (trunk(tenants="[]"), "tenants is empty; leave the key out if the trunk is for all"),
+        (trunk(caller_name="Firm"), "caller_name is shown together with a number"),
         (trunk(calls_per_second="0"), "trunk “a”, calls_per_second: Input should be greater than 0"),
         (trunk(max_call="3"), "trunk “a”, max_call: there is no such key; known are channel"),
         (trunk(channel="PJSIP/x@a"), "exactly one of {number}, {digits}, {national}"),
         (trunk(channel="PJSIP/{number}{digits}@a"), "exactly one of"),
-        (trunk(channel='"PJSIP/{number}@a\\nAction: x"'), "exactly one of"),
+        (trunk(channel='"PJSIP/{number}@a\\nAction: x"'), "is no channel; write it without spaces or commas"),
         (trunk(channel="PJSIP/{national}@a"), "{national} in channel needs exactly one country"),
         (trunk(countries="[NO]"), "trunk “a”, countries.1: must be text; put it in quotes"),
         (trunk(countries="[Germany]"), "“Germany” is not a country"),
-        (trunk(countries="DE"), "trunk “a”, countries: Input should be a valid list"),
+        (trunk(countries="DE"), "trunk “a”, countries: must be a list in square brackets"),
         (trunk(caller_ids="[+4930123456]"), "caller_ids.1: must be text; put it in quotes"),
         (trunk(caller_ids='["030 123456"]'), "“030 123456” is not an E.164 number; write it in quotes"),
         (trunk(caller_ids='["+4930123456", "+4930123456"]'), "caller_ids names a number twice"),
@@ -130,3 +134,23 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_two_places_for_caller_ids_are_refused(tmp_path: Path) -> None:
     assert "CALLER_ID: leave it empty" in refusal(config_for(tmp_path, GOOD, caller_id="+12025550123"))
+
+
+def a_trunk(*countries: str, max_calls: int = 5) -> Trunk:
+    return Trunk("a", "PJSIP/{number}@a", max_calls, 1.0, 1, frozenset(countries))
+
+
+def test_only_countries_that_a_trunk_serves_may_be_called() -> None:
+    config = load_config(_env_file=None, allowed_countries="US,DE,FR")
+    assert callable_countries(config, [a_trunk("DE"), a_trunk("FR", "ES")]) == ("DE", "FR")
+    assert callable_countries(config, [a_trunk("DE"), a_trunk()]) == ("US", "DE", "FR")
+    tested = load_config(_env_file=None, allowed_countries="US,DE,FR", app_test_mode=True)
+    assert callable_countries(tested, [a_trunk("DE")]) == ("US", "DE", "FR")
+
+
+def test_the_tightest_bound_of_lines_counts() -> None:
+    config = load_config(_env_file=None, max_concurrent_calls=10)
+    assert lines_at_most(config, [a_trunk()]) == 5
+    assert lines_at_most(config, [a_trunk(), a_trunk(max_calls=20)]) == 10
+    assert lines_at_most(load_config(_env_file=None, max_calls_per_tenant=2), [a_trunk()]) == 2
+    assert lines_at_most(load_config(_env_file=None, app_test_mode=True), [a_trunk()]) == 1
