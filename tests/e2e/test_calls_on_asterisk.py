@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from opendeep.call_processor_service import ami_action
 from opendeep.call_processor_service.asterisk_ami_client import AmiAddress
 from opendeep.common import channels
 from opendeep.common.data_models import CallStatus, Disposition
@@ -181,6 +182,24 @@ async def test_asterisk_is_killed_in_mid_call_and_comes_back(tmp_path: Path, wir
         await callees.phone(OTHER_NUMBER)  # the first phone has not been told that its call is over
         await world.start(OTHER_NUMBER)
         assert await world.wait_for_status(CallStatus.IN_PROGRESS) != call_id
+
+
+async def test_no_leg_outlives_an_answered_call_without_sound(
+    real_asterisk: RealAsterisk, callees: Callees, wire_audio: WireAudioSocket, tmp_path: Path
+) -> None:
+    """Through ``Local/`` Asterisk keeps the callee's leg up when our side ends at the moment of the answer."""
+    await callees.phone(NUMBER)
+    async with calls_on(real_asterisk, wire_audio, tmp_path, RealAsterisk.dialplan_template) as world:
+        await wire_audio.close()
+        (task_id,) = await world.start(NUMBER)
+        await world.wait_for_ends()
+        await world.wait_until_free()
+        await world.initiator.reconcile()
+        listed = await world.ami.send_list_action(ami_action.core_show_channels())
+        assert [event for event in listed if event.name == "CoreShowChannel"] == []
+        call = await world.only_call(task_id)
+        assert call.end_reason is not None
+        assert "sound was not connected" in call.end_reason
 
 
 async def test_an_orphaned_channel_is_hung_up(

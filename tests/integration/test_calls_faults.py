@@ -31,7 +31,7 @@ from tests.integration.calls_world import (
 )
 from tests.unit.call_processor_service.fake_switch import FakeSwitch
 
-NUMBER = "+12025550123"
+NUMBER, OTHER = "+12025550123", "+12025550124"
 
 
 @pytest.fixture
@@ -367,6 +367,44 @@ async def test_channels_of_ended_calls_are_hung_up_and_foreign_ones_are_not(tmp_
         await world.initiator.reconcile()
         assert sorted(switch.channels) == sorted(foreign)
         assert {action["Channel"] for action in switch.named("Hangup")} == {str(call_id)}
+
+
+@pytest.mark.parametrize("over", [True, False])
+async def test_legs_that_outlive_our_channel_are_hung_up(tmp_path: Path, switch: FakeSwitch, over: bool) -> None:
+    """Behind a `Local/` channel: nobody hears the callee any more, and the trunk's line is taken."""
+    async with calls_world(tmp_path, switch, running=False) as world:
+        await world.start(NUMBER)
+        call_id = await abandoned_call(world)
+        if over:
+            await world.db.update_call_status(call_id, CallStatus.COMPLETED)
+        legs, foreign = [f"{call_id};2", "1700000000.18"], ["1700000000.19", "1700000000.20"]
+        switch.channels = dict.fromkeys([*legs, *foreign], 6)
+        switch.linked = {**dict.fromkeys(legs, str(call_id)), foreign[0]: str(new_id())}
+        switch.deaf_to_hangup = True
+        run_workers(world)
+        await switch.wait_for_action("Hangup", 2)
+        if not over:  # its callee may still be on the line: the task must not be dialled again
+            assert (await world.db.get_call_by_id(call_id)).live
+        switch.deaf_to_hangup = False
+        await until_ready(world)
+        await world.initiator.reconcile()
+        assert sorted(switch.channels) == foreign
+        assert {action["Channel"] for action in switch.named("Hangup")} == set(legs)
+        assert not (await world.db.get_call_by_id(call_id)).live
+
+
+async def test_a_row_that_cannot_be_closed_does_not_stop_the_others(tmp_path: Path, switch: FakeSwitch) -> None:
+    """A bug about one call must not end the process, and at each start again."""
+    async with calls_world(tmp_path, switch, running=False) as world:
+        await world.start(NUMBER, OTHER)
+        broken, other = await abandoned_call(world), await abandoned_call(world, OTHER)
+        with sqlite3.connect(world.path) as rows:
+            rows.execute("UPDATE calls SET task_id = ? WHERE id = ?", (new_id().hex, broken.hex))
+        rows.close()
+        run_workers(world)
+        await until_ready(world)
+        assert (await world.db.get_call_by_id(broken)).live
+        assert (await world.db.get_call_by_id(other)).status == CallStatus.LOST
 
 
 async def test_reconciliation_leaves_living_calls_alone(world: World) -> None:

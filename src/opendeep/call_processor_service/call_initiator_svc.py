@@ -89,7 +89,7 @@ class CallInitiatorService:
         self._reconciler = CallReconciler(config.node_id, db, self._switch, self._clock, self._lease, held)
         self._gate = asyncio.Lock()  # claiming and reconciling exclude each other
         self._group: asyncio.TaskGroup | None = None
-        self._unreconciled = True
+        self._gaps, self._compared = 1, 0  # reasons to compare rows and switch, and up to which that was done
         self._ami_is_back = asyncio.Event()
         self._draining = False
         self._idle = asyncio.Event()
@@ -116,7 +116,7 @@ class CallInitiatorService:
             return f"Asterisk is not connected ({self._ami.last_error or self._ami.state})."
         if not self._lease.fresh:
             return "The database has not answered for a while."
-        if self._unreconciled:
+        if self._gaps != self._compared:
             return "Comparing the calls on record with the switch first."
         return self._voice_paused_because()
 
@@ -167,15 +167,16 @@ class CallInitiatorService:
     async def reconcile(self) -> None:
         """Compare rows and switch now. Raises `TelephonyFault` or `DatabaseUnavailable` when one cannot be asked."""
         async with self._gate:
+            gaps = self._gaps  # what is missed from now on asks for another comparison
             done = await self._reconciler.reconcile_own()
-            self._unreconciled = False
+            self._compared = gaps
         if done.closed or done.hung_up:
             log.warning("calls.reconciled", closed=done.closed, hung_up=done.hung_up)
 
     # -- rounds
 
     async def _round(self) -> float | None:
-        if self._unreconciled and self._ami.ready and not self._draining:
+        if self._gaps != self._compared and self._ami.ready and not self._draining:
             await self.reconcile()
         if self._unprobed and self._ami.ready:
             self._unprobed = False
@@ -224,7 +225,7 @@ class CallInitiatorService:
             self._unprobed = self._unprobed or verdict.status is CallStatus.FAILED
         except Exception:  # boundary: one call; the handler has closed its rows, or reconciliation will
             log.exception("call.failed", call_id=str(handler.call.id))
-            self._unreconciled = True
+            self._gaps += 1
         finally:
             del self._handlers[handler.call.id]
             self._claims.note_end(handler.call.trunk)
@@ -244,7 +245,8 @@ class CallInitiatorService:
     # -- clocks
 
     def _want_reconciliation(self) -> None:
-        self._unreconciled = self._unprobed = True
+        self._unprobed = True
+        self._gaps += 1
         self._ami_is_back.set()
 
     async def _look_when_ami_is_back(self) -> None:
@@ -257,7 +259,7 @@ class CallInitiatorService:
         """The rows of these calls are no longer ours, or will soon be another node's."""
         for handler in [self._handlers[call_id] for call_id in call_ids if call_id in self._handlers]:
             handler.hang_up(reason)
-        self._unreconciled = True
+        self._gaps += 1
 
     async def _reconcile_on_timer(self) -> None:
         while True:

@@ -4,19 +4,20 @@ Owns what happens to call rows without a handler and to channels without a row. 
 of this process holds, and it never dials.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import structlog
 
+from opendeep.call_processor_service.ami_packets import AmiEvent
 from opendeep.call_processor_service.attempt_records import Ending, write_ending
 from opendeep.call_processor_service.node_lease import NodeLease
 from opendeep.call_processor_service.switch_view import SwitchView
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import Call, CallStatus, Disposition
-from opendeep.common.errors import NotFound
+from opendeep.common.errors import NotFound, PeerFault
 from opendeep.database.db_manager import DatabaseManager
 
 log = structlog.get_logger(__name__)
@@ -74,19 +75,21 @@ class CallReconciler:
         held = set(self._held())  # a call that ends meanwhile is no orphan
         async with self._db.read() as work:
             rows = await work.calls.live_of_node(self._node_id)
-        channels = set(await self._switch.channels())  # after the rows: a channel is younger than its row
+        legs = _legs(await self._switch.channels())  # after the rows: a channel is younger than its row
         held |= set(self._held())
-        orphans = {str(call.id): call for call in rows if call.id not in held}
-        known = {str(call.id) for call in rows} | {str(call_id) for call_id in held}
-        hung_up = channels & set(orphans) | {i for i in channels - known if await self._is_over(i)}
-        for identity in hung_up:
-            log.warning("switch.orphan_channel", call_id=identity)
-            await self._switch.hang_up(identity)
+        orphans = {call.id: call for call in rows if call.id not in held}
+        known = {call.id for call in rows} | held
+        hung_up = legs.keys() & orphans.keys() | {i for i in legs.keys() - known if await self._is_over(i)}
+        for call_id in hung_up:
+            log.warning("switch.orphan_channel", call_id=str(call_id), legs=sorted(legs[call_id]))
+            for leg in legs[call_id]:
+                await self._switch.hang_up(leg)
         staying = await self._still_there(hung_up)
-        for identity, call in orphans.items():
-            if identity not in staying:
-                await self._close(call, HUNG_UP if identity in hung_up else GONE)
-        return Reconciliation(closed=len(set(orphans) - staying), hung_up=len(hung_up))
+        closed = 0
+        for call_id, call in orphans.items():
+            if call_id not in staying:
+                closed += await self._close(call, HUNG_UP if call_id in hung_up else GONE)
+        return Reconciliation(closed=closed, hung_up=len(hung_up))
 
     async def close_vanished(self) -> Reconciliation:
         """Close live rows of other nodes that were not renewed for as long as no living node leaves them.
@@ -108,38 +111,62 @@ class CallReconciler:
         return Reconciliation(vanished=closed)
 
     async def _take_over(self, call_id: UUID, lease: datetime | None) -> int:
-        async with self._db.transaction() as work:
-            call = await work.calls.take_over(call_id, lease)
-            if call is None:
-                return 0
-            await write_ending(work, call, _lost(call, NODE_VANISHED))
+        try:
+            async with self._db.transaction() as work:
+                call = await work.calls.take_over(call_id, lease)
+                if call is None:
+                    return 0
+                await write_ending(work, call, _lost(call, NODE_VANISHED))
+        except PeerFault:
+            raise
+        except Exception:  # boundary: one row; it stays live, and the calls of all others go on
+            log.exception("call.not_reconciled", call_id=str(call_id))
+            return 0
         return 1
 
-    async def _still_there(self, hung_up: set[str]) -> set[str]:
-        """Those of the channels that Asterisk still lists a moment after their Hangup."""
+    async def _still_there(self, hung_up: set[UUID]) -> set[UUID]:
+        """Those of the calls of which Asterisk still lists a leg a moment after the Hangup."""
         staying = set(hung_up)
         for _ in range(GONE_LOOKS):
             if staying:
-                staying &= set(await self._switch.channels())
+                staying &= _legs(await self._switch.channels()).keys()
             if not staying:
                 return staying
             await self._clock.sleep(GONE_LOOK_S)
-        log.error("switch.channels_stay", call_ids=sorted(staying), effect="they are hung up again later")
+        log.error("switch.channels_stay", call_ids=sorted(map(str, staying)), effect="they are hung up again later")
         return staying
 
-    async def _close(self, call: Call, reason: str) -> None:
-        async with self._db.transaction() as work:
-            await write_ending(work, call, _lost(call, reason))
+    async def _close(self, call: Call, reason: str) -> int:
+        """1 when the row could be closed. Raises `DatabaseUnavailable`."""
+        try:
+            async with self._db.transaction() as work:
+                await write_ending(work, call, _lost(call, reason))
+        except PeerFault:
+            raise
+        except Exception:  # boundary: one row; it stays live, and the calls of all others go on
+            log.exception("call.not_reconciled", call_id=str(call.id))
+            return 0
+        return 1
 
-    async def _is_over(self, identity: str) -> bool:
+    async def _is_over(self, call_id: UUID) -> bool:
         """A call of ours that is not live any more. Calls of other nodes and foreign channels are left alone."""
-        if (call_id := _as_call_id(identity)) is None:
-            return False
         try:
             call = await self._db.get_call_by_id(call_id)
         except NotFound:
             return False
         return not call.live and call.node_id == self._node_id and call_id not in self._held()
+
+
+def _legs(channels: Mapping[str, AmiEvent]) -> dict[UUID, set[str]]:
+    """The channels that may be ours, by call. Behind a `Local/` channel there are legs with ids of their own, linked to
+    it; they can outlive it, and then the callee listens to nobody.
+    """
+    legs: dict[UUID, set[str]] = {}
+    for channel, event in channels.items():
+        call_id = _as_call_id(channel) or _as_call_id(event.get("Linkedid"))
+        if call_id is not None:
+            legs.setdefault(call_id, set()).add(channel)
+    return legs
 
 
 def _lost(call: Call, reason: str) -> Ending:

@@ -32,6 +32,7 @@ class FakeSwitch:
         self.actions: list[dict[str, str]] = []
         self.raw = b""
         self.channels: dict[str, int] = {}  # id → state
+        self.linked: dict[str, str] = {}  # id of a leg → id of the channel that it was made for
         self.unanswered: set[str] = set()  # names of actions that get no response
         self.deaf_to_hangup = False
         self.before_response: Callable[[dict[str, str]], Iterable[bytes]] | None = None
@@ -148,7 +149,8 @@ class FakeSwitch:
         identity = {"ActionID": action["ActionID"]}
         writer.write(packet({"Response": "Success", **identity, "EventList": "start", "Message": "Channels follow"}))
         for channel, state in self.channels.items():
-            entry = {"Channel": f"PJSIP/x-{channel[-4:]}", "Uniqueid": channel, "Linkedid": channel}
+            entry = {"Channel": f"PJSIP/x-{channel[-4:]}", "Uniqueid": channel}
+            entry["Linkedid"] = self.linked.get(channel, channel)
             writer.write(packet({"Event": "CoreShowChannel", **identity, **entry, "ChannelState": state}))
         count = {"EventList": "Complete", "ListItems": len(self.channels)}
         writer.write(packet({"Event": "CoreShowChannelsComplete", **identity, **count}))
