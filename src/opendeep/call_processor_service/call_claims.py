@@ -17,6 +17,7 @@ from opendeep.call_processor_service.attempt_records import add_line
 from opendeep.call_processor_service.caller_ids import CallerIdPool
 from opendeep.call_processor_service.dial_strings import DialPlan
 from opendeep.call_processor_service.line_book import (
+    FULL_RETRY_S,
     Held,
     Line,
     LineBook,
@@ -42,7 +43,9 @@ BUSY_TASK_RETRY_S: Final = 10.0  # a task that still has a live call
 DEFAULT_MAX_TALK_S: Final = 600.0  # for a task whose brief does not say
 MIN_WAIT_S: Final = 0.005  # between two looks for the next token
 LOOK_PAST: Final = 20  # queued tasks beyond those that could start: some may be held, and are told why
-FRUITLESS_PAUSE_S: Final = 1.0  # after a claim that could only send tasks back
+FRUITLESS_PAUSE_S: Final = 0.25  # after a claim that could only send tasks back
+HOLD_STEP_S: Final = 1.0  # longer hold after a claim that could only send back, while more such tasks follow
+LONGEST_HOLD_S: Final = 300.0
 HORIZON_SHARE: Final = 0.5  # of a lease: what cannot start within is not queued
 
 
@@ -94,6 +97,9 @@ class CallClaims:
         self._pooled = [trunk.name for trunk in trunks if len(trunk.caller_ids) > 1]
         self._view = _View()
         self._fruitless_until = clock.monotonic()
+        self._asked = 0  # tasks that `room` has last asked for
+        self._looking_past = False  # the last claim could only send tasks back: others may wait behind them
+        self._hold_s = FULL_RETRY_S
 
     # -- what may start
 
@@ -101,12 +107,16 @@ class CallClaims:
         """How many more tasks are worth queueing: what can start within half a lease, less what waits already.
 
         `free`: lines of this node without a call. While every trunk is out of order, one task at a time is asked for:
-        it learns why it waits, and calls to our own extensions go on.
+        it learns why it waits, and calls to our own extensions go on. Where only such tasks came that no trunk takes
+        now, more are asked for: callees whom another trunk serves may stand behind them.
         """
         if self._clock.monotonic() < self._fruitless_until:
             return 0
         possible = self._possible(free, self._config.lease_s * HORIZON_SHARE)
-        return max(0, possible - self._view.waiting)
+        if self._looking_past and not self._all_out_of_order() and possible:
+            possible += LOOK_PAST
+        self._asked = max(0, possible - self._view.waiting)
+        return self._asked
 
     def seconds_to_next(self) -> float | None:
         """Seconds until a queued task may start by the pace of the trunks; None when nothing waits for that."""
@@ -152,9 +162,24 @@ class CallClaims:
             await self._close_book(work, claim.book)
             waiting = await work.trunks.count_queued(self._config.lease_s)
         self._view = _View(claim.book.states, Counter(claim.book.live), waiting, bool(claim.placed))
-        if claim.sent_back and not claim.placed:
-            self._fruitless_until = self._clock.monotonic() + FRUITLESS_PAUSE_S
+        self._note_fruit(claim)
         return claim.placed
+
+    def _note_fruit(self, claim: _Claim) -> None:
+        """Sent-back tasks must stay away for as long as it takes to look at all of them, or none behind them is seen.
+
+        How many there are is not counted (a claim reads no backlog): the hold grows while every task that was asked for
+        is sent back, and shrinks when fewer came than were asked for.
+        """
+        if not claim.sent_back and not claim.placed:
+            return
+        self._looking_past = not claim.placed
+        if self._looking_past:
+            self._fruitless_until = self._clock.monotonic() + FRUITLESS_PAUSE_S
+        if 0 < self._asked <= claim.sent_back:
+            self._hold_s = min(self._hold_s + HOLD_STEP_S, LONGEST_HOLD_S)
+        else:
+            self._hold_s = max(self._hold_s - HOLD_STEP_S, FULL_RETRY_S)
 
     async def _open_book(self, work: Transaction, tasks: Collection[Task]) -> LineBook:
         """Lock the trunks, then count: nobody else gives lines out until this transaction ends."""
@@ -172,6 +197,7 @@ class CallClaims:
             uses=await work.trunks.caller_ids(self._pooled) if tasks and self._pooled else {},
             names=await work.trunks.tenant_names(users) if users and self._restricted else {},
             tenant_cap=self._config.max_calls_per_tenant,
+            hold_s=self._hold_s,
         )
 
     async def _close_book(self, work: Transaction, book: LineBook) -> None:

@@ -62,6 +62,7 @@ class LineBook:
     uses: dict[str, dict[str, CallerIdUse]] = field(default_factory=dict)
     names: Mapping[UUID, str] = field(default_factory=dict)
     tenant_cap: int | None = None
+    hold_s: float = FULL_RETRY_S  # how long a task waits whose trunks are full
     changed: set[str] = field(default_factory=set)
     shown: set[tuple[str, str]] = field(default_factory=set)
 
@@ -119,14 +120,14 @@ class LineBook:
         """Why this trunk takes no call now."""
         state = self._state(trunk)
         if state.paused is not None:
-            until = self.now + timedelta(seconds=PAUSED_RETRY_S)
+            until = self.now + timedelta(seconds=max(PAUSED_RETRY_S, self.hold_s))
             return Held(f"Waiting: {trunk_sentence(state)}", until)
         if not may_call(state.breaker, self.now):
-            wait_s = FULL_RETRY_S if state.breaker.state is BreakerState.HALF_OPEN else MAX_HOLD_S
+            wait_s = self.hold_s if state.breaker.state is BreakerState.HALF_OPEN else max(MAX_HOLD_S, self.hold_s)
             until = self.now + timedelta(seconds=wait_s)  # it may be mended before its breaker's time
             return Held(f"Waiting: {breaker_sentence(state)}", min(until, state.breaker.until or until))
         if self.live.get(trunk.name, 0) >= trunk.max_calls:
-            until = self.now + timedelta(seconds=FULL_RETRY_S)
+            until = self.now + timedelta(seconds=self.hold_s)
             return Held(f"Waiting: all {trunk.max_calls} lines of the trunk “{trunk.name}” are busy.", until)
         if pace_of(trunk).wait_s(state.bucket, self.now) > 0:
             return Held("Waiting for its turn on the line.")
