@@ -67,9 +67,13 @@ class NodeLease:
             group.create_task(self._watch_fence(), name="calls:fence")
 
     async def renew(self) -> bool:
-        """One renewal of all live calls of this node. False when the database did not take it."""
+        """One renewal of all live calls of this node. False when the database did not take it.
+
+        Raises `ConfigurationError` when another process has this node's name by now: the rows are its own then.
+        """
         began, held = self._clock.monotonic(), frozenset(self._held())
         try:
+            await self._db.keep_name()
             async with self._db.transaction(urgent=True) as work:
                 live = await work.calls.renew_leases(self._node_id, self._lease_s)
         except PeerFault as error:

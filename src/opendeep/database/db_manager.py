@@ -24,8 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from opendeep.common.clock import Clock, SystemClock
 from opendeep.common.data_models import Call, CallCreate, CallStatus
-from opendeep.common.errors import ConfigurationError, DatabaseUnavailable
+from opendeep.common.errors import DatabaseUnavailable
 from opendeep.common.redis_client import Doorbell
+from opendeep.database.node_name import NodeName, taken
 from opendeep.database.outages import translated
 from opendeep.database.store import UnitOfWork
 from opendeep.database.store_calls import CallsStore, EventsStore, TranscriptsStore
@@ -51,8 +52,6 @@ SESSION_SETTINGS = {
     "jit": "off",  # compiling our short statements takes longer than they do
     "synchronous_commit": "on",  # a call is dialled because its row is committed: no crash may take that row back
 }
-NODE_LOCK_WAIT_S = 5.0
-NODE_LOCK_RETRY_S = 0.2
 WRITER_TURN_S = 10.0  # like the wait for a connection of the pool
 
 
@@ -108,6 +107,7 @@ class DatabaseManager:
         if self._sqlite:
             event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+        self._name: NodeName | None = None
         self._reader = self._engine.execution_options(sqlite_begin="BEGIN")
 
     @property
@@ -140,35 +140,29 @@ class DatabaseManager:
     async def as_node(self, node_id: str) -> AsyncIterator[None]:
         """Hold the name of a voice node. Raises `ConfigurationError` when another process has it.
 
-        Two processes with one name would take each other's calls for orphans and hang them up. A process that was
-        killed loses the name with its sockets and files; PostgreSQL may notice that a moment later.
+        A process that was killed loses the name with its sockets and files.
         """
-        async with self._node_lock(node_id) as held:
-            if not held:
-                raise ConfigurationError(
-                    f"Another process with NODE_ID={node_id} uses this database. Give each its own NODE_ID."
-                )
-            yield
-
-    @contextlib.asynccontextmanager
-    async def _node_lock(self, node_id: str) -> AsyncIterator[bool]:
         if self._sqlite:
             with _flock(Path(f"{self._url.database}.{quote(node_id, safe='')}.lock")) as held:
-                yield held
+                if not held:
+                    raise taken(node_id)
+                yield
             return
-        with translated():
-            async with self._engine.connect() as plain:
-                connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
-                deadline = self._clock.monotonic() + NODE_LOCK_WAIT_S
-                take = text("SELECT pg_try_advisory_lock(hashtextextended(:node, 0))")
-                while not (held := bool(await connection.scalar(take, {"node": f"opendeep:{node_id}"}))):
-                    if self._clock.monotonic() > deadline:
-                        break
-                    await self._clock.sleep(NODE_LOCK_RETRY_S)
-                try:
-                    yield held
-                finally:
-                    await connection.invalidate()  # the lock is the session's: it must not go back into the pool
+        self._name = NodeName(self._engine, node_id, self._clock)
+        await self._name.take()
+        try:
+            yield
+        finally:
+            name, self._name = self._name, None
+            await name.release()
+
+    async def keep_name(self) -> None:
+        """Make sure that the node's name is still ours; its session may have been lost with the server.
+
+        Raises `ConfigurationError` when another process has taken it meanwhile, `DatabaseUnavailable`.
+        """
+        if self._name is not None:
+            await self._name.keep()
 
     async def close(self) -> None:
         await self._engine.dispose()
