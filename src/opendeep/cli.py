@@ -145,9 +145,7 @@ def _with_lines(use: Callable[[LinesQueryService], Awaitable[Answer]]) -> Answer
 def trunk_list() -> None:
     """Each trunk with its live calls, its pace, and why it takes no calls if it does not."""
     for trunk in _with_lines(lambda lines: lines.overview()):
-        calls = (
-            f"{trunk['live_calls']} of {trunk['max_calls']} calls, {trunk['calls_per_second']:g} new per second"
-        )
+        calls = f"{trunk['live_calls']} of {trunk['max_calls']} calls, {trunk['calls_per_second']:g} new per second"
         typer.echo(f"{trunk['name']}: {calls}; {trunk['paused_because'] or 'ok'}")
 
 
