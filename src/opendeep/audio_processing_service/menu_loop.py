@@ -7,11 +7,11 @@ wired yet.
 
 from collections import deque
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Final
 
 MAX_KEYS: Final = 12  # presses in one call, not digits: an extension is one press
-SAME_AT: Final = 0.75  # share of the words in common order; recognition errs in one word of five
+SAME_AT: Final = 0.5  # share of the pairs of neighbouring words; each misheard word spoils two. Other menus: below 0.2
 LEAST_WORDS: Final = 4  # shorter prompts are compared with nothing ("please hold" comes often)
 MAX_PROMPTS: Final = 20  # remembered; the oldest goes first
 MAX_PROMPT_WORDS: Final = 120  # looked at, from the start
@@ -21,7 +21,7 @@ SAME_KEY_HERE: Final = 2  # the same key at the same prompt, in vain
 
 @dataclass(slots=True)
 class _Prompt:
-    words: tuple[str, ...]
+    pairs: frozenset[tuple[str, str]]
     heard: int = 1
     keys: dict[str, int] = field(default_factory=dict)
 
@@ -40,9 +40,10 @@ class MenuLoop:
         words = tuple("".join(c if c.isalnum() else " " for c in prompt.lower()).split()[:MAX_PROMPT_WORDS])
         if len(words) < LEAST_WORDS:
             return 0
-        known = max(self._prompts, key=lambda one: _alike(one.words, words), default=None)
-        if known is None or _alike(known.words, words) < SAME_AT:
-            known = _Prompt(words)
+        pairs = frozenset(pairwise(words))
+        known = max(self._prompts, key=lambda one: _alike(one.pairs, pairs), default=None)
+        if known is None or _alike(known.pairs, pairs) < SAME_AT:
+            known = _Prompt(pairs)
             self._prompts.append(known)
         else:
             known.heard += 1
@@ -70,9 +71,7 @@ class MenuLoop:
         return None
 
 
-def _alike(one: tuple[str, ...], other: tuple[str, ...]) -> float:
-    """The share of words in common order, 0 to 1; a prompt that was cut short is like its whole self."""
-    blocks = SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
-    common = sum(block.size for block in blocks)
+def _alike(one: frozenset[tuple[str, str]], other: frozenset[tuple[str, str]]) -> float:
+    """The share of pairs in common, 0 to 1; a prompt that was cut short is like its whole self."""
     shorter, longer = sorted((len(one), len(other)))
-    return common / shorter if shorter * 2 >= longer else common / longer
+    return len(one & other) / (shorter if shorter * 2 >= longer else longer)

@@ -1,9 +1,9 @@
 """Who or what answered: judged from the words, the tones, music and cadence known so far. Pure.
 
 Owns the classes, the phrases by which machines give themselves away, and the weighing of evidence. It is asked again
-whenever something new is known and its answer may change until it is sure; nothing is awaited, so nobody hears dead air.
+whenever something new is known, and its answer may change until it is sure; nothing is awaited: nobody hears dead air.
 Phrases are English; other languages are judged by sound and length alone, with less confidence.
-The live call will ask it after each transcript and signal, and write the answer as `answered_by`; that is not wired yet.
+The live call will ask it after each transcript and signal and write the answer as `answered_by`; not wired yet.
 Screening phrases: Google Call Screen and Apple's call screening as heard by callers (2024-2026).
 """
 
@@ -97,7 +97,7 @@ _HOLD: Final = _any(
     r"(?:please |kindly )?(?:hold (?:the line|on the line)|stay on the line|remain on the line)",
     r"please hold",
     r"(?:transferring|connecting) you(?:r call)?",
-    r"(?:all|our) (?:of our )?(?:agents|representatives|operators|lines|advisors) are (?:\w+ )?(?:busy|assisting|helping)",
+    r"(?:agents|representatives|operators|lines|advisors) are (?:\w+ )?(?:busy|assisting|helping)",
     r"your call is (?:very )?important to us",
     r"(?:next available|you are (?:number|caller)|in the queue|estimated wait|wait time)",
 )

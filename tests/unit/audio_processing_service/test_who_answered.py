@@ -31,7 +31,7 @@ BY_WORDS = {
         "The person you are trying to reach is not available. Please record your message at the tone.",
         "You have reached the voicemail of Anna. I will call you back as soon as possible.",
         "Hello, this is Mike. I am not available right now.",
-        "Hey, I can’t come to the phone, leave me a message and I'll get back to you.",
+        "Hey, I can\u2019t come to the phone, leave me a message and I'll get back to you.",
         "Your call has been forwarded to an automated voice messaging system.",
     ],
     AnsweredBy.IVR: [
