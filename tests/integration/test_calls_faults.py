@@ -383,14 +383,30 @@ async def test_legs_that_outlive_our_channel_are_hung_up(tmp_path: Path, switch:
         switch.deaf_to_hangup = True
         run_workers(world)
         await switch.wait_for_action("Hangup", 2)
+        await until_ready(world)
         if not over:  # its callee may still be on the line: the task must not be dialled again
             assert (await world.db.get_call_by_id(call_id)).live
         switch.deaf_to_hangup = False
-        await until_ready(world)
         await world.initiator.reconcile()
         assert sorted(switch.channels) == foreign
         assert {action["Channel"] for action in switch.named("Hangup")} == set(legs)
         assert not (await world.db.get_call_by_id(call_id)).live
+
+
+async def test_what_is_missed_during_a_comparison_is_compared_again(tmp_path: Path, switch: FakeSwitch) -> None:
+    """Without waiting for the timer: a channel that came into being meanwhile may be an orphan."""
+    rarely = replace(LIMITS, look_every_s=3_600.0, reconcile_every_s=3_600.0)
+    async with calls_world(tmp_path, switch, limits=rarely, running=False) as world:
+
+        def lose_events(action: dict[str, str]) -> list[bytes]:
+            if action["Action"] == "CoreShowChannels" and len(switch.named("CoreShowChannels")) == 1:
+                world.initiator._want_reconciliation()
+            return []
+
+        switch.before_response = lose_events
+        run_workers(world)
+        await switch.wait_for_action("CoreShowChannels", 2)
+        await until_ready(world)
 
 
 async def test_a_row_that_cannot_be_closed_does_not_stop_the_others(tmp_path: Path, switch: FakeSwitch) -> None:
