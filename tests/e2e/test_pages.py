@@ -127,6 +127,21 @@ async def test_a_form_is_answered_and_only_a_valid_plan_can_be_confirmed(desk: D
     assert "any time" in answers
 
 
+async def test_a_trunk_that_fails_is_told_at_the_campaign_now_and_later(desk: Desk) -> None:
+    task, *_ = await desk.campaign()
+    said = "Calls wait: the trunk “world” has a fault."
+    for kind, sentence in (("trunk.paused", said), ("trunk.resumed", "The trunk “world” works again.")):
+        async with desk.world.db.transaction() as work:
+            await work.events.add(task.user_id, kind, sentence, campaign_id=task.campaign_id)
+    news = desk.page.locator(".campaign-card > .timeline li")
+    await expect(news).to_contain_text([said, "works again"])
+    await desk.page.reload()
+    await expect(news).to_contain_text([said, "works again"])
+    stranger = await desk.world.services.campaigns.sign_in("Ann")
+    async with desk.world.db.read() as work:
+        assert await work.events.of_campaign(stranger.id, task.campaign_id) == []
+
+
 async def test_a_look_up_in_vain_is_told_as_one(desk: Desk) -> None:
     results = [("Harbour", "found"), ("Nowhere", "not_found"), ("Broken", "error")]
     steps = [

@@ -91,6 +91,7 @@ def turn_view(turn: TranscriptTurn) -> dict[str, Any]:
 def event_view(event: CallEvent) -> dict[str, Any]:
     return {
         "id": str(event.id),
+        "campaign_id": str(event.campaign_id) if event.campaign_id else None,
         "task_id": str(event.task_id) if event.task_id else None,
         "call_id": str(event.call_id) if event.call_id else None,
         "kind": event.kind,

@@ -277,7 +277,11 @@ class CallEventRow(Base):
     """The timeline and audit trail. `call_id` is empty for what happened before a call, such as a refusal to dial."""
 
     __tablename__ = "call_events"
-    __table_args__ = (Index("ix_call_events_call_id", "call_id"), Index("ix_call_events_task_id", "task_id"))
+    __table_args__ = (
+        Index("ix_call_events_call_id", "call_id"),
+        Index("ix_call_events_task_id", "task_id"),
+        partial("ix_call_events_campaign", "task_id IS NULL", "campaign_id", "created_at"),
+    )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     campaign_id: Mapped[UUID | None] = mapped_column(ForeignKey("campaigns.id"))

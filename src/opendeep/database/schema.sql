@@ -233,6 +233,8 @@ CREATE TABLE call_events (
 
 CREATE INDEX ix_call_events_call_id ON call_events (call_id);
 
+CREATE INDEX ix_call_events_campaign ON call_events (campaign_id, created_at) WHERE task_id IS NULL;
+
 CREATE INDEX ix_call_events_task_id ON call_events (task_id);
 
 CREATE TABLE call_transcripts (

@@ -32,6 +32,8 @@ from opendeep.database.store import Store, locked
 log = structlog.get_logger(__name__)
 
 _LIVE_ORDER = {status: order for order, status in enumerate(LIVE_CALL_STATUSES)}
+MAX_CAMPAIGN_EVENTS = 50  # lines of a campaign as a whole that a page gets
+
 
 
 def _is_live() -> ColumnElement[bool]:
@@ -343,6 +345,13 @@ class EventsStore(Store):
 
     async def of_task(self, user_id: UUID, task_id: UUID) -> list[CallEvent]:
         return await self._timeline(user_id, CallEventRow.task_id == task_id)
+
+    async def of_campaign(self, user_id: UUID, campaign_id: UUID) -> list[CallEvent]:
+        """The latest lines that concern the campaign as a whole, such as a trunk that is at fault; oldest first."""
+        which = (CallEventRow.campaign_id == campaign_id) & CallEventRow.task_id.is_(None)
+        newest = select(CallEventRow).where(which).order_by(CallEventRow.created_at.desc(), CallEventRow.id.desc())
+        statement = for_user(newest.limit(MAX_CAMPAIGN_EVENTS), CallEventRow, user_id)
+        return [event_value(row) for row in (await self._session.scalars(statement)).all()][::-1]
 
     async def _timeline(self, user_id: UUID, which: ColumnElement[bool]) -> list[CallEvent]:
         ordered = select(CallEventRow).where(which).order_by(CallEventRow.created_at, CallEventRow.id)

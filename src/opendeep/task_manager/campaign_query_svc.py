@@ -52,6 +52,7 @@ class CampaignQueryService:
             progress = await work.campaigns.progress(user_id, campaign_id)
             tasks = await work.tasks.of_campaign(user_id, campaign_id, PAGE_SIZE, offset)
             calls = await work.calls.of_campaign(user_id, campaign_id)
+            events = await work.events.of_campaign(user_id, campaign_id)
             feedback = await work.feedback.pending(user_id)
         return {
             "campaign": campaign_view(campaign),
@@ -59,6 +60,7 @@ class CampaignQueryService:
             "outcomes": dict(Counter(task.disposition.value for task in tasks if task.disposition)),
             "tasks": [task_view(task) for task in tasks],
             "calls": [call_view(call) for call in calls],
+            "events": [event_view(event) for event in events],
             "feedback": [feedback_view(f) for f in feedback if f.campaign_id == campaign_id],
         }
 

@@ -152,6 +152,7 @@ class TurnView(BaseModel):
 
 class EventView(BaseModel):
     id: UUID
+    campaign_id: UUID | None
     task_id: UUID | None
     call_id: UUID | None
     kind: str
@@ -255,13 +256,17 @@ class CampaignsView(BaseModel):
 
 
 class CampaignDetailView(BaseModel):
-    """`progress` counts tasks by status, `outcomes` by disposition. At most 1,000 tasks from `offset` on."""
+    """`progress` counts tasks by status, `outcomes` by disposition. At most 1,000 tasks from `offset` on.
+
+    `events` are the latest lines that concern the campaign as a whole, such as a trunk that is at fault.
+    """
 
     campaign: CampaignView
     progress: dict[str, int]
     outcomes: dict[str, int]
     tasks: list[TaskView]
     calls: list[CallView]
+    events: list[EventView]
     feedback: list[FeedbackView]
 
 

@@ -18,6 +18,7 @@ import { pill, turnLine } from "./parts.js";
 
 const ROWS_AT_ONCE = 50;
 const LIVE_TURNS = 4;
+const NEWS = 3;
 const TONES = ["good", "live", "warn", "calm", "bad"];
 
 export class CampaignCard {
@@ -66,6 +67,7 @@ export class CampaignCard {
     fill(this._bar, [...this._segments.values()]);
     this._controls = h("div", { class: "actions" });
     this._error = h("p", { class: "error", role: "alert" });
+    this._news = h("ol", { class: "timeline", hidden: true });
     this._list = h("div", { class: "task-list" });
     this._more = h("button", { class: "quiet", type: "button", hidden: true });
     this._more.addEventListener("click", () => {
@@ -84,6 +86,7 @@ export class CampaignCard {
       ),
       this._bar,
       this._summary,
+      this._news,
       this._list,
       this._more,
       this._error,
@@ -98,6 +101,7 @@ export class CampaignCard {
     if (!campaign) return;
     const tasks = this._world.tasksOf(this.campaignId);
     this._drawHead(campaign, tasks);
+    this._drawNews();
     for (const task of tasks.slice(0, this._limit)) {
       if (!this._rows.has(task.id)) {
         this._rows.set(task.id, new TaskRow(this._world, task, this._actions));
@@ -147,6 +151,13 @@ export class CampaignCard {
     ];
     const prepared = `Preparing: ${campaign.tasks_prepared.toLocaleString()} of ${campaign.tasks_planned.toLocaleString()}`;
     setText(this._summary, campaign.status === "PREPARING" ? prepared : words.filter(Boolean).join(" · "));
+  }
+
+  /** What the lines did to the whole campaign: a trunk that failed, or works again. */
+  _drawNews() {
+    const news = this._world.eventsOf(this.campaignId).filter((event) => event.kind.startsWith("trunk."));
+    this._news.hidden = news.length === 0;
+    fill(this._news, news.slice(-NEWS).map(eventLine));
   }
 
   _drawControls(campaign) {

@@ -12,7 +12,7 @@ export class World {
     this.tasks = new Map();
     this.calls = new Map();
     this.turns = new Map(); // call id → Map(turn number → turn)
-    this.events = new Map(); // task id → Map(event id → event)
+    this.events = new Map(); // id of the task, or of the campaign as a whole → Map(event id → event)
     this.feedback = new Map();
     this.onChange = () => {}; // (kind, id) after each change
     this.onGap = () => {}; // events were lost while a snapshot was fetched
@@ -56,6 +56,7 @@ export class World {
   putDetail(detail) {
     for (const task of detail.tasks) this.tasks.set(task.id, task);
     for (const call of detail.calls) this.calls.set(call.id, call);
+    for (const event of detail.events) this._putEvent(event);
     for (const question of detail.feedback) this.feedback.set(question.id, question);
     this.putCampaign(detail.campaign);
     this.onChange("snapshot", detail.campaign.id);
@@ -102,8 +103,8 @@ export class World {
     return [...(this.turns.get(callId)?.values() ?? [])].sort((a, b) => a.turn - b.turn);
   }
 
-  eventsOf(taskId) {
-    return [...(this.events.get(taskId)?.values() ?? [])].sort((a, b) =>
+  eventsOf(id) {
+    return [...(this.events.get(id)?.values() ?? [])].sort((a, b) =>
       a.created_at === b.created_at ? a.id.localeCompare(b.id) : a.created_at.localeCompare(b.created_at),
     );
   }
@@ -143,6 +144,7 @@ export class World {
       case "event":
         this._putEvent(event.event);
         if (event.event.task_id) this.onChange("task", event.event.task_id);
+        else if (event.event.campaign_id) this.onChange("campaign", event.event.campaign_id);
         break;
       case "feedback":
         this.feedback.set(event.feedback.id, event.feedback);
@@ -159,10 +161,11 @@ export class World {
   }
 
   _putEvent(event) {
-    if (!event.task_id) return;
-    const events = this.events.get(event.task_id) ?? new Map();
+    const owner = event.task_id ?? event.campaign_id;
+    if (!owner) return;
+    const events = this.events.get(owner) ?? new Map();
     events.set(event.id, event);
     if (events.size > MAX_KNOWN_EVENTS_PER_TASK) events.delete(events.keys().next().value);
-    this.events.set(event.task_id, events);
+    this.events.set(owner, events);
   }
 }
