@@ -53,6 +53,7 @@ from opendeep.task_manager.task_gate import Known
 SLICE: Final = 200  # contacts read and judged at once: 30 ms of a thread
 MEASURED_SPAN: Final = timedelta(days=30)
 MAX_HOURS_KEPT: Final = 4_096  # places times moments whose calling hours are remembered
+MAX_LOOKS: Final = 4  # at a contact that is put off for one reason after the other
 MAX_AT_ONCE: Final = 2  # pre-flights; a page asks again
 
 View = dict[str, Any]
@@ -118,9 +119,9 @@ class PreflightService:
                 first += len(texts)
         zone = ZoneInfo(str(user.profile.get("time_zone") or self._settings.default_timezone))
         talk_s = min(ASSUMED_TALK_S if talk_s is None else talk_s, plan.max_call_minutes * 60)
-        return await asyncio.to_thread(self._view, judge.tally, zone, talk_s)
+        return await asyncio.to_thread(self._view, judge.tally, zone, talk_s, plan)
 
-    def _view(self, tally: Tally, zone: ZoneInfo, talk_s: float) -> View:
+    def _view(self, tally: Tally, zone: ZoneInfo, talk_s: float, plan: CampaignPlan) -> View:
         settings = self._settings
         pace = Pace(settings.lines, RING_S + talk_s, settings.calls_per_second)
         end, said = finished_at(tally.starts, pace), sentences(tally, zone)
@@ -133,6 +134,7 @@ class PreflightService:
             said.append("How long it takes cannot be told: there are too few calling hours for so many contacts.")
         if cost is not None:
             said.append(f"That costs about {cost:,.2f}.")
+            said += _too_little(plan, settings.rules, called, cost)
         return {
             "contacts": tally.contacts,
             "fates": {fate.value: count for fate, count in tally.fates.items()},
@@ -183,9 +185,21 @@ class _Judge:
             spend=self._spend,
         )
         due = max(self._now, task.not_before) if task.not_before and task.not_before.tzinfo else self._now
-        verdict = check(facts, self._rules, due, self._hours_at)
-        start = due if verdict.go else verdict.not_before
+        verdict, start = self._fate(facts, due)
         self.tally.add(contact, verdict, Start(start, place, self._hours_of(place)) if start else None)
+
+    def _fate(self, facts: GateFacts, due: datetime) -> tuple[Verdict, datetime | None]:
+        """The first word on this contact and when it will be called; or the last word, if it never is."""
+        first = verdict = check(facts, self._rules, due, self._hours_at)
+        at = due
+        for _ in range(MAX_LOOKS):  # as the scheduler does: what was put off is judged again when its time has come
+            if verdict.go:
+                return first, at
+            if verdict.not_before is None:
+                return verdict, None
+            at = max(at, verdict.not_before)
+            verdict = check(facts, self._rules, at, self._hours_at)
+        return first, at
 
     def _hours_of(self, place: CalleePlace) -> CallingHours | None:
         if place not in self._hours:
@@ -201,6 +215,24 @@ class _Judge:
         if (answer := self._answers.get((place, at))) is None:
             answer = self._answers[place, at] = hours_at(brief, place, at)
         return answer
+
+
+def _too_little(plan: CampaignPlan, rules: GateRules, called: int, cost: float) -> list[str]:
+    """Budgets that end before everybody has been called once: the gate wants the price of a whole call to be left."""
+    whole, each = plan.max_call_minutes * rules.price_per_minute, cost / called if called else 0.0
+    budgets = (
+        (
+            plan.max_spend,
+            "The plan's budget of {:,.2f} is enough for about {:,} of {:,} calls; the others are not made.",
+        ),
+        (rules.max_spend_per_day, "Your budget of {:,.2f} for 24 hours is enough for about {:,} of {:,} calls a day."),
+    )
+    said = []
+    for most, sentence in budgets:
+        enough = called if most is None or not each else max(0, int((most - whole) / each + 1e-9) + 1)
+        if most is not None and enough < called:
+            said.append(sentence.format(most, enough, called))
+    return said
 
 
 def _outline(document: object) -> CampaignPlan:

@@ -1,18 +1,19 @@
 """The pre-flight: what it counts is what the scheduler would do."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from opendeep.common.data_models import DNDEntryBase, DndScope
+from opendeep.common.data_models import CallCreate, CallStatus, DNDEntryBase, DndScope, TaskStatus
 from opendeep.common.errors import NotFound
 from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.preflight_svc import PreflightService, PreflightSettings
 from tests.support.clock import ManualClock
-from tests.support.database import World, add_plan, add_user, make_world, sample_plan, sqlite_url
+from tests.support.database import World, add_campaign, add_plan, add_user, make_world, sample_plan, sqlite_url
 
 RULES = GateRules("US", ("7000",), ("US", "DE"), "America/New_York", calls_per_number=4, price_per_minute=0.1)
 
@@ -72,6 +73,55 @@ async def test_the_duration_follows_from_the_lines(world: World, lines: int, min
     view = await service(world, lines).preflight(user.id, plan_id)
     took = datetime.fromisoformat(view["finished_at"]) - datetime.fromisoformat(view["first_call_at"])
     assert took.total_seconds() / 60 == pytest.approx(minutes, abs=0.1)
+
+
+async def test_what_is_put_off_into_closed_hours_begins_when_they_open(world: World) -> None:
+    """At 10:00 in Washington the number has had its calls; a day after them, at 06:00, nobody may be called yet."""
+    user = await add_user(world.db)
+    world.clock.advance(-4 * 3600)  # 06:00 there
+    await _called_often(world, "+12025550101")
+    world.clock.advance(4 * 3600)
+    plan_id = await add_plan(world.db, user.id, sample_plan(["+12025550101"], calling_window={"start": "09:00"}))
+    view = await service(world).preflight(user.id, plan_id)
+    assert view["reasons"][0]["reason"] == "called_too_often"
+    assert view["first_call_at"] == "2026-03-04T14:00:00+00:00"
+    ends = {"calling_window": {"start": "09:00"}, "not_after": "2026-03-04T12:00:00+00:00"}
+    plan_id = await add_plan(world.db, user.id, sample_plan(["+12025550101"], **ends))
+    view = await service(world).preflight(user.id, plan_id)
+    assert (view["fates"], view["reasons"][0]["reason"]) == ({"skipped": 1}, "window_never_opens")
+
+
+async def _called_often(world: World, number: str) -> None:
+    """As many calls that rang as a day allows, from another user."""
+    other = await add_user(world.db, "Other")
+    for _ in range(4):
+        _, (task,) = await add_campaign(world.db, other.id, sample_plan([number]))
+        async with world.db.transaction() as work:
+            await work.tasks.transition(task.id, TaskStatus.QUEUED_FOR_CALL, "Its turn has come.")
+            new = CallCreate(other.id, task.campaign_id, task.id, number, None, "node-1", "trunk")
+            call = await work.calls.create_call_attempt(new, 30.0)
+            for status in (CallStatus.RINGING, CallStatus.NO_ANSWER):
+                await work.calls.update_call_status(call.id, status)
+
+
+@pytest.mark.parametrize(
+    ("max_spend", "per_day", "words"),
+    [
+        (2.0, None, "The plan's budget of 2.00 is enough for about 7 of 60 calls; the others are not made."),
+        (None, 4.0, "Your budget of 4.00 for 24 hours is enough for about 21 of 60 calls a day."),
+        (10.0, 10.0, None),
+    ],
+)
+async def test_a_budget_that_ends_before_the_plan_is_told(
+    world: World, max_spend: float | None, per_day: float | None, words: str | None
+) -> None:
+    """A call costs 0.15 on average, and 1.00 must be left before one begins."""
+    user = await add_user(world.db)
+    plan = sample_plan([f"+1202555{n:04}" for n in range(60)], max_spend=max_spend)
+    plan_id = await add_plan(world.db, user.id, plan)
+    settings = PreflightSettings(replace(RULES, max_spend_per_day=per_day), 10, "America/New_York")
+    view = await PreflightService(world.db, world.clock, settings).preflight(user.id, plan_id)
+    assert [said for said in view["sentences"] if "budget" in said] == ([words] if words else [])
 
 
 async def test_contacts_without_a_time_zone_are_asked_about(world: World) -> None:
