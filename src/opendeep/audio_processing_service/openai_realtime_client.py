@@ -23,6 +23,7 @@ from opendeep.common.errors import ProviderFault, ProviderRefused
 log = structlog.get_logger(__name__)
 
 CLOSE_DEADLINE_S: Final = 1.0
+HEADER_ROOM: Final = 14  # bytes that picows wants before a message
 CLOSE_BETA_SHAPE: Final = "4000"
 
 
@@ -135,7 +136,7 @@ class OpenAIRealtimeClient:
         """Send one event; False when the session is over."""
         if self._transport is None or self._end is not None:
             return False
-        self._transport.send(WSMsgType.TEXT, orjson.dumps(event))
+        _send_text(self._transport, orjson.dumps(event))
         return True
 
     def append_audio(self, audio: bytes) -> bool:
@@ -146,7 +147,7 @@ class OpenAIRealtimeClient:
         if transport.underlying_transport.get_write_buffer_size() > self._limits.max_unsent_bytes:
             self.dropped_appends += 1
             return False
-        transport.send(WSMsgType.TEXT, protocol.append_audio(audio))
+        _send_text(transport, protocol.append_audio(audio))
         return True
 
     # -- receiving (called by the listener)
@@ -247,6 +248,11 @@ class _Listener(WSListener):
 
     def on_ws_disconnected(self, transport: Any) -> None:
         self._client.connection_lost()
+
+
+def _send_text(transport: WSTransport, message: bytes) -> None:
+    """`transport.send` would copy into a buffer of its own, which keeps the size of the largest message for ever."""
+    transport.send_reuse_external_bytearray(WSMsgType.TEXT, bytearray(HEADER_ROOM) + message, HEADER_ROOM)
 
 
 def _handshake_fault(error: WSHandshakeError, model: str) -> ProviderFault:
