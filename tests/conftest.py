@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.services import (
     MISSING_PART,
@@ -15,6 +16,9 @@ from tests.support.services import (
     has_natural_voice,
     require,
 )
+
+settings.register_profile("opendeep", deadline=None)  # a busy machine is slow; what takes how long is for benchmarks
+settings.load_profile("opendeep")
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from opendeep.common.data_models import TaskStatus
-from opendeep.database.models import ON_LINE, READY, READY_AT_ALL, TaskRow, UtcDateTime
+from opendeep.database.models import ON_LINE, OPEN_TASK, READY, READY_AT_ALL, TaskRow, UtcDateTime
 from opendeep.database.scope import across_tenants
 from opendeep.database.store import locked
 from opendeep.database.turns import Lane, Load, Turns, first_served, share
@@ -96,6 +96,17 @@ SELECT min(due) AS due FROM (SELECT (SELECT {READY_AT_ALL} FROM tasks
     WHERE campaign_id = c.id AND status = 'SCHEDULED' ORDER BY {READY_AT_ALL} LIMIT 1) AS due
     FROM campaigns c WHERE c.status = 'ACTIVE') AS firsts""").columns(due=UtcDateTime())  # noqa: S608
 
+_NEXT = f"""(SELECT t.user_id FROM tasks t WHERE t.{OPEN_TASK} AND t.user_id > {{behind}}
+    ORDER BY t.user_id LIMIT 1)"""  # noqa: S608
+TENANTS = (
+    text(f"""
+WITH RECURSIVE walk(tenant) AS (SELECT {_NEXT.format(behind=":start")}
+UNION ALL SELECT {_NEXT.format(behind="walk.tenant")} FROM walk WHERE tenant IS NOT NULL)
+SELECT tenant FROM walk WHERE tenant IS NOT NULL""")  # noqa: S608
+    .bindparams(bindparam("start", FIRST_ID, Uuid()))
+    .columns(tenant=Uuid())
+)
+
 
 def in_status(status: TaskStatus) -> ColumnElement[bool]:
     """The status written into the SQL: a partial index is only used when the planner can see that it fits."""
@@ -111,7 +122,8 @@ async def lease_due(
     back when nothing more is due, tenants are at their `cap`, or all of it is held.
     """
     on_the_lines = await load(session)
-    due = await due_tenants(session, now, turns.tenants.last, lines + len(on_the_lines.tenants))
+    not_first = len({*on_the_lines.tenants, *turns.refused.tenants})
+    due = await due_tenants(session, now, turns.tenants.last, lines + not_first)
     first = first_served(due, on_the_lines, turns, cap, lines)
     open_lanes = await lanes(session, now, first, lines) if first else []
     leased: list[TaskRow] = []

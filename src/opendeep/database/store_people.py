@@ -67,10 +67,6 @@ class UsersStore(Store):
         row.profile = {**row.profile, **changes}
         return user_value(row)
 
-    async def all_ids(self) -> list[UUID]:
-        statement = across_tenants(select(UserRow.id), "the lifecycle manager visits every tenant in turn")
-        return list((await self._session.scalars(statement)).all())
-
 
 class ChatsStore(Store):
     async def create(self, user_id: UUID) -> UUID:

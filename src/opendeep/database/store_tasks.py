@@ -23,7 +23,7 @@ from opendeep.common.errors import Conflict, NotFound
 from opendeep.common.ids import new_id
 from opendeep.common.task_states import TERMINAL, check_transition
 from opendeep.common.views import task_view
-from opendeep.database.due_tasks import Lease, in_status, lease_due, next_due_at, ready_at
+from opendeep.database.due_tasks import TENANTS, Lease, in_status, lease_due, next_due_at, ready_at
 from opendeep.database.models import OPEN_TASK, CallRow, TaskRow
 from opendeep.database.rows import task_value
 from opendeep.database.scope import across_tenants, for_user
@@ -124,6 +124,10 @@ class TasksStore(Store):
         )
         return [task_value(row) for row in (await self._session.scalars(statement)).all()]
 
+    async def tenants(self) -> list[UUID]:
+        """All that have open tasks."""
+        return list((await self._session.scalars(TENANTS)).all())
+
     async def held_ids(self, user_id: UUID, task_ids: Sequence[UUID]) -> set[UUID]:
         """Those of the tasks that somebody works on now: under a lease, or with a live call."""
         live = exists().where(CallRow.task_id == TaskRow.id, CallRow.status.in_(LIVE_CALL_STATUSES))
@@ -144,6 +148,7 @@ class TasksStore(Store):
         """
         lease = Lease(owner, lease_s)
         rows = await lease_due(self._session, self._work.now, limit, lease, turns or Turns(), cap)
+        self._work.held.update((row.id, row) for row in rows)
         return [task_value(row) for row in rows]
 
     async def claim(
@@ -285,12 +290,15 @@ class TasksStore(Store):
         return [task_value(row) for row in rows]
 
     async def _locked(self, task_id: UUID) -> TaskRow:
+        if isinstance(row := self._work.held.get(task_id), TaskRow):
+            return row
         statement = across_tenants(
             locked(select(TaskRow).where(TaskRow.id == task_id)), "by the id of a task the caller holds"
         )
         row = (await self._session.scalars(statement)).one_or_none()
         if row is None:
             raise NotFound("There is no such task.")
+        self._work.held[task_id] = row
         return row
 
     def _changed(self, row: TaskRow, old: TaskStatus) -> Task:

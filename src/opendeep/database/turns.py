@@ -1,9 +1,10 @@
 """Whose turn it is: free lines shared between tenants, and a tenant's lines between its campaigns. Pure, no SQL.
 
-A tenant with fewer calls on the lines goes first (max-min fairness). Among equals the one that was served less often
-goes first, or two tenants on three lines would keep two and one for ever; then a ring of ids that goes on where the
-last claim stopped. A priority counts inside its tenant only. Within one priority of one tenant the campaigns share by
-the same rules, so that a campaign of one call does not wait for one of 100,000.
+A tenant with fewer calls on the lines goes first (max-min fairness); what was refused in the same round counts like a
+call, or a tenant whose tasks are all refused would be asked before the others get their lines. Among equals the one
+that was served less often goes first, or two tenants on three lines would keep two and one for ever; then a ring of
+ids that goes on where the last claim stopped. A priority counts inside its tenant only. Within one priority of one
+tenant the campaigns share by the same rules, so that a campaign of one call does not wait for one of 100,000.
 """
 
 import heapq
@@ -39,6 +40,9 @@ class Load:
             tenants[lane.user_id] += count
             campaigns[lane.campaign_id] += count
         return Load(tenants, campaigns)
+
+    def together(self, other: "Load") -> "Load":
+        return Load(Counter(self.tenants) + Counter(other.tenants), Counter(self.campaigns) + Counter(other.campaigns))
 
 
 class Ring:
@@ -80,6 +84,22 @@ class Turns:
     def __init__(self) -> None:
         self.tenants = Ring()
         self._campaigns: dict[UUID, Ring] = {}
+        self.begin_round()
+
+    def begin_round(self) -> None:
+        """Forget what was refused before."""
+        self._refused: tuple[Counter[UUID], Counter[UUID]] = (Counter(), Counter())
+
+    def refuse(self, user_id: UUID, campaign_id: UUID) -> None:
+        """A task had its turn and took no line."""
+        tenants, campaigns = self._refused
+        tenants[user_id] += 1
+        campaigns[campaign_id] += 1
+
+    @property
+    def refused(self) -> Load:
+        """What was refused in this round; as many entries as tenants and campaigns had a turn in it."""
+        return Load(*self._refused)
 
     def campaigns(self, user_id: UUID) -> Ring:
         ring = self._campaigns.pop(user_id, None) or Ring()
@@ -93,18 +113,21 @@ def first_served(tenants: Iterable[UUID], load: Load, turns: Turns, cap: int | N
     """The `limit` tenants that come first: so many lines can reach no others. Those at their cap are left out."""
     wanting = [tenant for tenant in tenants if cap is None or load.tenants.get(tenant, 0) < cap]
     turns.tenants.begin(wanting)
-    return heapq.nsmallest(limit, wanting, key=lambda tenant: _turn(tenant, load.tenants, turns.tenants))
+    level = load.together(turns.refused).tenants
+    return heapq.nsmallest(limit, wanting, key=lambda tenant: _turn(tenant, level, turns.tenants))
 
 
 def share(lines: int, lanes: Sequence[Lane], load: Load, turns: Turns, cap: int | None = None) -> dict[Lane, int]:
     """How many tasks each lane gives to `lines` free lines; `turns` moves on."""
-    queues = _queues(lanes, load, turns)
-    tenants = [(*_turn(user, load.tenants, turns.tenants), user) for user in queues]
+    refused = turns.refused
+    counted = load.together(refused)
+    queues = _queues(lanes, counted, turns)
+    tenants = [(*_turn(user, counted.tenants, turns.tenants), user) for user in queues]
     heapq.heapify(tenants)
     taken: dict[Lane, int] = {}
     while lines > 0 and tenants:
         level, served, place, user = heapq.heappop(tenants)
-        if cap is not None and level >= cap:
+        if cap is not None and level - refused.tenants.get(user, 0) >= cap:
             continue
         lane = _next_of(queues[user], taken)
         turns.tenants.serve(user)

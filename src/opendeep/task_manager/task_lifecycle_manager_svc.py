@@ -41,7 +41,7 @@ _BELLS: Final = {
 
 
 class TaskLifecycleManagerService:
-    """One worker visits every tenant in turn."""
+    """One worker visits every tenant with open tasks in turn."""
 
     def __init__(self, db: DatabaseManager, bell: Doorbell, clock: Clock, config: AppConfig) -> None:
         self._db = db
@@ -54,9 +54,9 @@ class TaskLifecycleManagerService:
         await run_rounds("lifecycle", self._bell, (channels.LIFECYCLE,), self._poll_s, self.round)
 
     async def round(self) -> None:
-        """Look after every tenant once."""
+        """Look after every tenant that has open tasks once."""
         async with self._db.read() as work:
-            users = await work.users.all_ids()
+            users = await work.tasks.tenants()
         for user_id in users:
             try:
                 await self.look_after(user_id)

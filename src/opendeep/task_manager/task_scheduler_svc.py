@@ -70,13 +70,17 @@ class TaskSchedulerService:
             return None
         async with self._db.transaction(urgent=True) as work:
             await work.tasks.release_stale(self._settings.lease_s)
+        self._turns.begin_round()
         queued = 0  # in this round; the initiator takes lines for them when its bell rings
         while not self._draining and (free := min(self._dialer.free_lines() - queued, MAX_CLAIM)) > 0:
             async with self._db.transaction(urgent=True) as work:
                 tasks = await self._claim(work, free)
                 gate = await open_gate(work, tasks, self._settings.gate, self._clock.now())
                 for task in tasks:
-                    queued += await self._decide_alone(work, gate, task)
+                    went = await self._decide_alone(work, gate, task)
+                    queued += went
+                    if not went:
+                        self._turns.refuse(task.user_id, task.campaign_id)
             if not tasks:
                 break
         async with self._db.read() as work:

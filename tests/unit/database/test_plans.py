@@ -72,6 +72,7 @@ QUERIES: dict[str, Query] = {
     "claim queued": lambda work, _: work.tasks.claim(TaskStatus.QUEUED_FOR_CALL, "node", 5, LEASE_S, fresh_s=LEASE_S),
     "claim ended": lambda work, _: work.tasks.claim(TaskStatus.PENDING_ANALYSIS, "node", 4, LEASE_S),
     "finished_without_report": lambda work, _: work.campaigns.finished_without_report(),
+    "tenants": lambda work, _: work.tasks.tenants(),
     "watched": lambda work, on: work.tasks.of_user(on.busy, [TaskStatus.SCHEDULED, TaskStatus.NEEDS_USER], 50),
     "last page": lambda work, on: work.tasks.of_campaign(on.busy, on.campaign_id, 50, MANY - 50),
     "overdue": lambda work, _: work.feedback.overdue(),

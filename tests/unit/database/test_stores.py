@@ -300,3 +300,17 @@ async def test_messages_that_arrive_at_once_are_all_kept(db: DatabaseManager) ->
         assert {message.content for message in kept} == {f"message {n}" for n in range(8)}
         with pytest.raises(NotFound):
             await work.chats.add_message(stranger.id, chat_id, "user", "hello")
+
+
+async def test_tenants_are_those_with_open_tasks(db: DatabaseManager) -> None:
+    owners = []
+    for name, numbers in (("One", NUMBERS[:1]), ("Many", NUMBERS), ("Done", NUMBERS[:2])):
+        user = await add_user(db, name)
+        _, tasks = await add_campaign(db, user.id, sample_plan(numbers))
+        owners.append(user.id)
+    await add_user(db, "Without tasks")
+    async with db.transaction() as work:
+        for task in tasks:
+            await work.tasks.transition(task.id, TaskStatus.CANCELLED, "for the test")
+    async with db.read() as work:
+        assert await work.tasks.tenants() == owners[:2]  # ids count up

@@ -69,6 +69,30 @@ def test_no_line_goes_to_the_one_who_has_more(lanes: list[Lane], load: Load, lin
     assert sum(got.values()) == lines or not waiting, "a line stays free only when nobody may have it"
 
 
+@given(lanes_of_tenants(), loads(), st.integers(0, 30), caps, st.sets(st.integers(0, 4)))
+def test_who_is_refused_comes_before_the_others_only_in_turn(
+    lanes: list[Lane], load: Load, lines: int, cap: int | None, refused: set[int]
+) -> None:
+    """A round goes on until its lines are taken. Nobody has more turns in it than those who wait have lines."""
+    turns, never, asked = Turns(), {tenant(number) for number in refused}, Counter[UUID]()
+    due = {(lane.user_id, lane.campaign_id, lane.priority): lane.due for lane in lanes}
+    while lines > 0 and (taken := claim(lines, [Lane(*key, n) for key, n in due.items() if n], load, turns, cap)):
+        for lane, count in taken.items():
+            due[lane.user_id, lane.campaign_id, lane.priority] -= count
+            asked[lane.user_id] += count
+            if lane.user_id in never:
+                for _ in range(count):
+                    turns.refuse(lane.user_id, lane.campaign_id)
+            else:
+                load = load.plus({lane: count})
+                lines -= count
+    on_line = load.tenants
+    level = {user: on_line.get(user, 0) + (asked[user] if user in never else 0) for user, _, _ in due}
+    waiting = {user for (user, _, _), n in due.items() if n and (cap is None or on_line.get(user, 0) < cap)}
+    assert all(level[user] <= level[waits] + 1 for user in asked for waits in waiting)
+    assert lines == 0 or not waiting
+
+
 @given(lanes_of_tenants(), loads(), st.integers(1, 30))
 def test_priorities_count_inside_a_tenant(lanes: list[Lane], load: Load, lines: int) -> None:
     """A lane gives something only when every lane of its tenant with more priority is empty."""

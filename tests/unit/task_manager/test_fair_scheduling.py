@@ -65,3 +65,15 @@ async def test_who_is_refused_does_not_hold_up_the_others(world: World) -> None:
             await work.dnd.add(entry)
     await scheduler(world).round()
     assert await queued(world, refused, other) == [0, 6]
+
+
+async def test_who_is_refused_waits_its_turn(world: World) -> None:
+    """The others get all lines while most of its tasks have not been looked at."""
+    refused, others = await tenant(world, "Refused", 100, 40), await tenant(world, "Others", 150, 40)
+    async with world.db.transaction() as work:
+        for n in range(40):
+            await work.dnd.add(DNDEntryBase(f"+1202555{100 + n:04}", DndScope.USER, "asked", "test", refused))
+    await scheduler(world).round()
+    assert await queued(world, refused, others) == [0, 6]
+    async with world.db.read() as work:
+        assert len(await work.tasks.of_user(refused, [TaskStatus.SCHEDULED])) >= 40 - 7
