@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from opendeep.common.channels import user_events
@@ -20,6 +21,15 @@ def batches(values: Iterable[str]) -> Iterator[list[str]]:
     """The values without repetitions, as many at a time as a statement takes."""
     unique = list(dict.fromkeys(values))
     return (unique[first : first + BATCH] for first in range(0, len(unique), BATCH))
+
+
+def insert_unless_there(
+    session: AsyncSession, row: type[Any], values: Mapping[str, Any]
+) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that does nothing, and returns nothing, where a unique index says that there is such a row."""
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(row).values(values).on_conflict_do_nothing()
+    return sqlite.insert(row).values(values).on_conflict_do_nothing()
 
 
 def locked(statement: Rows, *, skip: bool = False) -> Rows:
@@ -40,6 +50,7 @@ class UnitOfWork:
         self.session = session
         self.now = now
         self.rings: list[tuple[str, dict[str, Any]]] = []
+        self.held: dict[UUID, Any] = {}  # rows by id that are locked until the end: they are read once
 
     @contextlib.asynccontextmanager
     async def part(self) -> AsyncIterator[None]:
@@ -54,6 +65,7 @@ class UnitOfWork:
                     yield
         except BaseException:
             del self.rings[kept:]
+            self.held.clear()  # PostgreSQL gives back what was locked in the part
             raise
 
     def ring(self, channel: str, data: Mapping[str, Any] | None = None) -> None:

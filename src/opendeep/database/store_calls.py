@@ -7,7 +7,6 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import ColumnElement, String, bindparam, func, select, update
-from sqlalchemy.exc import IntegrityError
 
 from opendeep.common.data_models import (
     LIVE_CALL_STATUSES,
@@ -27,13 +26,12 @@ from opendeep.common.views import call_view, event_view, turn_view
 from opendeep.database.models import CallEventRow, CallRow, FeedbackRow, TaskRow, TranscriptRow, UserRow
 from opendeep.database.rows import call_value, event_value, task_value, turn_value, user_value
 from opendeep.database.scope import across_tenants, for_user
-from opendeep.database.store import Store, locked
+from opendeep.database.store import Store, insert_unless_there, locked
 
 log = structlog.get_logger(__name__)
 
 _LIVE_ORDER = {status: order for order, status in enumerate(LIVE_CALL_STATUSES)}
 MAX_CAMPAIGN_EVENTS = 50  # lines of a campaign as a whole that a page gets
-
 
 
 def _is_live() -> ColumnElement[bool]:
@@ -48,32 +46,30 @@ class CallsStore(Store):
 
         Raises `Conflict` when the task already has a live call (the partial unique index says so).
         """
-        previous = await self._session.scalar(
-            across_tenants(
-                select(func.max(CallRow.attempt_number)).where(CallRow.task_id == call.task_id),
-                "counts the attempts of a task the caller holds",
-            )
+        earlier = across_tenants(
+            select(func.coalesce(func.max(CallRow.attempt_number), 0)).where(CallRow.task_id == call.task_id),
+            "counts the attempts of a task the caller holds",
         )
-        row = CallRow(
-            id=new_id(),
-            user_id=call.user_id,
-            campaign_id=call.campaign_id,
-            task_id=call.task_id,
-            attempt_number=(previous or 0) + 1,
-            status=CallStatus.INITIATED,
-            phone_number=call.phone_number,
-            caller_id=call.caller_id,
-            node_id=call.node_id,
-            trunk=call.trunk,
-            lease_expires_at=self._work.now + timedelta(seconds=lease_s),
-            usage={},
-            created_at=self._work.now,
-        )
-        try:
-            async with self._session.begin_nested():
-                self._session.add(row)
-        except IntegrityError as error:
-            raise Conflict("This task already has a live call.") from error
+        values = {
+            "id": new_id(),
+            "user_id": call.user_id,
+            "campaign_id": call.campaign_id,
+            "task_id": call.task_id,
+            "attempt_number": earlier.scalar_subquery() + 1,
+            "status": CallStatus.INITIATED,
+            "phone_number": call.phone_number,
+            "caller_id": call.caller_id,
+            "node_id": call.node_id,
+            "trunk": call.trunk,
+            "lease_expires_at": self._work.now + timedelta(seconds=lease_s),
+            "usage": {},
+            "created_at": self._work.now,
+        }
+        statement = insert_unless_there(self._session, CallRow, values).returning(CallRow)
+        # other calls of the same claim are written together at its end
+        row = await self._session.scalar(statement, execution_options={"autoflush": False})
+        if row is None:
+            raise Conflict("This task already has a live call.")
         value = call_value(row)
         self._work.tell_user(call.user_id, "call", call=call_view(value))
         return value
@@ -266,17 +262,26 @@ class CallsStore(Store):
 
     async def save_media(self, call_id: UUID, usage: Mapping[str, Any], recording_path: str | None) -> None:
         """What the voice side knows at the end: provider usage, and where the recording is (below DATA_DIR)."""
-        row = await self._locked(call_id)
-        row.usage = dict(usage)
-        row.recording_path = recording_path
+        statement = across_tenants(
+            update(CallRow)
+            .where(CallRow.id == call_id)
+            .values(usage=dict(usage), recording_path=recording_path)
+            .returning(CallRow.id),
+            "by the id of a call that a worker holds",
+        )
+        if await self._session.scalar(statement) is None:
+            raise NotFound("There is no such call.")
 
     async def _locked(self, call_id: UUID) -> CallRow:
+        if isinstance(row := self._work.held.get(call_id), CallRow):
+            return row
         statement = across_tenants(
             locked(select(CallRow).where(CallRow.id == call_id)), "by the id of a call that a worker holds"
         )
         row = (await self._session.scalars(statement)).one_or_none()
         if row is None:
             raise NotFound("There is no such call.")
+        self._work.held[call_id] = row
         return row
 
 

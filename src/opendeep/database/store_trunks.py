@@ -10,8 +10,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, String, bindparam, exists, func, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from opendeep.common.data_models import LIVE_CALL_STATUSES, CampaignStatus, Task, TaskStatus
 from opendeep.common.trunk_values import Breaker, BreakerState, Bucket, CallerIdUse, TrunkState
@@ -20,7 +18,7 @@ from opendeep.database.models import CallRow, CampaignRow, TaskRow, UserRow
 from opendeep.database.models_trunks import CallerIdRow, TrunkRow
 from opendeep.database.rows import task_value
 from opendeep.database.scope import across_tenants, for_user
-from opendeep.database.store import Store, locked
+from opendeep.database.store import Store, insert_unless_there, locked
 
 MAX_TOLD_CAMPAIGNS = 200  # that hear of an opened or closed breaker
 OPEN_STATUSES = (TaskStatus.SCHEDULED, TaskStatus.QUEUED_FOR_CALL, TaskStatus.PENDING_ANALYSIS)
@@ -116,7 +114,9 @@ class TrunksStore(Store):
             .limit(limit),
             "a voice node serves all tenants",
         )
-        return [task_value(row) for row in (await self._session.scalars(locked(statement, skip=True))).all()]
+        rows = (await self._session.scalars(locked(statement, skip=True))).all()
+        self._work.held.update((row.id, row) for row in rows)
+        return [task_value(row) for row in rows]
 
     async def count_queued(self, fresh_s: float) -> int:
         statement = across_tenants(
@@ -163,10 +163,7 @@ class TrunksStore(Store):
 
     async def _insert_new(self, name: str) -> None:
         values = {"name": name, "breaker": BreakerState.CLOSED, "recent": "", "openings": 0}
-        if self._session.get_bind().dialect.name == "postgresql":
-            await self._session.execute(postgresql_insert(TrunkRow).values(values).on_conflict_do_nothing())
-        else:
-            await self._session.execute(sqlite_insert(TrunkRow).values(values).on_conflict_do_nothing())
+        await self._session.execute(insert_unless_there(self._session, TrunkRow, values))
 
     def _is_queued(self, fresh_s: float) -> ColumnElement[bool]:
         since = self._work.now - timedelta(seconds=fresh_s)
