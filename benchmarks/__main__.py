@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 GROUPS = ("dialling", "media")
-NOT_RUN = frozenset({"__init__", "__main__", "figures"})
+NOT_RUN = frozenset({"__init__", "__main__", "figures", "media_parent"})
 
 
 def modules() -> list[str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,12 +18,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import orjson
 import psutil
 import structlog
 import uvloop
 
+from benchmarks import media_plain
 from benchmarks.figures import Figure, percentile
+from benchmarks.media_parent import load_generator, read, write
 from opendeep.audio_processing_service.audio_socket_server import AudioSocketServer
 from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient
 from opendeep.audio_processing_service.realtime_protocol import RealtimeSettings
@@ -38,7 +41,7 @@ from opendeep.database.db_manager import DatabaseManager
 NODE = "bench"
 ROUNDS = 3
 READY_S = 30.0
-PHASE_S = 300.0
+TLS_FIGURES = ("media.tls.cpu_per_call_pct", "media.tls.rss_per_call_kb")
 
 
 def run() -> Iterator[Figure]:
@@ -48,30 +51,37 @@ def run() -> Iterator[Figure]:
     seconds = float(os.environ.get("OPENDEEP_BENCH_SECONDS", "20"))
     with tempfile.TemporaryDirectory() as folder:
         yield from uvloop.run(_measure(Path(folder), calls, seconds))
+    with tempfile.TemporaryDirectory() as folder:
+        certificate = _certificate(Path(folder))
+        figures = uvloop.run(_measure(Path(folder), calls, seconds, certificate))
+        yield from (figure for figure in figures if figure.name in TLS_FIGURES)
+    yield from media_plain.run()
 
 
-async def _measure(folder: Path, calls: int, seconds: float) -> list[Figure]:
-    load = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.media_load"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=64 * 1024 * 1024,
-    )
-    try:
-        return await _with_load(folder, calls, seconds, load)
-    finally:
-        if load.returncode is None:
-            load.kill()
-        await load.wait()
+def _certificate(folder: Path) -> Path:
+    """A self-signed certificate for 127.0.0.1, with its key, as one PEM file. Needs the `openssl` command."""
+    path = folder / "tls.pem"
+    made = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
+    named = ["-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(["openssl", "req", *made, *named, "-keyout", path, "-out", path], check=True, capture_output=True)
+    return path
 
 
-async def _with_load(folder: Path, calls: int, seconds: float, load: asyncio.subprocess.Process) -> list[Figure]:
-    port = (await _read(load, READY_S))["realtime_port"]
+async def _measure(folder: Path, calls: int, seconds: float, certificate: Path | None = None) -> list[Figure]:
+    """`certificate`: the Realtime sessions run over TLS 1.3, and the figures say so in their names."""
+    async with load_generator(*([str(certificate)] if certificate else [])) as load:
+        return await _with_load(folder, calls, seconds, load, certificate)
+
+
+async def _with_load(
+    folder: Path, calls: int, seconds: float, load: asyncio.subprocess.Process, certificate: Path | None
+) -> list[Figure]:
+    port = (await read(load, READY_S))["realtime_port"]
     bell = InProcessDoorbell()
     db = DatabaseManager(f"sqlite+aiosqlite:///{folder / 'bench.db'}", bell)
     await db.upgrade()
     call_ids = await _calls(db, calls)
-    server = _server(db, bell, port, folder)
+    server = _server(db, bell, port, folder, certificate)
     worker = asyncio.create_task(server.run(), name="audiosocket-server")
     await server.started.wait()
     try:
@@ -80,19 +90,19 @@ async def _with_load(folder: Path, calls: int, seconds: float, load: asyncio.sub
         before_kb = process.memory_info().rss / 1024
         await _ring(bell, call_ids)
         await asyncio.sleep(3)  # all sessions are open, as after some seconds of ringing
-        _write(load, {"port": server.port, "calls": call_ids, "rounds": ROUNDS, "seconds": seconds})
+        write(load, {"port": server.port, "calls": call_ids, "rounds": ROUNDS, "seconds": seconds})
         reactions = {}
-        while (answer := await _read(load, PHASE_S))["phase"] != "steady_begins":
+        while (answer := await read(load))["phase"] != "steady_begins":
             reactions[answer["phase"]] = answer["values"]
         cpu_before, wall_before = sum(process.cpu_times()[:2]), time.perf_counter()
-        _write(load, {})
-        steady = await _read(load, PHASE_S)
+        write(load, {})
+        steady = await read(load)
         cpu_s, wall_s = sum(process.cpu_times()[:2]) - cpu_before, time.perf_counter() - wall_before
         rss_kb = process.memory_info().rss / 1024 - before_kb
         if steady["closed_lines"] or server.live_calls != calls:
             raise RuntimeError(f"{steady['closed_lines']} of {calls} calls were lost: {dict(server.counters)}")
-        _write(load, {})
-        return _figures(calls, wall_s, cpu_s, rss_kb, reactions, steady)
+        write(load, {})
+        return _figures("media.tls" if certificate else "media", calls, wall_s, cpu_s, rss_kb, reactions, steady)
     finally:
         worker.cancel()
         await asyncio.gather(worker, return_exceptions=True)
@@ -100,7 +110,13 @@ async def _with_load(folder: Path, calls: int, seconds: float, load: asyncio.sub
 
 
 def _figures(
-    calls: int, wall_s: float, cpu_s: float, rss_kb: float, reactions: dict[str, list[float]], steady: dict[str, Any]
+    stem: str,
+    calls: int,
+    wall_s: float,
+    cpu_s: float,
+    rss_kb: float,
+    reactions: dict[str, list[float]],
+    steady: dict[str, Any],
 ) -> list[Figure]:
     base: dict[str, object] = {
         "calls": calls,
@@ -119,12 +135,12 @@ def _figures(
     gaps, late = steady["gaps_ms"], steady["lateness_ms"]
     idle = {key: base[key] for key in ("calls", "cores", "python", "loop", "load_avg_1m")}
     figures = [
-        Figure("media.cpu_per_call_pct", round(cpu_s / wall_s / calls * 100, 4), "% of a core", base),
-        Figure("media.rss_per_call_kb", round(rss_kb / calls, 1), "kB", base),
-        *(Figure(f"media.gap_p{p}_ms", round(percentile(gaps, p / 100), 2), "ms", base) for p in (50, 99)),
-        Figure("media.gap_max_ms", round(max(gaps), 2), "ms", base),
-        Figure("media.load_generator_late_p99_ms", round(percentile(late, 0.99), 2), "ms", base),
-        Figure("media.load_generator_late_max_ms", round(max(late), 2), "ms", base),
+        Figure(f"{stem}.cpu_per_call_pct", round(cpu_s / wall_s / calls * 100, 4), "% of a core", base),
+        Figure(f"{stem}.rss_per_call_kb", round(rss_kb / calls, 1), "kB", base),
+        *(Figure(f"{stem}.gap_p{p}_ms", round(percentile(gaps, p / 100), 2), "ms", base) for p in (50, 99)),
+        Figure(f"{stem}.gap_max_ms", round(max(gaps), 2), "ms", base),
+        Figure(f"{stem}.load_generator_late_p99_ms", round(percentile(late, 0.99), 2), "ms", base),
+        Figure(f"{stem}.load_generator_late_max_ms", round(max(late), 2), "ms", base),
     ]
     names = {"first_word_ms": "call.first_word_ms", "first_audio_ms": "media.first_audio_ms"}
     for phase, values in reactions.items():
@@ -136,14 +152,18 @@ def _figures(
     return figures
 
 
-def _server(db: DatabaseManager, bell: InProcessDoorbell, port: int, folder: Path) -> AudioSocketServer:
-    settings = RealtimeSettings(f"ws://127.0.0.1:{port}/v1/realtime", "bench", "marin", "bench")
+def _server(
+    db: DatabaseManager, bell: InProcessDoorbell, port: int, folder: Path, certificate: Path | None
+) -> AudioSocketServer:
+    tls = ssl.create_default_context(cafile=certificate) if certificate else None
+    scheme = "wss" if tls else "ws"
+    settings = RealtimeSettings(f"{scheme}://127.0.0.1:{port}/v1/realtime", "bench", "marin", "bench")
     services = VoiceServices(
         db=db,
         bell=bell,
         clock=SystemClock(),
         ticker=Ticker(),
-        realtime=lambda on_event, on_end: OpenAIRealtimeClient(settings, on_event, on_end),
+        realtime=lambda on_event, on_end: OpenAIRealtimeClient(settings, on_event, on_end, tls=tls),
         settings=settings,
         recordings=RecordingDisk(folder),
     )
@@ -183,18 +203,3 @@ async def _ring(bell: InProcessDoorbell, call_ids: list[str]) -> None:
     await asyncio.sleep(1)
     for call_id in call_ids:
         await bell.ring(call_commands(UUID(call_id)), {"type": "ringing"})
-
-
-def _write(load: asyncio.subprocess.Process, order: dict[str, Any]) -> None:
-    if load.stdin is not None:
-        load.stdin.write(orjson.dumps(order) + b"\n")
-
-
-async def _read(load: asyncio.subprocess.Process, deadline_s: float) -> dict[str, Any]:
-    if load.stdout is None:
-        raise RuntimeError("the load generator has no output")
-    async with asyncio.timeout(deadline_s):
-        line = await load.stdout.readline()
-    if not line:
-        raise RuntimeError("the load generator died; its message is above")
-    return dict(orjson.loads(line))

@@ -1,7 +1,8 @@
 """The load generator of `benchmarks.media`, a process of its own: many Asterisks and a Realtime server on loopback.
 
 Talks to its parent in JSON lines: prints its Realtime port, reads the AudioSocket port and the calls, runs the phases
-(first word, first audio, barge-in, steady load), prints their figures. Its own lateness is reported beside them.
+(first word, first audio, barge-in, steady load), prints their figures. Its own lateness is reported beside them. A
+certificate with its key (a PEM file) as the only argument: the Realtime server speaks TLS 1.3.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import ssl
 import struct
 import sys
 import time
@@ -28,7 +30,8 @@ LOUD_ULAW = bytes([0x10])
 NOISE = HEADER.pack(SLIN8, 320) + struct.pack("<160h", *(random.randint(-9_000, 9_000) for _ in range(160)))
 LINE_NAME = re.compile(rb'\\"name\\":\\"line-(\d+)\\"')
 DELTA_MS = 100
-APPEND = b'{"type":"input_audio_buffer.append","audio":"'
+APPEND = re.compile(rb'\{"type": ?"input_audio_buffer\.append", ?"audio": ?"')
+CREATE = re.compile(rb'\{"type": ?"response\.create"')
 
 
 def event(kind: str, **fields: object) -> bytes:
@@ -64,14 +67,15 @@ class Provider(WSListener):
         if frame.msg_type != WSMsgType.TEXT:
             return
         payload = frame.get_payload_as_bytes()
-        if payload.startswith(APPEND):
+        append = APPEND.match(payload)
+        if append:
             self.appends += 1
-            self.appended_ms += (len(payload) - len(APPEND) - 2) * 3 / 4 / 8  # base64 of 8 bytes a ms
+            self.appended_ms += (len(payload) - append.end() - 2) * 3 / 4 / 8  # base64 of 8 bytes a ms
             return
         name = LINE_NAME.search(payload)
         if name:
             self.load.providers[int(name.group(1))] = self
-        elif payload.startswith(b'{"type":"response.create"'):
+        elif CREATE.match(payload):
             self.say(200) if self.load.greeting else self.say(0)
 
     def send(self, data: bytes) -> None:
@@ -265,7 +269,12 @@ async def read_line() -> dict[str, Any]:
 
 async def main() -> None:
     load = Load()
-    server = await ws_create_server(lambda _request: Provider(load), "127.0.0.1", 0)
+    tls = None
+    if len(sys.argv) > 1:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.minimum_version = ssl.TLSVersion.TLSv1_3
+        tls.load_cert_chain(sys.argv[1])
+    server = await ws_create_server(lambda _request: Provider(load), "127.0.0.1", 0, ssl=tls)
     tell(realtime_port=server.sockets[0].getsockname()[1])
     order = await read_line()
     tell(phase="first_word_ms", values=await load.first_words(order["port"], order["calls"]))
