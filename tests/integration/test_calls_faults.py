@@ -12,8 +12,12 @@ from uuid import UUID
 
 import pytest
 
+from opendeep.call_processor_service.ami_action import DialRequest
+from opendeep.call_processor_service.call_attempt_handler import CallAttemptHandler
 from opendeep.call_processor_service.call_initiator_svc import CallInitiatorService
+from opendeep.call_processor_service.switch_view import SwitchView
 from opendeep.common import channels
+from opendeep.common.clock import SystemClock
 from opendeep.common.data_models import CallCreate, CallStatus, Disposition, TaskStatus
 from opendeep.common.ids import new_id
 from opendeep.config.trunk_config import load_trunks
@@ -421,6 +425,51 @@ async def test_a_row_that_cannot_be_closed_does_not_stop_the_others(tmp_path: Pa
         await until_ready(world)
         assert (await world.db.get_call_by_id(broken)).live
         assert (await world.db.get_call_by_id(other)).status == CallStatus.LOST
+
+
+@pytest.mark.parametrize("over", [True, False])
+async def test_channels_of_other_nodes_are_left_to_them(tmp_path: Path, switch: FakeSwitch, over: bool) -> None:
+    async with calls_world(tmp_path, switch, running=False) as world:
+        await world.start(NUMBER)
+        call_id = await abandoned_call(world, node_id="node-2")
+        if over:
+            await world.db.update_call_status(call_id, CallStatus.COMPLETED)
+        switch.channels[str(call_id)] = 6
+        run_workers(world)
+        await until_ready(world)
+        await world.initiator.reconcile()
+        assert not switch.named("Hangup")
+
+
+async def test_who_stood_still_since_the_claim_does_not_dial(tmp_path: Path, switch: FakeSwitch) -> None:
+    """The row may be another node's by now. Nobody's phone rang: the attempt does not count."""
+    async with calls_world(tmp_path, switch, running=False) as world:
+        (task_id,) = await world.start(NUMBER)
+        call = await world.db.get_call_by_id(await abandoned_call(world))
+        dial = DialRequest(call.id, "PJSIP/12025550123@trunk", AUDIOSOCKET, 1_000)
+        connection = asyncio.create_task(world.ami.run(), name="ami")
+        handler = CallAttemptHandler(
+            call,
+            dial,
+            60.0,
+            ami=world.ami,
+            switch=SwitchView(world.ami),
+            db=world.db,
+            bell=world.bell,
+            clock=SystemClock(),
+            may_dial=lambda: False,
+            limits=LIMITS.attempt,
+        )
+        async with asyncio.timeout(DEADLINE_S):
+            while not world.ami.ready:
+                await world.pages.next(timeout=0.02)
+        verdict = await asyncio.wait_for(handler.run(), DEADLINE_S)
+        connection.cancel()
+        await asyncio.wait({connection})
+        assert not switch.named("Originate")
+        assert verdict.status == CallStatus.FAILED
+        task = await world.task(task_id)
+        assert (task.status, task.attempts) == (TaskStatus.PENDING_ANALYSIS, 0)
 
 
 async def test_reconciliation_leaves_living_calls_alone(world: World) -> None:
