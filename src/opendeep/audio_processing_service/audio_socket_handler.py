@@ -20,7 +20,9 @@ from opendeep.audio_processing_service.bridge_tone import bridge_tone
 from opendeep.audio_processing_service.call_records import CallRecords, load_brief
 from opendeep.audio_processing_service.call_tools import CallTools, ToolRequest
 from opendeep.audio_processing_service.call_watch import CallWatch, LineFacts, WatchAct
+from opendeep.audio_processing_service.finishing import to_its_end
 from opendeep.audio_processing_service.g711 import Law
+from opendeep.audio_processing_service.line_ears import LineEars
 from opendeep.audio_processing_service.live_conversation import LOCAL_ITEM, ConversationPorts, LiveConversation
 from opendeep.audio_processing_service.playout import Playout
 from opendeep.audio_processing_service.recorder import Recorder
@@ -34,7 +36,7 @@ from opendeep.common.channels import VOICE_UNAVAILABLE, call_commands
 from opendeep.common.data_models import CallBrief
 from opendeep.common.errors import DatabaseUnavailable, ProviderFault, ProviderRefused
 from opendeep.common.redis_client import Subscription
-from opendeep.config.prompt_config import CALL_TOOLS, LINE_BROKE_NOTE, TIME_IS_UP_NOTE, realtime_instructions
+from opendeep.config.prompt_config import BEEP_NOTE, CALL_TOOLS, LINE_BROKE_NOTE, TIME_IS_UP_NOTE, realtime_instructions
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +63,7 @@ class AudioSocketHandler:
         self._rows = RowWriter(services.db, services.clock)
         self._records = CallRecords(self._rows, services.clock)
         self._usage = UsageSum(services.settings.model, services.settings.transcription_model)
+        self._ears = LineEars(self._records.note, self._after_beep, lambda: self._end("fax"))
         self._book = TranscriptBook(call_id, self._records.turn)
         self._playout = Playout(Law.ULAW.silence)
         self._watch = CallWatch(services.times.watch)
@@ -127,12 +130,18 @@ class AudioSocketHandler:
         if self._recorder is not None:
             self._recorder.hear(pcm)
         self._session.hear(pcm)
+        self._ears.hear(pcm)
 
     def digit(self, digit: str) -> None:
         """The callee pressed a key."""
         self._records.note("call.dtmf_received", f"The other side pressed {digit}.", digit=digit)
         self._conversation.press(digit)
         self._watch.callee_spoke(self._now_ms)
+
+    def _after_beep(self) -> None:
+        """A mailbox records from now on: an AI that waited for it speaks; one that speaks already is not disturbed."""
+        if self._session.live and self._playout.idle and not self._conversation.responding:
+            self._conversation.tell(BEEP_NOTE)
 
     def line_closed(self, reason: str) -> None:
         """The AudioSocket is gone."""
@@ -161,7 +170,7 @@ class AudioSocketHandler:
             await self._over.wait()
         finally:
             closing = asyncio.create_task(self._finish(writer), name=f"call:{self.call_id}:finish")
-            await _to_its_end(closing)
+            await to_its_end(closing)
 
     async def _obey(self, inbox: Subscription) -> None:
         """Messages of the call's channel; without any, the row says whether the call still lives."""
@@ -387,12 +396,3 @@ class AudioSocketHandler:
         if error is not None:  # boundary: one task of one call
             log.error("call.task_failed", task=task.get_name(), exc_info=error)
             self._end("internal_error") if self._ending is None else self._finish_with("internal_error")
-
-
-async def _to_its_end(task: asyncio.Task[None]) -> None:
-    """Await the task even when we are cancelled; it has its own deadlines."""
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise

@@ -23,7 +23,7 @@ EDGE_SHARE: Final = 0.65  # of the power, where a tone begins or ends within the
 BRIDGED_MS: Final = 30  # a shorter hole does not end a tone
 
 BEEP_HZ: Final = (385.0, 2_015.0)
-BEEP_MS: Final = (120, 2_000)  # 150 ms and more of real tone: up to 30 ms fall to the frames at its edges
+BEEP_MS: Final = (120, 1_600)  # 150 ms and more of real tone: up to 30 ms fall to the frames at its edges
 BEEP_SPREAD_HZ: Final = 14.0  # of one tone; 440 + 480 Hz have 20, 400 + 450 Hz 25. A gliding one has more, and moves
 GLIDE_HZ: Final = 40.0
 STEADY_HZ: Final = 14.0

@@ -54,6 +54,10 @@ LINE_BROKE_NOTE: Final = (
     "The connection to you broke for a moment and the other side heard a short tone. The conversation so far is above. "
     "Apologise in a few words and go on where it stopped. Do not start again from the hello."
 )
+BEEP_NOTE: Final = (
+    "A beep was heard on the line and is over. If an answering machine has answered, it records from now on: follow "
+    "the voicemail policy now, and leave a message only once. If you speak with a person, go on as if it had not been."
+)
 TIME_IS_UP_NOTE: Final = (
     "The longest duration of this call is nearly reached. Thank the other side, say goodbye in one sentence and call "
     "end_call now."
