@@ -19,6 +19,7 @@ test: ## Everything: lint, types, layers, docs, tests with real Asterisk, Postgr
 	@$(BIN)/python -m pytest
 
 lint:
+	@scripts/setup.sh dev
 	@echo "==> ruff, mypy --strict, import-linter"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -26,6 +27,7 @@ lint:
 	@$(BIN)/lint-imports --no-cache
 
 docs:
+	@scripts/setup.sh dev
 	@echo "==> docs"
 	@$(BIN)/python scripts/render_docs.py --check
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/site

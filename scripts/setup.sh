@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Set up what a make target needs, and only what is missing: the virtual environment (with the versions in
-# constraints.txt) and, for `demo` and `test`, system packages. Fast the second time. Usage: scripts/setup.sh [run|demo|test]
+# constraints.txt) and, for `demo` and `test`, system packages. Fast the second time. Usage: scripts/setup.sh [run|demo|dev|test]
 # Without root and sudo it goes on with what is there and names what is not. PYTHON names another interpreter.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -44,10 +44,10 @@ make_venv() { # anew also where an earlier attempt was interrupted, or its inter
     "$python" -m venv --clear "$venv"
 }
 
-install_packages() { # into the virtual environment, when pyproject.toml or constraints.txt changed or `test` needs more
+install_packages() { # into the virtual environment, when pyproject.toml or constraints.txt changed or `dev` needs more
     local stamp="$venv/.installed" wanted extras=""
     wanted=$(cat pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1)
-    if [ "$target" = test ] || grep -qxF dev "$stamp" 2>/dev/null; then extras="[dev]"; fi
+    if [[ $target = @(dev|test) ]] || grep -qxF dev "$stamp" 2>/dev/null; then extras="[dev]"; fi
     if grep -qxF "$wanted" "$stamp" 2>/dev/null && { [ -z "$extras" ] || grep -qxF dev "$stamp"; }; then return; fi
     make_venv
     say "Installing OpenDeep and its dependencies (once; a minute or two)"

@@ -78,3 +78,20 @@ def test_a_half_made_environment_is_not_trusted(machine: Path) -> None:
     (machine / "bin/python3").write_text('#!/bin/sh\ncase "$*" in *--clear*) echo made anew; exit 1;; esac\n')
     (machine / "bin/python3").chmod(0o755)
     assert "made anew" in set_up(machine, "run").stdout
+
+
+def test_lint_and_docs_need_no_system_packages(machine: Path) -> None:
+    done = set_up(machine, "dev")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_dev_installs_what_demo_did_not(machine: Path) -> None:
+    """`make docs` after `make demo`: mkdocs is not there yet."""
+    stamp = machine / ".venv/.installed"
+    stamp.write_text(stamp.read_text().removesuffix("dev\n"))
+    python = machine / ".venv/bin/python"
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\necho "$*"\n')
+    python.chmod(0o755)
+    assert "-e .[dev]" in set_up(machine, "dev").stdout
+    assert stamp.read_text().endswith("\ndev\n")
