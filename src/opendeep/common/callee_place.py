@@ -1,10 +1,18 @@
 """Where the callee is, as far as clocks and holidays go: by the contact, the address, or the number. Pure."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from opendeep.common.addresses import place_of_address
 from opendeep.common.phone import PhoneNumber
+
+# Zones further apart tell nothing about the hour: a North American toll-free number has those from Guam to St. John's,
+# which share half an hour of an ordinary day.
+TELLING_SPREAD: Final = timedelta(hours=6)
+_ANY_DAY: Final = datetime(2026, 1, 15, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,14 @@ def callee_place(number: PhoneNumber, timezone: str | None, address: str | None,
     if number.kind == "extension":
         return CalleePlace((ZoneInfo(timezone or home_zone),))
     place = place_of_address(address, number.country) if address else None
-    names = (timezone,) if timezone else place.zones if place else number.time_zones
+    names = (timezone,) if timezone else place.zones if place else _telling(number.time_zones)
     country = place.country if place else number.country
     known = country if country and country.isalpha() else None  # "001" is the region of no country
     return CalleePlace(tuple(ZoneInfo(name) for name in names), known, place.state if place else None)
+
+
+@lru_cache(maxsize=1024)
+def _telling(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The zones of a number if they are near enough to each other, else none."""
+    offsets = [ZoneInfo(name).utcoffset(_ANY_DAY.astimezone(ZoneInfo(name))) or timedelta() for name in names]
+    return names if not offsets or max(offsets) - min(offsets) <= TELLING_SPREAD else ()

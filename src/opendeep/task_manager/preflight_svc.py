@@ -132,7 +132,7 @@ class PreflightService:
             said.append(f"Calling everybody once takes about {took} with {lines} line{'s' if lines > 1 else ''}.")
         elif tally.first_call is not None:
             said.append("How long it takes cannot be told: there are too few calling hours for so many contacts.")
-        if cost is not None:
+        if cost:
             said.append(f"That costs about {cost:,.2f}.")
             said += _too_little(plan, settings.rules, called, cost)
         return {
