@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import uuid
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.support.ami_wire import WireAmi
-from tests.support.asterisk import ROOT, AsteriskProgram, RealAsterisk
+from tests.support.asterisk import AsteriskProgram, RealAsterisk
 from tests.support.audio import tone, tone_ms
 from tests.support.audiosocket_wire import WireAudioSocket
 from tests.support.callees import Callees
@@ -283,14 +282,6 @@ async def test_extension_7000_rings_the_registered_softphone(
         await ami.send("Hangup", Channel=call_id)
 
 
-def _documented_trunk(letter: str, provider: str) -> str:
-    """One of the two commented trunk templates of the shipped ``pjsip.conf``, as a person would fill it in."""
-    text = (ROOT / "deploy" / "asterisk" / "pjsip.conf").read_text()
-    block = text.split(f"; ({letter}) ", 1)[1].split("\n", 1)[1].split("; (b) ")[0].split("#tryinclude")[0]
-    block = re.sub(r"^; ?", "", block, flags=re.MULTILINE)
-    return re.sub(r"sip\.provider\.example(:5060)?|198\.51\.100\.0/24", provider, block)
-
-
 async def test_the_check_context_connects_to_the_audiosocket(
     wire_ami: WireAmi, wire_audio: WireAudioSocket, call_id: str
 ) -> None:
@@ -299,28 +290,9 @@ async def test_the_check_context_connects_to_the_audiosocket(
     await wire_ami.event("Hangup", Uniqueid=call_id)
 
 
-@pytest.mark.parametrize("letter", ["a", "b"])
-async def test_the_documented_trunk_gets_the_number_in_e164(
-    shipped_asterisk: RealAsterisk, wire_audio: WireAudioSocket, call_id: str, letter: str
-) -> None:
-    a = shipped_asterisk
-    async with RecordingCallee() as carrier, WireAmi(a.ami_host, a.ami_port, a.ami_username, a.ami_secret) as ami:
-        trunk = _documented_trunk(letter, f"127.0.0.1:{carrier.sip_port}")
-        await a.configure_pjsip(re.sub(r"(match = 127\.0\.0\.1):\d+", r"\1", trunk))
-        await _answered_call(ami, wire_audio, call_id, a.channel_template.format(number=NUMBER))
-        assert carrier.invite is not None
-        assert carrier.invite.start_line.startswith(f"INVITE sip:{NUMBER}@127.0.0.1:{carrier.sip_port}")
-        if letter == "a":
-            await a.cli("module reload res_pjsip_outbound_registration.so")
-            async with asyncio.timeout(DEADLINE_S):
-                while "Registered" not in await a.cli("pjsip show registrations"):
-                    pass  # each look takes a process: that is pause enough
-        await ami.send("Hangup", Channel=call_id)
-
-
 async def test_600_lets_a_softphone_hear_itself(wire_ami: WireAmi, wire_audio: WireAudioSocket, call_id: str) -> None:
     wire_audio.play(tone(OUR_TONE_HZ, TONE_MS))
-    await _answered_call(wire_ami, wire_audio, call_id, "Local/600@opendeep-in/n")
+    await _answered_call(wire_ami, wire_audio, call_id, "Local/600@opendeep-phones/n")
     await _we_heard(wire_audio, OUR_TONE_HZ, ENOUGH_MS)
     await wire_ami.send("Hangup", Channel=call_id)
 
