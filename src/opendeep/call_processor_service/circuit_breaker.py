@@ -57,6 +57,11 @@ def fail(breaker: Breaker, now: datetime, reason: str) -> Breaker:
     return force_open(failed, now, reason) if _is_too_much(failed.recent) else failed
 
 
+def has_served_since_a_fault(breaker: Breaker) -> bool:
+    """A call went through after the last fault that counted."""
+    return breaker.state is BreakerState.CLOSED and breaker.recent.endswith(WELL)
+
+
 def force_open(breaker: Breaker, now: datetime, reason: str) -> Breaker:
     """Open whatever the window says, for as long as the number of openings asks."""
     wait_s = min(WAIT_FIRST_S * 2 ** min(breaker.openings, 16), WAIT_MAX_S)

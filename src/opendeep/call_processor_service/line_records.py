@@ -37,14 +37,22 @@ async def record_end(work: Transaction, call: Call, verdict: LineVerdict) -> Non
     """Count an ended call for or against its trunk."""
     if verdict.word is LineWord.NOTHING or call.trunk is None:
         return
+    if verdict.word is LineWord.WELL and _proven_already(await work.trunks.state_of(call.trunk)):
+        return  # nothing to write: the trunk's row, which every claim of a line locks, is left alone
     state = await work.trunks.hold_one(call.trunk)
     if verdict.word is LineWord.FAULT:
-        if state.breaker.state is BreakerState.CLOSED and await _failed_before(work, call):
+        if circuit_breaker.has_served_since_a_fault(state.breaker) and await _failed_before(work, call):
             return  # the line has served others meanwhile: one number that always fails must not stop them
         await change_breaker(work, state, circuit_breaker.fail(state.breaker, work.now, verdict.sentence))
     elif state.breaker.state is BreakerState.CLOSED or call.ringing_at is None:
         # that it once rang was counted then; its late end says nothing about a line that has failed meanwhile
         await change_breaker(work, state, circuit_breaker.prove(state.breaker))
+
+
+def _proven_already(state: TrunkState) -> bool:
+    """Whether one more good call changes nothing: all that count were good."""
+    closed = state.breaker.state is BreakerState.CLOSED
+    return closed and circuit_breaker.prove(state.breaker) == state.breaker
 
 
 async def _failed_before(work: Transaction, call: Call) -> bool:
