@@ -189,6 +189,7 @@ class RedisDoorbell(InProcessDoorbell):
                 except (RedisError, OSError, TimeoutError) as error:
                     self._connected.clear()
                     log.warning("redis.lost", error=str(error), retry_in_s=delay)
+                    await self._close_idle()
                     await asyncio.sleep(delay)
                     delay = min(delay * 2, RECONNECT_MAX_S)
                     await self._reset_pubsub()
@@ -223,6 +224,11 @@ class RedisDoorbell(InProcessDoorbell):
         with contextlib.suppress(RedisError, OSError):
             await self._pubsub.aclose()  # type: ignore[no-untyped-call]
         self._pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
+
+    async def _close_idle(self) -> None:
+        """Let go of what the lost Redis has closed: the pool would keep it in CLOSE_WAIT until somebody rings."""
+        with contextlib.suppress(RedisError, OSError):
+            await self._redis.connection_pool.disconnect(inuse_connections=False)
 
     async def _tell_redis(self, command: Any, channels: tuple[str, ...]) -> None:
         if not self._connected.is_set():

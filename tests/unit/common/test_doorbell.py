@@ -7,6 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from opendeep.common.redis_client import Doorbell, InProcessDoorbell, RedisDoorbell
+from tests.chaos.evidence import close_waits
 from tests.support.services import TemporaryRedis, require
 
 DEADLINE_S = 10.0
@@ -122,6 +123,20 @@ async def test_foreign_garbage_on_a_channel_is_dropped(redis_url: str) -> None:
         assert message.data == {"n": 7}
     await stranger.aclose()
     await _stopped(task)
+
+
+async def test_no_connection_of_a_lost_redis_stays_half_open() -> None:
+    """Several rings at once open several connections; none waits for the next ring to be closed."""
+    require("redis", TemporaryRedis.available(), "install the package redis-server")
+    with TemporaryRedis() as server:
+        bell = RedisDoorbell(Redis.from_url(server.url), "node-a")
+        task = await _started(bell)
+        await asyncio.gather(*(bell.ring("a", {"n": number}) for number in range(5)))
+        server.kill()
+        async with asyncio.timeout(DEADLINE_S):
+            while bell._connected.is_set() or close_waits({server.port}):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await _stopped(task)
 
 
 async def test_redis_gone_and_back() -> None:
