@@ -51,6 +51,7 @@ from tests.support.trouble import (
     calls_of,
     eventually,
     lines_free,
+    part,
     start_call,
     task_that_goes_on,
 )
@@ -59,6 +60,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MEGABYTE = 1_000_000
 VOICE_FAILED = "We ended the call (the voice AI failed)."
+VOICE_AWAY = "The call was answered, but the voice AI could not be reached; nothing was said."
 UNALLOCATED_NUMBER = "+1 202 555 0108"
 CONFIRMATIONS = 8
 CONTACTS = {  # one way of going wrong each; numbers of simulated callees that pick up
@@ -251,11 +253,10 @@ async def test_a_voice_provider_that_never_begins(provided: Provided, greeting: 
         task = await task_that_goes_on(provided.user, campaign)
     finally:
         provided.voice.greeting = Greeting.GREETS
+        await part(provided.program, "voice_ai", ok=True)  # what paused dialling has been tried again
     call = (await calls_of(provided.user, task["id"]))[-1]
-    assert (call["status"], task["status"]) == ("COMPLETED", "SCHEDULED")
-    assert call["end_reason"] == VOICE_FAILED
-    assert VOICE_FAILED in task["summary"]
-    assert await voice_was_lost(provided.user, call)
+    assert (task["status"], task["attempts"]) == ("SCHEDULED", 0)  # nobody could talk: the attempt is not used up
+    assert call["end_reason"] == VOICE_AWAY
     await lines_free(provided.user)
     await alive(provided.program)
 
@@ -270,15 +271,16 @@ async def test_a_voice_provider_that_goes_wrong_in_mid_call(provided: Provided) 
 
     async def all_went_on() -> list[dict[str, Any]] | None:
         tasks = (await user.page.get(f"/api/campaigns/{campaign}"))["tasks"]
-        return tasks if all(t["attempts"] and t["status"] in MOVING_ON for t in tasks) else None
+        called = [bool(await calls_of(user, task["id"])) for task in tasks]
+        return tasks if all(called) and all(t["status"] in MOVING_ON for t in tasks) else None
 
     tasks = await eventually(all_went_on, 2 * DEADLINE_S)
     assert {task["contact_name"] for task in tasks} == set(CONTACTS)
     for task in tasks:
         call = (await calls_of(user, task["id"]))[-1]
         why = (task["contact_name"], call["end_reason"])
-        assert (call["status"], task["status"]) == ("COMPLETED", "SCHEDULED"), why
-        assert call["end_reason"] == VOICE_FAILED, why
+        assert task["status"] == "SCHEDULED", why
+        assert (call["status"], call["end_reason"]) in (("COMPLETED", VOICE_FAILED), ("FAILED", VOICE_AWAY)), why
         assert await voice_was_lost(user, call), why
     await lines_free(user)
     await alive(provided.program)

@@ -47,11 +47,11 @@ async def calls_of(user: UserAtPage, task_id: str) -> list[dict[str, Any]]:
 
 
 async def task_that_goes_on(user: UserAtPage, campaign: str, deadline_s: float = DEADLINE_S) -> dict[str, Any]:
-    """The task after its first attempt, in a state from which something follows."""
+    """The task after its first call, in a state from which something follows."""
 
     async def look() -> dict[str, Any] | None:
         task = await only_task(user, campaign)
-        return task if task["attempts"] >= 1 and task["status"] in MOVING_ON else None
+        return task if task["status"] in MOVING_ON and await calls_of(user, task["id"]) else None
 
     return dict(await eventually(look, deadline_s))
 
