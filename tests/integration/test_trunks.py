@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from opendeep.call_processor_service import circuit_breaker
 from opendeep.call_processor_service.line_records import MAX_FORGIVEN
@@ -122,6 +123,28 @@ async def test_two_nodes_together_keep_the_cap_of_a_trunk(tmp_path: Path, switch
         calls = await world.calls(ids)
         assert {call.node_id for call in calls} == {"node-1", "node-2"}
         assert len(switch.named("Originate")) == 12
+
+
+@pytest.mark.postgres
+async def test_a_claim_sees_what_the_claim_before_it_has_left(
+    tmp_path: Path, switch: FakeSwitch, postgres_url: str
+) -> None:
+    """The first holds more tasks than it takes; whoever skipped those would find nothing and leave its lines idle."""
+    async with trunk_world(tmp_path, switch, [a_trunk()], database_url=postgres_url) as world:
+        (node,) = world.nodes.values()
+        async with node._gate:  # its own rounds keep out
+            await world.queue(*NUMBERS[:2])
+            async with world.db.transaction() as other:
+                await other.trunks.hold(["a"])
+                assert len(await other.trunks.queued(10, 60.0)) == 2
+                second = asyncio.create_task(node._claims.claim(2), name="second")
+                await until(lambda: _waits_for_a_lock(world))
+            assert len(await second) == 2
+
+
+async def _waits_for_a_lock(world: TrunkWorld) -> bool:
+    async with world.db.read() as work:
+        return bool(await work.session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 async def _answered(world: TrunkWorld, call: Call) -> None:

@@ -154,8 +154,9 @@ class CallClaims:
         """Create the calls and move their tasks on, in one transaction: the row is there before the dialling."""
         limit = self._possible(free, 0.0) + LOOK_PAST
         async with self._db.transaction(urgent=True) as work:
+            states = await work.trunks.hold([trunk.name for trunk in self._trunks])  # nobody else claims meanwhile
             tasks = await work.trunks.queued(limit, self._config.lease_s)
-            claim = _Claim(await self._open_book(work, tasks))
+            claim = _Claim(await self._open_book(work, tasks, states))
             for task in await _not_listed_since(work, tasks):
                 if len(claim.placed) < free:
                     await self._prepare(work, claim, task)
@@ -181,9 +182,8 @@ class CallClaims:
         else:
             self._hold_s = max(self._hold_s - HOLD_STEP_S, FULL_RETRY_S)
 
-    async def _open_book(self, work: Transaction, tasks: Collection[Task]) -> LineBook:
-        """Lock the trunks, then count: nobody else gives lines out until this transaction ends."""
-        states = await work.trunks.hold([trunk.name for trunk in self._trunks])
+    async def _open_book(self, work: Transaction, tasks: Collection[Task], states: dict[str, TrunkState]) -> LineBook:
+        """Count under the lock of the trunks: nobody else gives lines out until this transaction ends."""
         live = await work.trunks.live_lines()
         users = {task.user_id for task in tasks}
         return LineBook(

@@ -1,7 +1,8 @@
 """Trunks and caller IDs, and what is on the lines: for the claim of a line, its pace and its breaker.
 
 The rows of `trunks` are the lock under which lines are given out: whoever holds them counts exactly, as every other
-node waits. The order of locks is call, task, trunk.
+node waits. The order of locks is call, task, trunk. A claim holds the trunks first and then only tasks that nobody else
+holds: it waits for no task, and the node whose turn comes next sees all that this one has left.
 """
 
 from collections.abc import Collection, Mapping
