@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 5.0  # for queued tasks whose bell was lost
 RECONCILE_EVERY_S = 30.0
 HANGUP_TIME_S = 10.0  # what drained calls get for their end
+STARTS_AT_ONCE = 5  # more would hold up the loop, which must send a frame into each living call every 20 ms
+STARTS_APART_S = 0.1  # between as many as may start at once, also over trunks that could take more
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class CallInitiatorService:
         self._group: asyncio.TaskGroup | None = None
         self._gaps, self._compared = 1, 0  # reasons to compare rows and switch, and up to which that was done
         self._ami_is_back = asyncio.Event()
+        self._took_all_it_may = False  # the last round
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -144,7 +147,7 @@ class CallInitiatorService:
                 self._group.create_task(self._lease.run(), name="calls:lease")
                 self._group.create_task(self._reconcile_on_timer(), name="calls:reconcile")
                 self._group.create_task(self._look_when_ami_is_back(), name="calls:ami-is-back")
-                await run_rounds("call-initiator", self._bell, rings, self._limits.look_every_s, self._round)
+                await run_rounds("call-initiator", self._bell, rings, self._limits.look_every_s, self._spread_round)
         finally:
             for forget in gaps:
                 forget()
@@ -186,9 +189,19 @@ class CallInitiatorService:
             if self._stopped_because() or free == 0:
                 return None
             address = self._audiosocket_address()
-            for placed in await self._claims.claim(free):
+            claimed = await self._claims.claim(min(free, STARTS_AT_ONCE))
+            for placed in claimed:
                 self._start(placed, address)
-        return self._claims.seconds_to_next()
+        self._took_all_it_may = len(claimed) == STARTS_AT_ONCE
+        return 0.0 if self._took_all_it_may and self._claims.waiting else self._claims.seconds_to_next()
+
+    async def _spread_round(self) -> float | None:
+        """A round, and time for the calls that it began: rings that come meanwhile wait for the next one."""
+        self._took_all_it_may = False
+        wait_s = await self._round()
+        if self._took_all_it_may:
+            await asyncio.sleep(STARTS_APART_S)
+        return wait_s
 
     # -- handlers
 
