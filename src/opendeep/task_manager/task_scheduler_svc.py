@@ -22,7 +22,8 @@ from opendeep.task_manager.task_gate import TaskGate, open_gate
 
 log = structlog.get_logger(__name__)
 
-MAX_CLAIM = 100
+MAX_CLAIM = 50  # in one transaction: others write in between
+RELEASE_EVERY_LEASES = 0.1  # how soon after its time a task that no line took is looked at again
 
 
 class Dialer(Protocol):
@@ -54,6 +55,7 @@ class TaskSchedulerService:
         self._dialer = dialer
         self._settings = settings
         self._turns = Turns()
+        self._next_release_at = 0.0
         self._draining = False
 
     async def run(self) -> None:
@@ -68,25 +70,35 @@ class TaskSchedulerService:
         """Hand over what is due and fits. Returns the seconds until the next task is due, None if none waits."""
         if self._draining:
             return None
-        async with self._db.transaction(urgent=True) as work:
-            await work.tasks.release_stale(self._settings.lease_s)
+        await self._release_stale()
         self._turns.begin_round()
         queued = 0  # in this round; the initiator takes lines for them when its bell rings
-        while not self._draining and (free := min(self._dialer.free_lines() - queued, MAX_CLAIM)) > 0:
+        more = True
+        while more and not self._draining and (free := min(self._dialer.free_lines() - queued, MAX_CLAIM)) > 0:
             async with self._db.transaction(urgent=True) as work:
                 tasks = await self._claim(work, free)
                 gate = await open_gate(work, tasks, self._settings.gate, self._clock.now())
+                went = 0
                 for task in tasks:
-                    went = await self._decide_alone(work, gate, task)
-                    queued += went
-                    if not went:
+                    if await self._decide_alone(work, gate, task):
+                        went += 1
+                    else:
                         self._turns.refuse(task.user_id, task.campaign_id)
-            if not tasks:
-                break
+            queued += went
+            more = len(tasks) == free or went < len(tasks)  # a refused task leaves its place to another
         async with self._db.read() as work:
             due = await work.tasks.next_due_at()
         wait_s = (due - self._clock.now()).total_seconds() if due is not None else 0.0
         return wait_s if wait_s > 0 else None  # what is due and was left waits for a line; its bell rings then
+
+    async def _release_stale(self) -> None:
+        """Not in every round: rounds come with every call that ends."""
+        now = self._clock.monotonic()
+        if now < self._next_release_at:
+            return
+        async with self._db.transaction(urgent=True) as work:
+            await work.tasks.release_stale(self._settings.lease_s)
+        self._next_release_at = now + self._settings.lease_s * RELEASE_EVERY_LEASES
 
     async def _claim(self, work: Transaction, lines: int) -> list[Task]:
         owner, cap = f"scheduler:{self._settings.node_id}", self._settings.calls_per_tenant
