@@ -29,8 +29,8 @@ from tests.support.database import sqlite_url
 from benchmarks.dialling_load import DiallingNode, beside, dialling_node, quiet_logs, surroundings
 from benchmarks.figures import Figure, percentile
 from opendeep.audio_processing_service import audio_socket_server
-from opendeep.audio_processing_service.audiosocket_codec import AudioHeard, CallNamed, Message
-from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection
+from opendeep.audio_processing_service.audiosocket_codec import CallNamed, Message
+from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection, Listener
 from opendeep.call_processor_service.ami_action import AmiAction
 from opendeep.common.channels import call_commands
 
@@ -56,6 +56,25 @@ class Count:
     last_s: float | None = None
 
 
+class CountingListener:
+    """The call behind a connection; counts what it is given to hear, by whichever way the connection read it."""
+
+    def __init__(self, call: Listener, count: Count) -> None:
+        self.tick, self.digit, self.line_closed = call.tick, call.digit, call.line_closed
+        self._call = call
+        self._count = count
+
+    def hear(self, pcm: bytes, rate_hz: int) -> None:
+        count = self._count
+        count.heard += 1
+        if CountingConnection.holding:
+            now = time.monotonic()
+            if count.last_s is not None:
+                count.gaps_ms.append((now - count.last_s) * 1_000)
+            count.last_s = now
+        self._call.hear(pcm, rate_hz)
+
+
 class CountingConnection(AudioSocketConnection):
     """The product's connection; counts on the way through. `holding` switches the noting of gaps."""
 
@@ -66,17 +85,10 @@ class CountingConnection(AudioSocketConnection):
     def _receive(self, message: Message) -> None:
         if isinstance(message, CallNamed):
             self.count = self.counts.setdefault(message.call_id, Count())
-        elif isinstance(message, AudioHeard) and self.count is not None:
-            self._note_heard(self.count)
         super()._receive(message)
 
-    def _note_heard(self, count: Count) -> None:
-        count.heard += 1
-        if CountingConnection.holding:
-            now = time.monotonic()
-            if count.last_s is not None:
-                count.gaps_ms.append((now - count.last_s) * 1_000)
-            count.last_s = now
+    def adopt(self, listener: Listener) -> None:
+        super().adopt(listener if self.count is None else CountingListener(listener, self.count))
 
     def send(self, frames: bytes) -> bool:
         written = super().send(frames)
@@ -239,6 +251,6 @@ def _figures(conditions: dict[str, object], held: dict[str, object], qualities: 
     }
     everything = conditions | held | counted
     return [
-        Figure("dial.concurrent_calls", float(len(qualities)), "calls", everything),
+        Figure("dial.concurrent_calls", float(sum(call.heard > 0 for call in qualities)), "calls", everything),
         Figure("dial.lost_frames", float(lost_out + lost_in + refused), "frames", everything),
     ]
