@@ -39,7 +39,7 @@ class PlanReader:
         count = 0
         problems: list[str] = []
         async with self._db.read() as work:
-            plan = _outline(await work.plans.outline(user_id, plan_id))
+            plan = read_outline(await work.plans.outline(user_id, plan_id))
             contacts = ContactProblems(plan, self._region, self._extensions)
             async for texts in work.plans.task_slices(user_id, plan_id, SLICE):
                 problems += await asyncio.to_thread(_problems, contacts, texts)
@@ -51,7 +51,7 @@ class PlanReader:
     async def slices(self, user_id: UUID, plan_id: UUID, after: int = 0) -> AsyncGenerator[list[TaskBase], None]:
         """The plan's contacts behind the first `after` as tasks. A reading transaction is open meanwhile."""
         async with self._db.read() as work:
-            plan = _outline(await work.plans.outline(user_id, plan_id))
+            plan = read_outline(await work.plans.outline(user_id, plan_id))
             async for texts in work.plans.task_slices(user_id, plan_id, SLICE, after):
                 yield await asyncio.to_thread(self._tasks, plan, texts)
 
@@ -74,7 +74,8 @@ class PlanReader:
         )
 
 
-def _outline(document: Json) -> CampaignPlan:
+def read_outline(document: Json) -> CampaignPlan:
+    """The plan without its contacts, as it is stored. Raises `InvalidPlan` for one that cannot be read."""
     try:
         return CampaignPlan.model_validate(document)
     except ValidationError as error:

@@ -20,7 +20,7 @@ from opendeep.common.callee_place import CalleePlace, callee_place
 from opendeep.common.calling_hours import CallingHours, hours_of
 from opendeep.common.campaign_plan import CampaignPlan, PlannedTask, TaskBrief, brief_for
 from opendeep.common.clock import Clock
-from opendeep.common.errors import Conflict, InvalidPhoneNumber, InvalidPlan
+from opendeep.common.errors import Conflict, InvalidPhoneNumber
 from opendeep.common.phone import PhoneNumber, parse_number
 from opendeep.common.public_holidays import has_calendar
 from opendeep.database.db_manager import DatabaseManager, Transaction
@@ -36,6 +36,7 @@ from opendeep.task_manager.compliance_gate import (
     check,
     hours_at,
 )
+from opendeep.task_manager.plan_reader import read_outline
 from opendeep.task_manager.preflight_tally import (
     ASSUMED_TALK_S,
     RING_S,
@@ -105,7 +106,7 @@ class PreflightService:
         now, rules = self._clock.now(), self._settings.rules
         async with self._db.read() as rows, self._db.read() as lists:
             user = await lists.users.get(user_id)
-            plan = _outline(await lists.plans.outline(user_id, plan_id))
+            plan = read_outline(await lists.plans.outline(user_id, plan_id))
             talk_s = await lists.gate.average_talk_s(user_id, now - MEASURED_SPAN)
             sums = await lists.gate.spend([user_id], [], rules.price_per_minute, now - SPEND_SPAN)
             spend = Spend(day=sums.day[user_id], day_held=sums.day_held[user_id])
@@ -233,13 +234,6 @@ def _too_little(plan: CampaignPlan, rules: GateRules, called: int, cost: float) 
         if most is not None and enough < called:
             said.append(sentence.format(most, enough, called))
     return said
-
-
-def _outline(document: object) -> CampaignPlan:
-    try:
-        return CampaignPlan.model_validate(document)
-    except ValidationError as error:
-        raise InvalidPlan(f"The plan cannot be read: {error.errors()[0]['msg']}.") from error
 
 
 def _read(texts: Sequence[str], first: int, rules: GateRules) -> list[_Row]:
