@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from opendeep.call_processor_service.node_lease import FENCE_LEASES, TAKEOVER_LEASES
 from tests.chaos.moments import Moment
@@ -53,18 +54,10 @@ class Suffered:
 
 
 @contextlib.asynccontextmanager
-async def node_killed(world: World, dice: random.Random) -> AsyncIterator[None]:
+async def node_ended(world: World, dice: random.Random, by: signal.Signals) -> AsyncIterator[None]:
+    """SIGTERM as at an upgrade: drained, then started again."""
     node = dice.choice(world.nodes)
-    node.signal(signal.SIGKILL, down=True)
-    yield
-    node.let_run()
-
-
-@contextlib.asynccontextmanager
-async def node_terminated(world: World, dice: random.Random) -> AsyncIterator[None]:
-    """As at an upgrade: drained, then started again."""
-    node = dice.choice(world.nodes)
-    node.signal(signal.SIGTERM, down=True)
+    node.signal(by, down=True)
     yield
     node.let_run()
 
@@ -182,9 +175,9 @@ async def _frozen(pid: int) -> AsyncIterator[None]:
 
 
 FAULTS = (
-    Fault("node killed (SIGKILL)", node_killed, (0.2, 5.0), 6),
+    Fault("node killed (SIGKILL)", partial(node_ended, by=signal.SIGKILL), (0.2, 5.0), 6),
     Fault("all nodes killed", all_nodes_killed, (0.2, 3.0), 2),
-    Fault("node drained and restarted (SIGTERM)", node_terminated, (3.0, 8.0), 2),
+    Fault("node drained and restarted (SIGTERM)", partial(node_ended, by=signal.SIGTERM), (3.0, 8.0), 2),
     Fault("node frozen", node_frozen, (1.0, 4.0), 2),
     Fault("node frozen until others take over", node_frozen, (TAKEOVER_S, 1.3 * TAKEOVER_S), 1),
     Fault("Asterisk killed (SIGKILL)", asterisk_killed, (0.5, 6.0), 4),
