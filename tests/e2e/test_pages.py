@@ -233,7 +233,7 @@ async def test_hostile_strings_stay_text_everywhere(desk: Desk) -> None:
     await report(desk.world, call.user_id, call.campaign_id)
     await expect(desk.page.locator(".report-task")).to_contain_text(EVIL)
     await desk.page.locator(".task > summary").click()
-    await expect(desk.page.locator(".timeline").first).to_contain_text(EVIL)
+    await expect(desk.page.locator(".task-body .timeline")).to_contain_text(EVIL)
     desk.world.model.say(EVIL, form={"title": EVIL, "fields": [{"name": "a", "label": EVIL, "value": EVIL}]})
     await desk.write(EVIL)
     await expect(desk.page.locator(".form-card")).to_contain_text(EVIL)
