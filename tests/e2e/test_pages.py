@@ -5,6 +5,7 @@ Every test also holds the browser's own complaints against the page: console err
 
 from __future__ import annotations
 
+import asyncio
 import wave
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 
 from opendeep.common.data_models import Disposition, FeedbackStatus, Speaker, Task
 from opendeep.llm_integrations.openai_form_client import ToolStep
@@ -125,6 +126,30 @@ async def test_a_form_is_answered_and_only_a_valid_plan_can_be_confirmed(desk: D
     await expect(desk.page.locator(".plan-card").first).to_contain_text("Replaced by a newer plan.")
     answers = desk.world.model.seen[1][-1]["content"]
     assert "any time" in answers
+
+
+async def test_a_pre_flight_that_comes_late_does_not_move_the_button_from_under_a_click(desk: Desk) -> None:
+    asked_for, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        asked_for.set()
+        await may_answer.wait()
+        await route.continue_()
+
+    await desk.page.route("**/preflight", late)
+    desk.world.model.say("Here is the plan.", campaign_plan=PLAN)
+    await desk.open()
+    await desk.write(wish())
+    button = desk.page.get_by_role("button", name=CONFIRM)
+    await button.hover()
+    await asked_for.wait()
+    await desk.page.mouse.down()
+    may_answer.set()
+    looked_through = desk.page.locator(".preflight")
+    await expect(looked_through).not_to_contain_text("Looking through")
+    await expect(looked_through.locator("p")).not_to_have_count(1)  # more lines than there were
+    await desk.page.mouse.up()
+    await expect(desk.page.locator(".task-row")).to_have_count(len(PLAN["tasks"]))
 
 
 async def test_a_trunk_that_fails_is_told_at_the_campaign_now_and_later(desk: Desk) -> None:
@@ -256,7 +281,7 @@ async def test_a_lost_connection_is_said_and_nothing_is_shown_twice(desk: Desk) 
     await speak(desk.world, call, 2, Speaker.CALLEE, "You missed this.")
     question = await ask(desk.world, call, "And this?")
     async with serving(desk.world.app, int(url.rsplit(":", 1)[1])):
-        await expect(connection).to_have_text("Live", timeout=20_000)
+        await expect(connection).to_have_text("Live")
         await expect(row.locator(".turn")).to_have_count(2)
         await expect(desk.page.locator(".question-text")).to_have_text(question.question)
         await speak(desk.world, call, 3, Speaker.AI, "Now live again.")

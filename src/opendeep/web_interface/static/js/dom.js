@@ -29,6 +29,19 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
+/** Change what stands above `anchor` and keep `anchor` where it is in the window: a click that has begun still lands. */
+export function holdInPlace(anchor, change) {
+  const before = anchor.getBoundingClientRect().top;
+  change();
+  const moved = anchor.getBoundingClientRect().top - before;
+  for (let node = anchor.parentElement; moved && node; node = node.parentElement) {
+    if (getComputedStyle(node).overflowY === "auto") {
+      node.scrollTop += moved;
+      return;
+    }
+  }
+}
+
 let lastId = 0;
 
 /** An id for `aria-labelledby` and `for`, unique on the page. */

@@ -23,7 +23,7 @@ export function planCard({ plan, valid, problems }, onConfirm, onLook) {
     contacts(plan),
     conversation(plan),
     conditions(plan),
-    onLook && preflightPart(async () => (await aMoment(), open ? onLook() : null)),
+    onLook && preflightPart(async () => (await aMoment(), open ? onLook() : null), foot),
     error,
     foot,
   );
