@@ -14,17 +14,14 @@ from uuid import UUID
 import structlog
 
 from opendeep.audio_processing_service import realtime_protocol as protocol
-from opendeep.audio_processing_service.audiosocket_codec import audio_frame, silence_frame
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection
-from opendeep.audio_processing_service.bridge_tone import bridge_tone
+from opendeep.audio_processing_service.call_line import CallLine, LinePorts
 from opendeep.audio_processing_service.call_records import CallRecords, load_brief
 from opendeep.audio_processing_service.call_tools import CallTools, ToolRequest
 from opendeep.audio_processing_service.call_watch import CallWatch, LineFacts, WatchAct
 from opendeep.audio_processing_service.finishing import to_its_end
-from opendeep.audio_processing_service.g711 import Law
 from opendeep.audio_processing_service.line_ears import LineEars
-from opendeep.audio_processing_service.live_conversation import LOCAL_ITEM, ConversationPorts, LiveConversation
-from opendeep.audio_processing_service.playout import Playout
+from opendeep.audio_processing_service.live_conversation import ConversationPorts, LiveConversation
 from opendeep.audio_processing_service.recorder import Recorder
 from opendeep.audio_processing_service.row_writer import RowWriter
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
@@ -40,12 +37,8 @@ from opendeep.config.prompt_config import BEEP_NOTE, CALL_TOOLS, LINE_BROKE_NOTE
 
 log = structlog.get_logger(__name__)
 
-LINE_RATE_HZ: Final = 8_000
-FRAME_MS: Final = 20
-CHECK_MS: Final = 100
 MAX_LOSSES: Final = 1  # sessions in a row that may be lost and opened again
 MAX_TOOLS_AT_ONCE: Final = 8
-SILENCE: Final = silence_frame()
 
 
 class AudioSocketHandler:
@@ -57,7 +50,6 @@ class AudioSocketHandler:
         self._times = services.times
         self._counters = counters
         self._brief: CallBrief | None = None
-        self._line: AudioSocketConnection | None = None
         self._recorder: Recorder | None = None
         self._tools: CallTools | None = None
         self._rows = RowWriter(services.db, services.clock)
@@ -65,46 +57,51 @@ class AudioSocketHandler:
         self._usage = UsageSum(services.settings.model, services.settings.transcription_model)
         self._ears = LineEars(self._records.note, self._after_beep, lambda: self._end("fax"))
         self._book = TranscriptBook(call_id, self._records.turn)
-        self._playout = Playout(Law.ULAW.silence)
+        self._line = CallLine(
+            services.ticker,
+            counters,
+            LinePorts(
+                played=lambda event: self._conversation.played(event),
+                check=self._supervise,
+                digit=self._digit,
+                closed=lambda reason: self._finish_with(self._ending or reason),
+            ),
+        )
         self._watch = CallWatch(services.times.watch)
         self._session = VoiceSession(services, lambda event: self._conversation.receive(event))
         ports = ConversationPorts(
             send=self._session.send,
             start_tool=self._start_tool,
             lost=self._session.lose,
-            callee_spoke=lambda: self._watch.callee_spoke(self._now_ms),
+            callee_spoke=lambda: self._watch.callee_spoke(self._line.now_ms),
             text_arrived=lambda: self._text_arrived.set(),
-            now_ms=lambda: self._now_ms,
+            now_ms=lambda: self._line.now_ms,
         )
-        self._conversation = LiveConversation(ports, self._playout, self._book, self._usage)
+        self._conversation = LiveConversation(ports, self._line.playout, self._book, self._usage)
+        self._line.hearers += [self._session.hear, self._ears.hear]
         self._tasks: set[asyncio.Task[None]] = set()
         self._tools_running = 0
         self._wanted = asyncio.Event()
         self._attached = asyncio.Event()
         self._over = asyncio.Event()
         self._text_arrived = asyncio.Event()
-        self._now_ms = 0  # of the call: 20 for each tick since the line came
-        self._next_check_ms = 0
         self._ending: str | None = None
         self._end_reason = "ended"
 
     # -- for the server
 
-    def attach(self, line: AudioSocketConnection) -> bool:
+    def attach(self, connection: AudioSocketConnection) -> bool:
         """Take over the call's line; False when it has one already or is over."""
-        if self._line is not None or self._over.is_set():
+        if self._line.attached or self._over.is_set():
             return False
-        self._line = line
         self._wanted.set()
         self._attached.set()
-        line.adopt(self)
+        self._line.attach(connection)
         return True
 
     def close_line(self) -> None:
         """Stop sending and close the line; `run` does so itself unless it failed. Idempotent."""
-        self._services.ticker.remove(self.tick)
-        if self._line is not None:
-            self._line.hang_up()
+        self._line.close()
 
     async def run(self) -> None:
         """The whole call. Returns when everything is closed and written; a cancellation closes it as well."""
@@ -120,32 +117,18 @@ class AudioSocketHandler:
                     self._prepare(brief)
                     await self._hold(inbox)
 
-    # -- the line (called by the connection)
+    # -- the line
 
-    def hear(self, pcm: bytes, rate_hz: int) -> None:
-        """Audio of the callee, s16le."""
-        if rate_hz != LINE_RATE_HZ:
-            self._counters["wrong_rate"] += 1
-            return
-        if self._recorder is not None:
-            self._recorder.hear(pcm)
-        self._session.hear(pcm)
-        self._ears.hear(pcm)
-
-    def digit(self, digit: str) -> None:
+    def _digit(self, digit: str) -> None:
         """The callee pressed a key."""
         self._records.note("call.dtmf_received", f"The other side pressed {digit}.", digit=digit)
         self._conversation.press(digit)
-        self._watch.callee_spoke(self._now_ms)
+        self._watch.callee_spoke(self._line.now_ms)
 
     def _after_beep(self) -> None:
         """A mailbox records from now on: an AI that waited for it speaks; one that speaks already is not disturbed."""
-        if self._session.live and self._playout.idle and not self._conversation.responding:
+        if self._session.live and self._line.playout.idle and not self._conversation.responding:
             self._conversation.tell(BEEP_NOTE)
-
-    def line_closed(self, reason: str) -> None:
-        """The AudioSocket is gone."""
-        self._finish_with(self._ending or reason)
 
     # -- the life of the call
 
@@ -159,8 +142,7 @@ class AudioSocketHandler:
         )
         if services.recordings is not None:
             self._recorder = services.recordings.recorder(brief.call.user_id, self.call_id)
-            for _ in range(self._now_ms // FRAME_MS):
-                self._recorder.tick(None)  # the line came before the brief: keep the times aligned
+            self._line.record(self._recorder)
 
     async def _hold(self, inbox: Subscription) -> None:
         writer = asyncio.create_task(self._rows.run(), name=f"call:{self.call_id}:rows")
@@ -212,7 +194,7 @@ class AudioSocketHandler:
         while True:
             began = self._services.clock.monotonic()
             end = await self._session.hold(self._begin)
-            self._playout.complete_all()
+            self._line.playout.complete_all()
             self._text_arrived.set()
             if self._ending is not None:
                 return
@@ -221,7 +203,7 @@ class AudioSocketHandler:
             self._records.note(
                 "call.voice_lost", f"The voice AI was lost: {end.reason}.", reason=end.reason, fatal=end.fatal
             )
-            self._play_bridge()
+            self._line.play_bridge()
             if end.fatal or losses > MAX_LOSSES:
                 ours = self._book.ai_spoke or (end.fatal and not end.everywhere)  # else nobody could have talked
                 self._end("provider_failed" if ours else VOICE_UNAVAILABLE)
@@ -239,33 +221,13 @@ class AudioSocketHandler:
             send(event)
         if history:
             send(protocol.message("system", LINE_BROKE_NOTE))
-        self._conversation.begin_session(max(0, self._now_ms - self._session.early_ms))
+        self._conversation.begin_session(max(0, self._line.now_ms - self._session.early_ms))
         self._conversation.request_response()
 
-    # -- every 20 ms
-
-    def tick(self, frames: int) -> None:
-        """`frames` of 20 ms are due on the line."""
-        out = []
-        for _ in range(frames):
-            audio = self._playout.next_frame()
-            pcm = None if audio is None else Law.ULAW.decode(audio)
-            out.append(SILENCE if pcm is None else audio_frame(pcm))
-            if self._recorder is not None:
-                self._recorder.tick(pcm)
-        if self._line is not None and not self._line.send(out[0] if frames == 1 else b"".join(out)):
-            self._counters["frame_dropped"] += frames
-        self._now_ms += FRAME_MS * frames
-        if self._playout.events:
-            events, self._playout.events = self._playout.events, []
-            for event in events:
-                self._conversation.played(event)
-        if self._now_ms >= self._next_check_ms:
-            self._next_check_ms = self._now_ms + CHECK_MS
-            self._supervise()
+    # -- every 100 ms
 
     def _supervise(self) -> None:
-        """Every 100 ms: what is overdue."""
+        """What is overdue."""
         self._conversation.check()
         match self._watch.check(self._facts()):
             case WatchAct.PROMPT:
@@ -282,9 +244,9 @@ class AudioSocketHandler:
 
     def _facts(self) -> LineFacts:
         return LineFacts(
-            now_ms=self._now_ms,
+            now_ms=self._line.now_ms,
             session_live=self._session.live,
-            playing=not self._playout.idle,
+            playing=not self._line.playout.idle,
             callee_speaking=self._conversation.speaking,
             answering=self._conversation.responding,
             tools_running=self._tools_running > 0,
@@ -299,7 +261,7 @@ class AudioSocketHandler:
         if self._ending is None:
             log.info("call.ending", reason=reason)
             self._ending = str(reason)
-            self._watch.end(self._now_ms)
+            self._watch.end(self._line.now_ms)
             self._conversation.close()
             self._spawn(self._await_line_end(), "line-end")
 
@@ -316,7 +278,7 @@ class AudioSocketHandler:
     async def _finish(self, writer: asyncio.Task[None]) -> None:
         """Close everything in order and write the last rows; each step has a deadline."""
         self.close_line()
-        if self._line is not None:
+        if self._line.attached:
             await self._await_last_words()
         for task in self._tasks:
             task.cancel()
@@ -324,19 +286,21 @@ class AudioSocketHandler:
         if self._tools is not None:
             await self._tools.cancel()
         await self._session.close()
-        self._book.close(self._now_ms)
+        self._book.close(self._line.now_ms)
         if self._recorder is not None:
             await self._recorder.close()
         if self._book.ai_spoke:
             self._services.breaker.spoke()
-        if self._line is not None:
+        if self._line.attached:
             self._record_media()
         self._rows.finish()
         _, late = await asyncio.wait({writer}, timeout=self._times.rows_s)
         if late:
             log.error("call.rows_lost", effect="the database stayed away; transcript or usage is incomplete")
             writer.cancel()
-        log.info("call.media_ended", reason=self._end_reason, ms=self._now_ms, cut=self._conversation.interruptions)
+        log.info(
+            "call.media_ended", reason=self._end_reason, ms=self._line.now_ms, cut=self._conversation.interruptions
+        )
         if self._attached.is_set():
             await self._tell("media_ended", reason=self._end_reason)
 
@@ -358,7 +322,7 @@ class AudioSocketHandler:
     def _record_media(self) -> None:
         path = self._recorder.path if self._recorder is not None else None
         self._usage.sessions = self._session.opened
-        usage = self._usage.as_json(line_ms=self._now_ms, interruptions=self._conversation.interruptions)
+        usage = self._usage.as_json(line_ms=self._line.now_ms, interruptions=self._conversation.interruptions)
         self._records.media(usage, path)
 
     def _start_tool(self, request: ToolRequest) -> None:
@@ -376,11 +340,6 @@ class AudioSocketHandler:
         finally:
             self._tools_running -= 1
         self._conversation.answer_tool(request, output, respond=self._ending is None)
-
-    def _play_bridge(self) -> None:
-        item = f"{LOCAL_ITEM}bridge-{self._now_ms}"
-        self._playout.append(item, bridge_tone())
-        self._playout.complete(item)
 
     async def _tell(self, kind: str, **data: Any) -> None:
         await self._services.bell.ring(call_commands(self.call_id), {"type": kind, **data})

@@ -15,7 +15,7 @@ import structlog
 from opendeep.audio_processing_service import realtime_protocol as protocol
 from opendeep.audio_processing_service.call_tools import ToolRequest
 from opendeep.audio_processing_service.openai_realtime_client import SessionEnd
-from opendeep.audio_processing_service.playout import Playout, PlayoutEvent
+from opendeep.audio_processing_service.playout import LOCAL_ITEM, Playout, PlayoutEvent
 from opendeep.audio_processing_service.realtime_protocol import Event, Severity
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
@@ -29,7 +29,6 @@ RETRY_AFTER_MS: Final = 400  # of a response that failed
 MAX_FAILED_RESPONSES: Final = 2
 MAX_DIGITS: Final = 64
 MAX_ITEM_CHARS: Final = 20_000
-LOCAL_ITEM: Final = "local:"  # sounds of our own in the playout
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Final
 
 G711_BYTES_PER_MS: Final = 8
 FRAME_MS: Final = 20
+LOCAL_ITEM: Final = "local:"  # begins the id of a sound of our own
 CAPACITY_MS: Final = 180_000  # the provider sends faster than real time; more than this in one go is nonsense
 
 

@@ -1,0 +1,115 @@
+"""The line of one live call: what goes out every 20 ms, what comes in, and the call's own time.
+
+Owns the playout, the recording's alignment and the AudioSocket connection while there is one; whoever wants to hear
+the callee is in `hearers`. What is said, and when the call ends, is `audio_socket_handler`'s.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from opendeep.audio_processing_service.audiosocket_codec import audio_frame, silence_frame
+from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection
+from opendeep.audio_processing_service.bridge_tone import bridge_tone
+from opendeep.audio_processing_service.g711 import Law
+from opendeep.audio_processing_service.playout import LOCAL_ITEM, Playout, PlayoutEvent
+from opendeep.audio_processing_service.recorder import Recorder
+from opendeep.audio_processing_service.ticker import Ticker
+
+LINE_RATE_HZ: Final = 8_000
+FRAME_MS: Final = 20
+CHECK_MS: Final = 100
+SILENCE: Final = silence_frame()
+
+
+@dataclass(frozen=True, slots=True)
+class LinePorts:
+    """What the line reports. None of these may block. `check`: every 100 ms of the call, once the line has come."""
+
+    played: Callable[[PlayoutEvent], None]
+    check: Callable[[], None]
+    digit: Callable[[str], None]
+    closed: Callable[[str], None]
+
+
+class CallLine:
+    """One per call. Implements the connection's `Listener`."""
+
+    def __init__(self, ticker: Ticker, counters: Counter[str], ports: LinePorts) -> None:
+        self._ticker = ticker
+        self._counters = counters
+        self._ports = ports
+        self._connection: AudioSocketConnection | None = None
+        self._recorder: Recorder | None = None
+        self._next_check_ms = 0
+        self.playout = Playout(Law.ULAW.silence)
+        self.hearers: list[Callable[[bytes], None]] = []  # get each frame of the callee, s16le at `LINE_RATE_HZ`
+        self.now_ms = 0  # of the call: 20 for each tick since the line came
+
+    @property
+    def attached(self) -> bool:
+        """The call has, or had, a line."""
+        return self._connection is not None
+
+    def attach(self, connection: AudioSocketConnection) -> None:
+        """The one connection of this call has come: its beat is ours from now on."""
+        self._connection = connection
+        connection.adopt(self)
+
+    def record(self, recorder: Recorder) -> None:
+        """Record from now on; the time before is silence."""
+        for _ in range(self.now_ms // FRAME_MS):
+            recorder.tick(None)
+        self.hearers.append(recorder.hear)
+        self._recorder = recorder
+
+    def play_bridge(self) -> None:
+        """A soft tone of our own: the callee knows that the line lives."""
+        item = f"{LOCAL_ITEM}bridge-{self.now_ms}"
+        self.playout.append(item, bridge_tone())
+        self.playout.complete(item)
+
+    def close(self) -> None:
+        """Stop sending and hang up. Idempotent."""
+        self._ticker.remove(self.tick)
+        if self._connection is not None:
+            self._connection.hang_up()
+
+    # -- called by the connection and the ticker
+
+    def hear(self, pcm: bytes, rate_hz: int) -> None:
+        """Audio of the callee, s16le."""
+        if rate_hz != LINE_RATE_HZ:
+            self._counters["wrong_rate"] += 1
+            return
+        for hearer in self.hearers:
+            hearer(pcm)
+
+    def digit(self, digit: str) -> None:
+        """The callee pressed a key."""
+        self._ports.digit(digit)
+
+    def line_closed(self, reason: str) -> None:
+        """The AudioSocket is gone."""
+        self._ports.closed(reason)
+
+    def tick(self, frames: int) -> None:
+        """`frames` of 20 ms are due on the line."""
+        out = []
+        for _ in range(frames):
+            audio = self.playout.next_frame()
+            pcm = None if audio is None else Law.ULAW.decode(audio)
+            out.append(SILENCE if pcm is None else audio_frame(pcm))
+            if self._recorder is not None:
+                self._recorder.tick(pcm)
+        if self._connection is not None and not self._connection.send(out[0] if frames == 1 else b"".join(out)):
+            self._counters["frame_dropped"] += frames
+        self.now_ms += FRAME_MS * frames
+        if self.playout.events:
+            events, self.playout.events = self.playout.events, []
+            for event in events:
+                self._ports.played(event)
+        if self.now_ms >= self._next_check_ms:
+            self._next_check_ms = self.now_ms + CHECK_MS
+            self._ports.check()
