@@ -53,7 +53,8 @@ async def test_the_session_opens_on_ringing_and_gets_its_instructions_once_answe
         session = await voice.session()
         minimal = (await session.received_event("session.update"))["session"]
         assert minimal["audio"]["input"]["format"] == {"type": "audio/pcmu"}
-        assert minimal["audio"]["input"]["turn_detection"]["interrupt_response"] is True
+        detection = minimal["audio"]["input"]["turn_detection"]
+        assert (detection["create_response"], detection["interrupt_response"]) == (False, False)
         assert "instructions" not in minimal
         assert session.headers["authorization"] == f"Bearer {API_KEY}"
         assert "openai-beta" not in session.headers

@@ -17,11 +17,12 @@ from opendeep.audio_processing_service import realtime_protocol as protocol
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection
 from opendeep.audio_processing_service.call_line import CallLine, LinePorts
 from opendeep.audio_processing_service.call_records import CallRecords, load_brief
+from opendeep.audio_processing_service.call_senses import CallSenses, SensePorts
 from opendeep.audio_processing_service.call_tools import CallTools, ToolRequest
 from opendeep.audio_processing_service.call_watch import CallWatch, LineFacts, WatchAct
+from opendeep.audio_processing_service.conversation_ports import ConversationPorts
 from opendeep.audio_processing_service.finishing import to_its_end
-from opendeep.audio_processing_service.line_ears import LineEars
-from opendeep.audio_processing_service.live_conversation import ConversationPorts, LiveConversation
+from opendeep.audio_processing_service.live_conversation import LiveConversation
 from opendeep.audio_processing_service.recorder import Recorder
 from opendeep.audio_processing_service.row_writer import RowWriter
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
@@ -37,6 +38,7 @@ from opendeep.config.prompt_config import BEEP_NOTE, CALL_TOOLS, LINE_BROKE_NOTE
 
 log = structlog.get_logger(__name__)
 
+ON_HOLD: Final = "on hold"
 MAX_LOSSES: Final = 1  # sessions in a row that may be lost and opened again
 MAX_TOOLS_AT_ONCE: Final = 8
 
@@ -55,7 +57,6 @@ class AudioSocketHandler:
         self._rows = RowWriter(services.db, services.clock)
         self._records = CallRecords(self._rows, services.clock)
         self._usage = UsageSum(services.settings.model, services.settings.transcription_model)
-        self._ears = LineEars(self._records.note, self._after_beep, lambda: self._end("fax"))
         self._book = TranscriptBook(call_id, self._records.turn)
         self._line = CallLine(
             services.ticker,
@@ -75,10 +76,22 @@ class AudioSocketHandler:
             lost=self._session.lose,
             callee_spoke=lambda: self._watch.callee_spoke(self._line.now_ms),
             text_arrived=lambda: self._text_arrived.set(),
+            words=lambda words: self._senses.heard_words(words, self._line.now_ms),
+            echo=self._line.echo,
             now_ms=lambda: self._line.now_ms,
         )
         self._conversation = LiveConversation(ports, self._line.playout, self._book, self._usage)
-        self._line.hearers += [self._session.hear, self._ears.hear]
+        senses = SensePorts(
+            note=self._records.note,
+            inform=self._conversation.inform,
+            beep=self._after_beep,
+            pause=self._on_hold,
+            listen=self._listen,
+            resume=lambda note: self._conversation.resume(ON_HOLD, note),
+            end=self._end,
+        )
+        self._senses = CallSenses(senses, services.hold)
+        self._line.hearers += [self._session.hear, self._senses.hear]
         self._tasks: set[asyncio.Task[None]] = set()
         self._tools_running = 0
         self._wanted = asyncio.Event()
@@ -129,6 +142,19 @@ class AudioSocketHandler:
         """A mailbox records from now on: an AI that waited for it speaks; one that speaks already is not disturbed."""
         if self._session.live and self._line.playout.idle and not self._conversation.responding:
             self._conversation.tell(BEEP_NOTE)
+
+    def _on_hold(self) -> None:
+        """Nobody listens: the AI neither hears, nor speaks, nor costs."""
+        self._conversation.pause(ON_HOLD)
+        self._session.pause()
+
+    def _listen(self, listen: bool) -> None:
+        """On hold, and perhaps somebody is back: let the AI hear it."""
+        if listen:
+            self._conversation.stream_at(self._session.stream_offset_ms(self._line.now_ms))
+            self._session.resume()
+        else:
+            self._session.pause()
 
     # -- the life of the call
 
@@ -203,7 +229,8 @@ class AudioSocketHandler:
             self._records.note(
                 "call.voice_lost", f"The voice AI was lost: {end.reason}.", reason=end.reason, fatal=end.fatal
             )
-            self._line.play_bridge()
+            if not self._senses.on_hold:
+                self._line.play_bridge()
             if end.fatal or losses > MAX_LOSSES:
                 ours = self._book.ai_spoke or (end.fatal and not end.everywhere)  # else nobody could have talked
                 self._end("provider_failed" if ours else VOICE_UNAVAILABLE)
@@ -221,7 +248,7 @@ class AudioSocketHandler:
             send(event)
         if history:
             send(protocol.message("system", LINE_BROKE_NOTE))
-        self._conversation.begin_session(max(0, self._line.now_ms - self._session.early_ms))
+        self._conversation.begin_session(self._session.stream_offset_ms(self._line.now_ms))
         self._conversation.request_response()
 
     # -- every 100 ms
@@ -229,6 +256,8 @@ class AudioSocketHandler:
     def _supervise(self) -> None:
         """What is overdue."""
         self._conversation.check()
+        if self._ending is None:
+            self._senses.check(self._line.now_ms, we_speak=not self._line.playout.idle)
         match self._watch.check(self._facts()):
             case WatchAct.PROMPT:
                 self._conversation.request_response()
@@ -251,6 +280,7 @@ class AudioSocketHandler:
             answering=self._conversation.responding,
             tools_running=self._tools_running > 0,
             waiting=self._tools is not None and self._tools.waits_for_user,
+            on_hold=self._senses.on_hold,
             last_words_out=self._conversation.final_response_done,
         )
 
@@ -322,7 +352,11 @@ class AudioSocketHandler:
     def _record_media(self) -> None:
         path = self._recorder.path if self._recorder is not None else None
         self._usage.sessions = self._session.opened
-        usage = self._usage.as_json(line_ms=self._line.now_ms, interruptions=self._conversation.interruptions)
+        usage = self._usage.as_json(
+            line_ms=self._line.now_ms,
+            held_ms=self._senses.held_ms,
+            interruptions=self._conversation.interruptions,
+        )
         self._records.media(usage, path)
 
     def _start_tool(self, request: ToolRequest) -> None:

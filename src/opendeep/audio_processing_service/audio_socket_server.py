@@ -16,6 +16,7 @@ import structlog
 from opendeep.audio_processing_service.audio_socket_handler import AudioSocketHandler
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection, ConnectionLimits
 from opendeep.audio_processing_service.call_tools import ToolLimits
+from opendeep.audio_processing_service.hold_watch import HoldLimits
 from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient
 from opendeep.audio_processing_service.realtime_protocol import settings_from
 from opendeep.audio_processing_service.recorder import RecordingDisk
@@ -226,6 +227,7 @@ def build_audio_socket_server(
         realtime=realtime,
         settings=settings,
         tools=ToolLimits(config.feedback_timeout_s, config.max_feedback_per_call),
+        hold=HoldLimits(round(config.max_hold_minutes * 60_000), config.price_per_minute, config.max_hold_spend),
         recordings=RecordingDisk(config.data_dir) if config.record_calls else None,
     )
     return AudioSocketServer(config.audiosocket_host, config.audiosocket_port, config.node_id, services)

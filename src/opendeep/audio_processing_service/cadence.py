@@ -44,10 +44,14 @@ class Cadence:
         self._voiced_ms = self._bursts = self._longest_pause_ms = 0
         self._over = False
 
-    def receive(self, block: SoundBlock) -> None:
-        """Take the next block."""
+    def receive(self, block: SoundBlock, *, tone: bool = False) -> None:
+        """Take the next block. `tone`: it is one of the network or of a machine, and nobody's voice."""
         for level in block.frames_dbfs:
-            self._hear(level)
+            if tone:
+                self._now_ms += FRAME_MS
+                self._be_quiet()
+            else:
+                self._hear(level)
 
     @property
     def facts(self) -> CadenceFacts:
@@ -67,14 +71,17 @@ class Cadence:
         start_ms, self._now_ms = self._now_ms, self._now_ms + FRAME_MS
         self._floor_dbfs = min(level_dbfs, self._floor_dbfs + FLOOR_RISE_DB, LOUDEST_NOISE_DBFS)
         if level_dbfs < max(LEAST_DBFS, self._floor_dbfs + ABOVE_NOISE_DB):
-            self._burst_since_ms = None
-            quiet_ms = self._now_ms - self._last_ms
-            self._over = self._over or (self._first_ms is not None and quiet_ms >= GREETING_PAUSE_MS)
+            self._be_quiet()
             return
         if self._burst_since_ms is None:
             self._burst_since_ms = start_ms
         if self._now_ms - self._burst_since_ms >= LEAST_BURST_MS:
             self._count(self._burst_since_ms)
+
+    def _be_quiet(self) -> None:
+        self._burst_since_ms = None
+        quiet_ms = self._now_ms - self._last_ms
+        self._over = self._over or (self._first_ms is not None and quiet_ms >= GREETING_PAUSE_MS)
 
     def _count(self, since_ms: int) -> None:
         """A sound long enough to count goes on."""

@@ -4,7 +4,7 @@ Owns the playout, the recording's alignment and the AudioSocket connection while
 the callee is in `hearers`. What is said, and when the call ends, is `audio_socket_handler`'s.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +12,7 @@ from typing import Final
 from opendeep.audio_processing_service.audiosocket_codec import audio_frame, silence_frame
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection
 from opendeep.audio_processing_service.bridge_tone import bridge_tone
+from opendeep.audio_processing_service.echo import DELAY_MS, HEARD_MS, echo_likeness
 from opendeep.audio_processing_service.g711 import Law
 from opendeep.audio_processing_service.playout import LOCAL_ITEM, Playout, PlayoutEvent
 from opendeep.audio_processing_service.recorder import Recorder
@@ -20,7 +21,9 @@ from opendeep.audio_processing_service.ticker import Ticker
 LINE_RATE_HZ: Final = 8_000
 FRAME_MS: Final = 20
 CHECK_MS: Final = 100
+PLAYED_MS: Final = HEARD_MS + DELAY_MS
 SILENCE: Final = silence_frame()
+SILENT_FRAME: Final = bytes(LINE_RATE_HZ * FRAME_MS // 1000 * 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class CallLine:
         self._connection: AudioSocketConnection | None = None
         self._recorder: Recorder | None = None
         self._next_check_ms = 0
+        self._played: deque[bytes] = deque(maxlen=PLAYED_MS // FRAME_MS)  # newest last, as sent; silence is b""
+        self._heard: deque[bytes] = deque(maxlen=HEARD_MS // FRAME_MS)
         self.playout = Playout(Law.ULAW.silence)
         self.hearers: list[Callable[[bytes], None]] = []  # get each frame of the callee, s16le at `LINE_RATE_HZ`
         self.now_ms = 0  # of the call: 20 for each tick since the line came
@@ -70,6 +75,11 @@ class CallLine:
         self.playout.append(item, bridge_tone())
         self.playout.complete(item)
 
+    def echo(self) -> float:
+        """How much the last 0.4 s of the callee sound like what was played before, 0 to 1."""
+        played = b"".join([Law.ULAW.decode(frame) if frame else SILENT_FRAME for frame in self._played])
+        return echo_likeness(played, b"".join(self._heard))
+
     def close(self) -> None:
         """Stop sending and hang up. Idempotent."""
         self._ticker.remove(self.tick)
@@ -83,6 +93,7 @@ class CallLine:
         if rate_hz != LINE_RATE_HZ:
             self._counters["wrong_rate"] += 1
             return
+        self._heard.append(pcm)
         for hearer in self.hearers:
             hearer(pcm)
 
@@ -100,6 +111,7 @@ class CallLine:
         for _ in range(frames):
             audio = self.playout.next_frame()
             pcm = None if audio is None else Law.ULAW.decode(audio)
+            self._played.append(audio or b"")
             out.append(SILENCE if pcm is None else audio_frame(pcm))
             if self._recorder is not None:
                 self._recorder.tick(pcm)

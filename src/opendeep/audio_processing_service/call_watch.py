@@ -25,7 +25,7 @@ class WatchAct(Enum):
 @dataclass(frozen=True, slots=True)
 class LineFacts:
     """The call at one moment. `answering`: a response is produced or on its way; `waiting`: a question to the user is
-    open; `last_words_out`: the response with the farewell is complete."""
+    open; `on_hold`: nobody is there to speak; `last_words_out`: the response with the farewell is complete."""
 
     now_ms: int
     session_live: bool
@@ -34,6 +34,7 @@ class LineFacts:
     answering: bool
     tools_running: bool
     waiting: bool
+    on_hold: bool
     last_words_out: bool
 
 
@@ -84,7 +85,7 @@ class CallWatch:
         return now_ms >= max(self.limit_ms - self._limits.goodbye_before_ms, self.limit_ms // 2)
 
     def _check_silence(self, facts: LineFacts) -> WatchAct | None:
-        talking = facts.callee_speaking or facts.answering or facts.playing
+        talking = facts.callee_speaking or facts.answering or facts.playing or facts.on_hold
         busy = talking or (facts.tools_running and not facts.waiting)
         act = self._silence.check(facts.now_ms, busy=busy, waiting=facts.waiting)
         if act is None:

@@ -1,8 +1,7 @@
 """When a call is on hold: stop paying for listening, wait with a limit, notice that somebody is back. Pure.
 
-Owns the policy: what begins a hold, what ends it, and when waiting is no longer worth its time or money. How audio is
-kept from the provider and the words of a farewell are the live call's, which will give facts every 100 ms and carry out
-the acts; that is not wired yet. Times are ms of the call.
+Owns the policy: what begins a hold, what ends it, and when waiting is no longer worth its time or money. `call_senses`
+gives the facts every 100 ms and carries out the acts. Times are ms of the call.
 """
 
 from collections import deque
@@ -64,12 +63,12 @@ TRANSITIONS: Final[dict[HoldState, dict[HoldAct, HoldState]]] = {
 
 @dataclass(frozen=True, slots=True)
 class HoldLimits:
-    """`longest_ms`: of all holds of the call together; `line_usd_per_minute`: what the telephone line costs meanwhile
-    (0: unknown or free); `most_usd`: what waiting may cost."""
+    """`longest_ms`: of all holds of the call together; `price_per_minute`: what the telephone line costs meanwhile (0:
+    unknown or free); `most_spend`: what waiting may cost, in the same currency (None: no limit)."""
 
     longest_ms: int = 15 * MS_PER_MINUTE
-    line_usd_per_minute: float = 0.0
-    most_usd: float = 1.0
+    price_per_minute: float = 0.0
+    most_spend: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +105,9 @@ class HoldWatch:
         return self._held_ms
 
     @property
-    def cost_usd(self) -> float:
+    def cost(self) -> float:
         """What the line cost meanwhile."""
-        return self._held_ms / MS_PER_MINUTE * self._limits.line_usd_per_minute
+        return self._held_ms / MS_PER_MINUTE * self._limits.price_per_minute
 
     @property
     def on_hold(self) -> bool:
@@ -149,7 +148,7 @@ class HoldWatch:
     def _waiting(self, facts: HoldFacts) -> HoldAct | None:
         if self._held_ms >= self._limits.longest_ms:
             return HoldAct.GIVE_UP_TIME
-        if self.cost_usd >= self._limits.most_usd:
+        if self._limits.most_spend is not None and self.cost > self._limits.most_spend:
             return HoldAct.GIVE_UP_MONEY
         if self.state is HoldState.LISTENING:
             return self._listening(facts)

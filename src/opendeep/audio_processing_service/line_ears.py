@@ -1,17 +1,27 @@
-"""Listens to the callee's line for tones at the beginning of a call: a mailbox's beep, fax, busy, ringback.
+"""Listens to the callee's line: tones, music, voices. Closely at the beginning of a call and when something is afoot.
 
-Owns how long it is listened, what the timeline says about a tone, and which tone is whose matter: a beep is told to
-`beep`, a fax machine to `fax`. Hearing is `tone_detection`'s, what is done about it the call's. 0.07 ms
-of work for 100 ms of sound, therefore only in the first `LISTEN_MS`.
+Owns when it is listened closely (0.07 ms of work for 100 ms of sound) and when only the loudness is watched (0.005 ms):
+a line that is loud for seconds on end, as music is and talk is not, is listened to again. What tones and music sound
+like is known to `tone_detection`, `music_detection` and `cadence`; what they mean for the call to `call_senses`.
 """
 
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from opendeep.audio_processing_service.line_sound import SoundMeter
+from opendeep.audio_processing_service.cadence import Cadence, CadenceFacts
+from opendeep.audio_processing_service.line_sound import BLOCK_BYTES, SoundBlock, SoundMeter, loudness_dbfs
+from opendeep.audio_processing_service.music_detection import AUDIBLE_DBFS, NETWORK_SHARE, MusicDetector
 from opendeep.audio_processing_service.tone_detection import Signal, ToneDetector, ToneHeard
 
-LISTEN_MS: Final = 45_000  # since the first audio; greetings of mailboxes are shorter
+LISTEN_MS: Final = 45_000  # from the beginning; greetings of mailboxes are shorter
+LOUD_BLOCKS: Final = 21  # of the last `LOOSE_BLOCKS`: no talk has so few pauses
+LOOSE_BLOCKS: Final = 30
+LOOK_AGAIN_MS: Final = 10_000
+VOICE_FADES_MS: Final = 100
+RINGING_MS: Final = 6_000  # after the end of a ring; the next one follows within
+BYTES_PER_MS: Final = 16
 _NAMES: Final = {
     Signal.BEEP: "A beep",
     Signal.RINGBACK: "Ringing after the answer",
@@ -28,29 +38,90 @@ class Note(Protocol):
     def __call__(self, kind: str, detail: str, **data: Any) -> None: ...
 
 
-class LineEars:
-    """One per call. `beep` is called after each confirmed beep, `fax` at most once for each kind of fax tone."""
+@dataclass(frozen=True, slots=True)
+class SoundFacts:
+    """The callee's line now. `voice`: sound that is neither music nor a tone; `ringing`: ringback after the answer."""
 
-    def __init__(self, note: Note, beep: Callable[[], None], fax: Callable[[], None]) -> None:
-        self._note, self._beep, self._fax = note, beep, fax
-        self._meter = SoundMeter()
+    cadence: CadenceFacts
+    music: bool
+    ringing: bool
+    voice: bool
+
+
+class LineEars:
+    """One per call. `signal` is told each tone that was named."""
+
+    def __init__(self, note: Note, signal: Callable[[Signal], None]) -> None:
+        self._note, self._signal = note, signal
+        self._now_ms = 0  # of what was heard
+        self._close_until_ms = LISTEN_MS
+        self._loose = bytearray()
+        self._loud: deque[bool] = deque(maxlen=LOOSE_BLOCKS)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Prick up the ears: nothing of what was heard before counts."""
+        self._meter = SoundMeter(self._now_ms)
         self._tones = ToneDetector()
-        self._open = True
+        self._music = MusicDetector()
+        self._cadence = Cadence()
+        self._rang = False
+        self._tone_ms = 0  # when the last tone was heard
+        self._listening = True
+
+    @property
+    def facts(self) -> SoundFacts | None:
+        """What is known of the line; None while it is not listened closely."""
+        if not self._listening:
+            return None
+        cadence, music = self._cadence.facts, self._music.playing
+        sounds = cadence.first_voice_ms is not None and cadence.quiet_ms < VOICE_FADES_MS
+        ringing = self._rang and self._now_ms - self._tone_ms < RINGING_MS
+        return SoundFacts(cadence, music, ringing, voice=sounds and not music)
+
+    def listen(self, for_ms: int = LOOK_AGAIN_MS) -> None:
+        """Listen closely, for so long at least."""
+        self._close_until_ms = max(self._close_until_ms, self._now_ms + for_ms)
+        if not self._listening:
+            self._begin()
 
     def hear(self, pcm: bytes) -> None:
         """Audio of the callee, s16le at 8 kHz."""
-        if not self._open:
-            return
+        self._now_ms += len(pcm) // BYTES_PER_MS
+        if not self._listening:
+            return self._hear_loosely(pcm)
         for block in self._meter.receive(pcm):
+            self._music.receive(block)
+            tone = _is_tone(block)
+            self._cadence.receive(block, tone=tone)
+            if tone:
+                self._tone_ms = block.end_ms
             if heard := self._tones.receive(block):
                 self._report(heard)
-            self._open = block.end_ms < LISTEN_MS
+        if self._music.playing:
+            self.listen()
+        elif self._now_ms >= self._close_until_ms:
+            self._listening = False
+
+    def _hear_loosely(self, pcm: bytes) -> None:
+        self._loose += pcm
+        if len(self._loose) < BLOCK_BYTES:
+            return
+        self._loud.append(loudness_dbfs(bytes(self._loose)) >= AUDIBLE_DBFS)
+        self._loose.clear()
+        if sum(self._loud) >= LOUD_BLOCKS:
+            self._loud.clear()
+            self.listen()
 
     def _report(self, heard: ToneHeard) -> None:
         at, length = heard.start_ms, heard.end_ms - heard.start_ms
         detail = f"{_NAMES[heard.signal]} was heard ({heard.hz:.0f} Hz)."
         self._note("call.tone_heard", detail, signal=heard.signal.value, hz=round(heard.hz), at_ms=at, ms=length)
-        if heard.signal is Signal.BEEP:
-            self._beep()
-        elif heard.signal in (Signal.FAX_ANSWERING, Signal.FAX_CALLING):
-            self._fax()
+        if heard.signal is Signal.RINGBACK:
+            self._rang = True
+        self._signal(heard.signal)
+
+
+def _is_tone(block: SoundBlock) -> bool:
+    shares = (lobe.share for lobe in (block.first, block.second) if lobe is not None)
+    return sum(shares) >= NETWORK_SHARE

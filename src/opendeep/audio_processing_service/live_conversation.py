@@ -1,21 +1,26 @@
 """What the Realtime events of one call mean: audio to the playout, words to the transcript, barge-in, turn taking.
 
-Synchronous, no I/O: events and line facts in, client events out through `send`. Times are ms since the answer, asked
-from `now_ms`. The sockets, sessions and the end of the call are `audio_socket_handler`'s.
+The server's voice detection is only an ear: it neither answers nor interrupts by itself. Whose turn it is, is decided
+here, so that a cough, an echo or a hold is no special case. Synchronous, no I/O: events and line facts in, client
+events out through `send`. Times are ms since the answer, asked from `now_ms`. The sockets, sessions and the end of the
+call are `audio_socket_handler`'s.
 """
 
 from binascii import a2b_base64
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
 from opendeep.audio_processing_service import realtime_protocol as protocol
+from opendeep.audio_processing_service.barge_in import BargeIn, TurnAct
 from opendeep.audio_processing_service.call_tools import ToolRequest
+from opendeep.audio_processing_service.conversation_ports import ConversationPorts
+from opendeep.audio_processing_service.echo import ECHO_AT
 from opendeep.audio_processing_service.openai_realtime_client import SessionEnd
 from opendeep.audio_processing_service.playout import LOCAL_ITEM, Playout, PlayoutEvent
+from opendeep.audio_processing_service.pressed_keys import PressedKeys
 from opendeep.audio_processing_service.realtime_protocol import Event, Severity
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
@@ -24,23 +29,9 @@ log = structlog.get_logger(__name__)
 
 STALL_MS: Final = 6_000  # something is owed to us and nothing at all has come for so long
 SPEECH_CAP_MS: Final = 120_000  # speech that never stops is a lost event
-DIGITS_PAUSE_MS: Final = 1_000  # keys pressed within one second are one message
 RETRY_AFTER_MS: Final = 400  # of a response that failed
 MAX_FAILED_RESPONSES: Final = 2
-MAX_DIGITS: Final = 64
 MAX_ITEM_CHARS: Final = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationPorts:
-    """Where a conversation's decisions go. None of these may block."""
-
-    send: Callable[[Event], object]
-    start_tool: Callable[[ToolRequest], None]
-    lost: Callable[[SessionEnd], None]
-    callee_spoke: Callable[[], None]
-    text_arrived: Callable[[], None]
-    now_ms: Callable[[], int]
 
 
 class LiveConversation:
@@ -62,11 +53,15 @@ class LiveConversation:
         self._last_event_ms = 0
         self._final_response: str | None = None
         self._closing = False
+        self._paused: set[str] = set()  # why the AI may not speak
+        self._answers_turn = False  # the response that was asked for answers the callee's speech
+        self._barge = BargeIn()
+        self._echo_item: str | None = None  # our own voice comes back
+        self._no_speech: deque[str] = deque(maxlen=32)  # items that nobody has said
         self._cut: deque[str] = deque(maxlen=32)  # responses whose late audio is dropped
         self._words: dict[str, str] = {}  # by item, while its response is spoken
         self._tool_calls: deque[str] = deque(maxlen=200)
-        self._digits = ""
-        self._digits_at = 0
+        self._keys = PressedKeys()
         self._event_count = 0
         self.interruptions = 0
         self._handlers: dict[str, Callable[[Event], None]] = {
@@ -108,20 +103,40 @@ class LiveConversation:
         self._response = None
         self._awaiting_since = self._retry_at = None
         self._want_response = False
-        self._speech_item = None
+        self._speech_item = self._echo_item = None
+        self._barge.forget()
+        self._playout.go_on()
         self._words.clear()
         self._last_event_ms = self._ports.now_ms()
 
-    def request_response(self) -> None:
-        """Let the AI speak; at once, or when the protocol allows it."""
-        if self.speaking or self._closing:
-            return  # the end of the callee's speech creates a response anyway; after the farewell there is none
-        if self.responding:
+    def request_response(self, *, answers_turn: bool = False) -> None:
+        """Let the AI speak; at once, or when the protocol and the callee allow it."""
+        if self._closing:
+            return  # after the farewell there is none
+        if self.responding or self._paused or self._barge.in_doubt:
             self._want_response = True
             return
+        if self.speaking:
+            return  # the end of the callee's speech asks for a response anyway
         self._want_response = False
+        self._answers_turn = answers_turn
         self._awaiting_since = self._ports.now_ms()
         self._send(protocol.response_create(self._next_id("response")))
+
+    def pause(self, why: str) -> None:
+        """The AI says nothing from this moment on, whatever comes; what it was saying is cut."""
+        self._paused.add(why)
+        self._barge.forget()
+        self._interrupt(self._ports.now_ms())
+
+    def resume(self, why: str, note: str) -> None:
+        """The AI may speak again unless something else keeps it silent, and does; a note tells what has happened."""
+        self._paused.discard(why)
+        self.tell(note)
+
+    def stream_at(self, offset_ms: int) -> None:
+        """The callee's audio goes on after a pause: the session's time 0 is now at this time of the call."""
+        self._offset_ms = offset_ms
 
     def answer_tool(self, request: ToolRequest, output: dict[str, Any], *, respond: bool) -> None:
         """Give the model what its function returned."""
@@ -134,14 +149,19 @@ class LiveConversation:
         self._send(protocol.message("system", text))
         self.request_response()
 
+    def inform(self, text: str) -> None:
+        """A note of ours (role system) that asks for no answer."""
+        self._send(protocol.message("system", text))
+
     def press(self, digit: str) -> None:
         """The callee pressed a key."""
-        self._digits = (self._digits + digit)[-MAX_DIGITS:]
-        self._digits_at = self._ports.now_ms()
+        self._keys.press(digit, self._ports.now_ms())
 
     def close(self) -> None:
         """The AI has said goodbye: no barge-in, no further response."""
         self._closing = True
+        self._barge.forget()
+        self._playout.go_on()
         self._want_response = False
         self._retry_at = None
         self._final_response = self._response
@@ -166,10 +186,13 @@ class LiveConversation:
     def check(self) -> None:
         """Every 100 ms or so: keys to pass on, responses to try again, a provider that owes us and is silent."""
         now_ms = self._ports.now_ms()
-        if self._digits and now_ms - self._digits_at >= DIGITS_PAUSE_MS:
-            digits, self._digits = self._digits, ""
+        if digits := self._keys.take(now_ms):
             self._send(protocol.message("user", f"[The other side pressed keys on the telephone: {digits}]"))
             self.request_response()
+        self._settle(self._barge.check(now_ms))
+        if self._echo_item is not None and self._ports.echo() < ECHO_AT:
+            item, self._echo_item = self._echo_item, None
+            self._begin_speech(item, now_ms)  # somebody speaks over our echo
         if self._retry_at is not None and now_ms >= self._retry_at:
             self._retry_at = None
             self.request_response()
@@ -220,6 +243,9 @@ class LiveConversation:
     def _response_created(self, event: Event) -> None:
         self._response = str(event["response"]["id"])
         self._awaiting_since = None
+        overtaken = bool(self._paused) or (self.speaking and not self._barge.in_doubt)
+        if overtaken and not self._closing:
+            self._interrupt(self._ports.now_ms())  # the callee went on, or somebody else speaks now
 
     def _response_done(self, event: Event) -> None:
         response = event["response"]
@@ -247,19 +273,44 @@ class LiveConversation:
             self._retry_at = self._ports.now_ms() + RETRY_AFTER_MS
 
     def _speech_started(self, event: Event) -> None:
+        item = str(event["item_id"])
+        if not self._playout.idle and not self._closing and self._ports.echo() >= ECHO_AT:
+            self._echo_item = item
+            return
+        self._begin_speech(item, self._line_ms(event["audio_start_ms"]))
+
+    def _begin_speech(self, item: str, at_ms: int) -> None:
         now_ms = self._ports.now_ms()
-        self._speech_item, self._speech_since = str(event["item_id"]), now_ms
+        over_ours = not self._playout.idle and not self._closing and not self._paused
+        self._speech_item, self._speech_since = item, now_ms
         self._awaiting_since = self._retry_at = None
-        self._want_response = False
-        if not self._closing:
-            self._interrupt(now_ms)
-        self._book.callee_started(self._speech_item, self._line_ms(event["audio_start_ms"]))
+        if over_ours:
+            self._playout.hold()
+            self._settle(self._barge.started(item, now_ms))
+        else:
+            self._want_response = False
+            if not self._closing:
+                self._interrupt(now_ms)
+        self._book.callee_started(item, at_ms)
         self._ports.callee_spoke()
 
+    def _settle(self, act: TurnAct | None) -> None:
+        """What becomes of the AI's words that were held."""
+        if act is TurnAct.GO_ON:
+            self._playout.go_on()
+            if self._want_response:
+                self.request_response()
+        elif act is TurnAct.CUT:
+            self._want_response = False
+            self._interrupt(self._ports.now_ms())
+            self.request_response(answers_turn=True)  # not while the callee still speaks
+
     def _interrupt(self, now_ms: int) -> None:
-        """Barge-in: silence at once, tell the server what was heard, keep only those words."""
+        """Barge-in: no more of this response; tell the server what was heard, keep only those words."""
         if self._response is not None:
             self._cut.append(self._response)
+            self._send(protocol.response_cancel(self._next_id("cancel"), self._response))
+            self._response = None
         cut = [item for item in self._playout.flush() if not item.item_id.startswith(LOCAL_ITEM)]
         for item in cut:
             if item.item_id in self._words:
@@ -273,25 +324,51 @@ class LiveConversation:
         self.interruptions += bool(cut)
 
     def _speech_stopped(self, event: Event) -> None:
+        if self._echo_item is not None:
+            self._no_speech.append(self._echo_item)
+            self._echo_item = None
+            return
         item, self._speech_item = self._speech_item, None
         self._book.callee_ended(item or str(event["item_id"]), self._line_ms(event["audio_end_ms"]))
-        if not self._closing:
-            self._awaiting_since = self._ports.now_ms()
         self._ports.callee_spoke()
+        if self._barge.in_doubt:
+            self._barge.stopped(self._ports.now_ms())
+        else:
+            self.request_response(answers_turn=True)
 
     def _committed(self, event: Event) -> None:
-        if self._speech_item is not None and event["item_id"] != self._speech_item:
-            self._book.rename(self._speech_item, str(event["item_id"]))
+        item = str(event["item_id"])
+        if item in self._no_speech:
+            self._send(protocol.delete_item(item))
+        elif self._speech_item is not None and item != self._speech_item:
+            self._book.rename(self._speech_item, item)
             self._speech_item = None
 
     def _transcribed(self, event: Event) -> None:
         self._usage.add_transcription(event.get("usage"))
-        self._book.callee_text(str(event["item_id"]), str(event["transcript"]), self._ports.now_ms())
+        item, text = str(event["item_id"]), str(event["transcript"])
+        if item in self._no_speech:
+            return
+        self._book.callee_text(item, text, self._ports.now_ms())
+        act = self._barge.words(item, text, asked=self._asked())
+        self._settle(act)
+        if act is TurnAct.GO_ON and not text.strip():
+            self._send(protocol.delete_item(item))  # a sound, not a turn
+        self._ports.words(text)
         self._ports.text_arrived()
 
     def _not_transcribed(self, event: Event) -> None:
         self._book.callee_inaudible(str(event["item_id"]), self._ports.now_ms())
         self._ports.text_arrived()
+
+    def _asked(self) -> bool:
+        """Whether the callee has heard a question in what the AI was saying."""
+        playing = self._playout.playing
+        if playing is None:
+            return True
+        item, share = playing
+        text = self._words.get(item) or self._book.words_of(item)
+        return "?" in text[: round(len(text) * share) + 1]
 
     def _error(self, event: Event) -> None:
         error = event["error"]
@@ -299,9 +376,10 @@ class LiveConversation:
         level = log.debug if kind is Severity.HARMLESS else log.warning
         level("realtime.error", code=error.get("code"), message=str(error.get("message"))[:300], severity=kind.value)
         if error.get("code") == "conversation_already_has_active_response":
-            self._awaiting_since = None  # the server's own response came first; ours follows it
-            self._want_response = self._response is not None
-            self._retry_at = None if self._want_response else self._ports.now_ms() + RETRY_AFTER_MS
+            self._awaiting_since = None  # the server's own response came first; ours follows, unless it is the same
+            self._want_response = self._response is not None and not self._answers_turn
+            if self._response is None:
+                self._retry_at = self._ports.now_ms() + RETRY_AFTER_MS
         if kind in (Severity.LOST, Severity.FATAL):
             everywhere = protocol.concerns_account(error)
             self._ports.lost(SessionEnd(str(error.get("code")), kind is Severity.FATAL, everywhere))

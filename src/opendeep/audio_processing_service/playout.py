@@ -60,6 +60,7 @@ class Playout:
         self._chunks: deque[tuple[Item, bytes]] = deque()
         self._offset = 0  # played part of the first chunk
         self._queued = 0
+        self._held = False
         self.events: list[PlayoutEvent] = []  # emptied by the owner after each call
         self.dropped_bytes = 0
 
@@ -100,7 +101,7 @@ class Playout:
 
     def next_frame(self) -> bytes | None:
         """The next 20 ms, padded with silence at the end; None when there is nothing to say."""
-        if not self._queued:
+        if not self._queued or self._held:
             return None
         item, chunk = self._chunks[0]
         end = self._offset + self._frame_bytes
@@ -111,6 +112,22 @@ class Playout:
             self._count(item, self._frame_bytes)
             return frame
         return self._gather()
+
+    def hold(self) -> None:
+        """Silence from the next frame on; everything waits."""
+        self._held = True
+
+    def go_on(self) -> None:
+        """Play on from where it was held."""
+        self._held = False
+
+    @property
+    def playing(self) -> tuple[str, float] | None:
+        """The item that is being heard and the share of what came of it, 0 to 1, that was played."""
+        if not self._chunks:
+            return None
+        item = self._chunks[0][0]
+        return item.item_id, item.played / item.received
 
     def flush(self) -> list[Flushed]:
         """Forget everything that was not played. Returns what was cut, the item being heard first."""
@@ -123,6 +140,7 @@ class Playout:
         self._items.clear()
         self._chunks.clear()
         self._offset = self._queued = 0
+        self._held = False
         return cut
 
     def _gather(self) -> bytes:

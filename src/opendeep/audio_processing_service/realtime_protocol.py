@@ -93,8 +93,8 @@ def minimal_session(settings: RealtimeSettings) -> Event:
                         "threshold": VAD_THRESHOLD,
                         "prefix_padding_ms": VAD_PREFIX_PADDING_MS,
                         "silence_duration_ms": VAD_SILENCE_MS,
-                        "create_response": True,
-                        "interrupt_response": True,
+                        "create_response": False,  # whose turn it is, is decided here
+                        "interrupt_response": False,
                     },
                 },
                 "output": {"format": audio_format, "voice": settings.voice},
@@ -118,8 +118,8 @@ def response_create(event_id: str) -> Event:
     return {"type": "response.create", "event_id": event_id}
 
 
-def response_cancel(event_id: str) -> Event:
-    return {"type": "response.cancel", "event_id": event_id}
+def response_cancel(event_id: str, response_id: str) -> Event:
+    return {"type": "response.cancel", "event_id": event_id, "response_id": response_id}
 
 
 def truncate(item_id: str, content_index: int, audio_end_ms: int) -> Event:

@@ -55,6 +55,11 @@ class TranscriptBook:
         """Whether a word of ours was heard."""
         return any(turn.speaker is Speaker.AI and turn.number and turn.text for turn in self._turns.values())
 
+    def words_of(self, item_id: str) -> str:
+        """All words of an item so far, spoken or still to be."""
+        turn = self._turns.get(item_id)
+        return turn.text if turn is not None else ""
+
     # -- the callee
 
     def callee_started(self, item_id: str, at_ms: int) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from opendeep.audio_processing_service.call_tools import ToolLimits
 from opendeep.audio_processing_service.call_watch import WatchLimits
+from opendeep.audio_processing_service.hold_watch import HoldLimits
 from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient, SessionEnd
 from opendeep.audio_processing_service.realtime_protocol import Event, RealtimeSettings
 from opendeep.audio_processing_service.recorder import RecordingDisk
@@ -50,6 +51,7 @@ class VoiceServices:
     realtime: RealtimeFactory
     settings: RealtimeSettings
     tools: ToolLimits = field(default_factory=ToolLimits)
+    hold: HoldLimits = field(default_factory=HoldLimits)
     recordings: RecordingDisk | None = None
     times: CallTimes = field(default_factory=CallTimes)
     breaker: VoiceBreaker = field(default_factory=VoiceBreaker)

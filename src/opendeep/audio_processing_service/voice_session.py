@@ -34,6 +34,8 @@ class VoiceSession:
         self._end: asyncio.Future[SessionEnd] | None = None
         self._unsent: deque[bytes] = deque(maxlen=EARLY_FRAMES)
         self._live = False
+        self._paused = False
+        self._sent_ms = 0  # of the callee's audio, to this session
         self._broken = False  # lost while it rang
         self.opened = 0
 
@@ -42,10 +44,18 @@ class VoiceSession:
         """The session has its instructions; the callee's audio goes to it."""
         return self._live
 
-    @property
-    def early_ms(self) -> int:
-        """How much of the callee's audio waits for a session."""
-        return len(self._unsent) * FRAME_MS
+    def stream_offset_ms(self, now_ms: int) -> int:
+        """When, in the time of the call, the session's audio would have begun if it had come without a gap."""
+        return max(0, now_ms - len(self._unsent) * FRAME_MS - self._sent_ms)
+
+    def pause(self) -> None:
+        """No audio of the callee to the session; the last seconds wait."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Audio again, first what waits: the word that ended the pause is in it."""
+        self._paused = False
+        self._send_batch()
 
     async def open(self) -> None:
         """Connect and send the minimal session. Raises `ProviderFault`, `ProviderRefused`."""
@@ -70,9 +80,10 @@ class VoiceSession:
             if self._client is None:
                 async with asyncio.timeout(self._reopen_s):
                     await self.open()
+            self._sent_ms = 0
             begin()
-            self._append_unsent()
             self._live = True
+            self._send_batch()
             return await end
         except TimeoutError:
             self._breaker.failed(ProviderFault("The voice AI cannot be reached: it did not open a session in time."))
@@ -91,7 +102,7 @@ class VoiceSession:
     def hear(self, pcm: bytes) -> None:
         """20 ms of the callee, s16le at the line's rate."""
         self._unsent.append(pcm)
-        if self._live and len(self._unsent) == BATCH_FRAMES:
+        if self._live and not self._paused and len(self._unsent) == BATCH_FRAMES:
             # After all lines were read: a send wakes its receiver, which on the way from read to read costs most.
             asyncio.get_running_loop().call_soon(self._send_batch)
 
@@ -112,12 +123,13 @@ class VoiceSession:
             await client.close()
 
     def _send_batch(self) -> None:
-        if self._live:  # else it waits for the next session
+        if self._live and not self._paused:  # else it waits
             self._append_unsent()
 
     def _append_unsent(self) -> None:
         while self._unsent:
             frames = min(MAX_APPEND_FRAMES, len(self._unsent))
             pcm = b"".join([self._unsent.popleft() for _ in range(frames)])
+            self._sent_ms += frames * FRAME_MS
             if self._client is not None:
                 self._client.append_audio(Law.ULAW.encode(pcm))

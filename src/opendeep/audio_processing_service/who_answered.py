@@ -3,7 +3,7 @@
 Owns the classes, the phrases by which machines give themselves away, and the weighing of evidence. It is asked again
 whenever something new is known, and its answer may change until it is sure; nothing is awaited: nobody hears dead air.
 Phrases are English; other languages are judged by sound and length alone, with less confidence.
-The live call will ask it after each transcript and signal and write the answer as `answered_by`; not wired yet.
+`call_senses` asks it after each transcript and signal.
 Screening phrases: Google Call Screen and Apple's call screening as heard by callers (2024-2026).
 """
 

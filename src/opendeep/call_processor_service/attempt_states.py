@@ -213,6 +213,8 @@ HANGUP_WORDS = {
     "internal_error": "a fault on our side",
     "time_limit": "its longest duration was reached",
     "silence": "nobody spoke any more",
+    "hold_too_long": "the wait on hold took too long",
+    "hold_too_dear": "the wait on hold cost too much",
     "cut_off": "this node could not reach the database",
     "closed_elsewhere": "the call was closed elsewhere",
 }

@@ -148,6 +148,8 @@ class AppConfig(BaseSettings):
     # -- the live call
     feedback_timeout_s: Annotated[float, Field(ge=1, le=600)] = 45.0
     max_feedback_per_call: Annotated[int, Field(ge=0, le=20)] = 5
+    max_hold_minutes: Annotated[float, Field(ge=0.1, le=240)] = 15.0
+    max_hold_spend: Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_blank_is_unset)] = None
     record_calls: bool = True
 
     # -- clocks of the workers (they also wake by the doorbell)
@@ -169,6 +171,8 @@ class AppConfig(BaseSettings):
             raise ValueError("REDIS_URL must start with redis://, rediss:// or unix://")
         if self.max_spend_per_day is not None and not self.price_per_minute:
             raise ValueError("MAX_SPEND_PER_DAY needs PRICE_PER_MINUTE, or it cannot be kept")
+        if self.max_hold_spend is not None and not self.price_per_minute:
+            raise ValueError("MAX_HOLD_SPEND needs PRICE_PER_MINUTE, or it cannot be kept")
         for extension in (*self.internal_extensions, self.app_test_mode_redirect_number):
             if any(is_emergency(extension, region) for region in (self.default_region, *self.allowed_countries)):
                 raise ValueError(f"{extension} is an emergency number and can be neither extension nor test number")

@@ -58,6 +58,18 @@ BEEP_NOTE: Final = (
     "A beep was heard on the line and is over. If an answering machine has answered, it records from now on: follow "
     "the voicemail policy now, and leave a message only once. If you speak with a person, go on as if it had not been."
 )
+ANSWERED_NOTES: Final = {  # by what has answered, once that is sure; they ask for no answer
+    "voicemail": "This seems to be an answering machine. Follow the voicemail policy: a message is left only after its "
+    "greeting or beep, and once.",
+    "ivr": "This seems to be a keypad menu. Do not talk to it; press the key that leads on.",
+    "screening": "Somebody or something screens this call. Say in one sentence who is calling, on whose behalf and "
+    "why, then wait.",
+    "hold": "You seem to be in a waiting line. Say nothing until a person speaks.",
+}
+HOLD_ENDED_NOTE: Final = (
+    "The call was on hold and somebody speaks again; their words are the last above. It may be another person than "
+    "before, who knows nothing of this call: answer, and say again in one sentence who is calling for whom and why."
+)
 TIME_IS_UP_NOTE: Final = (
     "The longest duration of this call is nearly reached. Thank the other side, say goodbye in one sentence and call "
     "end_call now."

@@ -15,6 +15,7 @@ from opendeep.database.db_manager import Transaction
 
 POSTPONED: Final = "analysis.postponed"  # one line of the timeline for each failed try
 END_REQUESTED: Final = "call.end_requested"  # written by the voice side when the AI ends the call
+ANSWERED_BY: Final = "call.answered_by"  # written by the voice side when it knows
 MAX_TURNS: Final = 600
 MAX_ANSWERS: Final = 20
 
@@ -38,6 +39,12 @@ class Case:
         return found[-1] if found else None
 
     @property
+    def answered_by(self) -> str | None:
+        """Who or what answered, as the line sounded; the last judgement."""
+        found = [str(event.data.get("answered_by")) for event in self.events if event.kind == ANSWERED_BY]
+        return found[-1] if found else None
+
+    @property
     def tries(self) -> int:
         return sum(event.kind == POSTPONED for event in self.events)
 
@@ -57,6 +64,7 @@ class Case:
                 "talk_seconds": round(self.call.talk_seconds, 1),
                 "ended": self.call.end_reason,
                 "end_requested": self.end_requested,
+                "answered_by": self.answered_by,
                 "now_at_callee": local.isoformat(timespec="seconds"),
             },
             "turns": [

@@ -12,6 +12,7 @@ QUIET = LineFacts(
     answering=False,
     tools_running=False,
     waiting=False,
+    on_hold=False,
     last_words_out=True,
 )
 LIMITS = WatchLimits(farewell_ms=60_000, quiet_ms=3_000, goodbye_before_ms=20_000)
@@ -25,6 +26,12 @@ def acts(watch: CallWatch, facts: LineFacts, start_ms: int, end_ms: int) -> list
         if act is not None:
             found.append((now_ms, act))
     return found
+
+
+def test_nobody_is_spoken_to_on_hold() -> None:
+    watch = CallWatch(LIMITS)
+    assert acts(watch, replace(QUIET, on_hold=True), 0, 600_000) == []
+    assert acts(watch, QUIET, 600_000, 610_000)[0][1] is WatchAct.PROMPT
 
 
 def test_a_silent_callee_is_spoken_to_three_times() -> None:

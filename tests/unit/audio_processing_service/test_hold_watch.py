@@ -148,7 +148,7 @@ def test_waiting_ends_after_its_time_all_holds_together() -> None:
 
 
 def test_waiting_ends_when_it_costs_too_much() -> None:
-    line = Line(HoldLimits(line_usd_per_minute=0.1, most_usd=0.25))
+    line = Line(HoldLimits(price_per_minute=0.1, most_spend=0.25))
     line.play(200_000, music=True)
     assert line.names == [HoldAct.PAUSE, HoldAct.GIVE_UP_MONEY]
     assert line.watch.held_ms == pytest.approx(150_000, abs=100)

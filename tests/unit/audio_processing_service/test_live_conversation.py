@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from opendeep.audio_processing_service.call_tools import ToolRequest
-from opendeep.audio_processing_service.live_conversation import STALL_MS, ConversationPorts, LiveConversation
+from opendeep.audio_processing_service.conversation_ports import ConversationPorts
+from opendeep.audio_processing_service.live_conversation import STALL_MS, LiveConversation
 from opendeep.audio_processing_service.openai_realtime_client import SessionEnd
 from opendeep.audio_processing_service.playout import Playout
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
@@ -24,6 +25,8 @@ class Call:
         self.tools: list[ToolRequest] = []
         self.lost: list[SessionEnd] = []
         self.turns: dict[int, TranscriptTurn] = {}
+        self.words: list[str] = []
+        self.echo = 0.0
         self.playout = Playout()
         ports = ConversationPorts(
             send=self.sent.append,
@@ -31,6 +34,8 @@ class Call:
             lost=self.lost.append,
             callee_spoke=lambda: None,
             text_arrived=lambda: None,
+            words=self.words.append,
+            echo=lambda: self.echo,
             now_ms=lambda: self.now_ms,
         )
         book = TranscriptBook(uuid4(), lambda turn: self.turns.update({turn.turn: turn}))
@@ -62,6 +67,26 @@ class Call:
         for _ in range(ms // 100):
             self.now_ms += 100
             self.talk.check()
+
+    def starts(self, item: str) -> None:
+        self.get("input_audio_buffer.speech_started", item_id=item, audio_start_ms=self.now_ms)
+
+    def stops(self, item: str, text: str | None = None) -> None:
+        self.get("input_audio_buffer.speech_stopped", item_id=item, audio_end_ms=self.now_ms)
+        self.get("input_audio_buffer.committed", item_id=item)
+        if text is not None:
+            self.understood(item, text)
+
+    def understood(self, item: str, text: str) -> None:
+        self.get("conversation.item.input_audio_transcription.completed", item_id=item, transcript=text)
+
+    def talks(self, response: str = "r1", ms: int = 4_000, played_ms: int = 400, words: str = "I explain it.") -> None:
+        """A complete response, a part of which was played."""
+        self.created(response)
+        self.audio(response, ms)
+        self.get("response.output_audio_transcript.done", response_id=response, item_id="i1", transcript=words)
+        self.done(response)
+        self.play(played_ms)
 
     def kinds(self) -> list[str]:
         return [event["type"] for event in self.sent]
@@ -112,13 +137,23 @@ def test_one_response_at_a_time(call: Call) -> None:
     assert call.kinds() == ["response.create"] * 2
 
 
-def test_the_end_of_speech_answers_by_itself(call: Call) -> None:
-    call.get("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
+def test_the_end_of_speech_is_answered_once(call: Call) -> None:
+    call.starts("u1")
     call.talk.answer_tool(ToolRequest("c1", "t", "{}"), {"status": "ok"}, respond=True)
     assert call.kinds() == ["conversation.item.create"]
-    call.get("input_audio_buffer.speech_stopped", item_id="u1", audio_end_ms=500)
+    call.stops("u1")
     call.pass_time(1_000)
-    assert call.kinds() == ["conversation.item.create"]
+    assert call.kinds() == ["conversation.item.create", "response.create"]
+
+
+def test_a_server_that_answers_speech_by_itself_is_not_asked_twice(call: Call) -> None:
+    call.starts("u1")
+    call.stops("u1")
+    call.created("of the server")
+    call.get("error", error={"code": "conversation_already_has_active_response"})
+    call.done("of the server")
+    call.pass_time(1_000)
+    assert call.kinds() == ["response.create"]
 
 
 @pytest.mark.parametrize("created_first", [True, False])
@@ -139,8 +174,12 @@ def test_a_cut_of_several_items_truncates_the_heard_one_and_deletes_the_rest(cal
     call.audio("r1", 1_000, "i1")
     call.audio("r1", 1_000, "i2")
     call.play(400)
-    call.get("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=300)
-    assert [(event["type"], event["item_id"], event.get("audio_end_ms")) for event in call.sent] == [
+    call.starts("u1")
+    assert call.sent == []
+    call.pass_time(1_000)
+    assert call.sent[0]["type"] == "response.cancel"
+    assert call.sent[0]["response_id"] == "r1"
+    assert [(event["type"], event["item_id"], event.get("audio_end_ms")) for event in call.sent[1:]] == [
         ("conversation.item.truncate", "i1", 400),
         ("conversation.item.delete", "i2", None),
     ]
@@ -153,7 +192,8 @@ def test_the_cancelled_response_may_be_done_before_the_speech_is_announced(call:
     call.audio("r1", 1_000)
     call.play(200)
     call.done("r1", "cancelled", status_details={"type": "cancelled", "reason": "turn_detected"})
-    call.get("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=100)
+    call.starts("u1")
+    call.pass_time(1_000)
     assert call.kinds() == ["conversation.item.truncate"]
     assert call.playout.idle
 
@@ -198,3 +238,149 @@ def test_a_tool_runs_once_and_only_when_it_was_really_called(call: Call) -> None
     call.get("response.output_item.done", item={**item, "status": "completed"})
     call.get("response.output_item.done", item={**item, "status": "completed"})
     assert call.tools == [ToolRequest("c1", "end_call", "{}")]
+
+
+# -- whose turn it is
+
+
+def test_the_ai_is_silent_from_the_next_frame_and_goes_on_after_a_hum(call: Call) -> None:
+    call.talks()
+    call.starts("u1")
+    assert call.playout.next_frame() is None
+    call.pass_time(700)
+    call.stops("u1", "Mm-hm.")
+    assert call.sent == []
+    call.play(3_600)
+    assert call.playout.idle
+    assert [(turn.text, turn.interrupted) for turn in call.turns.values()] == [
+        ("I explain it.", False),
+        ("Mm-hm.", False),
+    ]
+    assert call.talk.interruptions == 0
+
+
+def test_a_cough_is_taken_out_of_the_conversation(call: Call) -> None:
+    call.talks()
+    call.starts("u1")
+    call.stops("u1", "")
+    assert [(event["type"], event["item_id"]) for event in call.sent] == [("conversation.item.delete", "u1")]
+    assert call.playout.next_frame() is not None
+
+
+def test_a_short_no_cuts_at_what_was_heard_and_is_answered(call: Call) -> None:
+    call.talks()
+    call.starts("u1")
+    call.pass_time(700)
+    call.stops("u1", "No!")
+    assert call.kinds() == ["conversation.item.truncate", "response.create"]
+    assert call.sent[0]["audio_end_ms"] == 400
+    assert call.playout.idle
+    assert call.talk.interruptions == 1
+
+
+def test_yes_is_an_answer_once_the_question_was_heard(call: Call) -> None:
+    call.talks(words="Is it fine? Otherwise we would have to look for another day.", played_ms=2_000)
+    call.starts("u1")
+    call.stops("u1", "Yes.")
+    assert call.kinds() == ["conversation.item.truncate", "response.create"]
+
+
+def test_yes_before_the_question_is_assent(call: Call) -> None:
+    call.talks(words="I call for Maria Keller, about the boiler, and then: is it fine?", played_ms=400)
+    call.starts("u1")
+    call.stops("u1", "Yes.")
+    assert call.sent == []
+
+
+def test_words_that_never_come_give_the_turn(call: Call) -> None:
+    call.talks()
+    call.starts("u1")
+    call.stops("u1")
+    call.pass_time(900)
+    assert call.kinds() == ["conversation.item.truncate", "response.create"]
+
+
+def test_what_a_tool_found_during_a_hum_is_told_after_it(call: Call) -> None:
+    call.talks()
+    call.starts("u1")
+    call.talk.answer_tool(ToolRequest("c1", "t", "{}"), {"status": "ok"}, respond=True)
+    call.stops("u1", "Mm.")
+    assert call.kinds() == ["conversation.item.create", "response.create"]
+
+
+def test_a_response_that_began_before_the_callee_went_on_is_cancelled(call: Call) -> None:
+    call.starts("u1")
+    call.stops("u1")
+    call.starts("u2")
+    call.created("r1")
+    call.audio("r1", 500)
+    assert call.kinds() == ["response.create", "response.cancel"]
+    assert call.playout.idle
+    call.stops("u2")
+    assert call.kinds()[-1] == "response.create"
+
+
+def test_our_echo_is_nobody(call: Call) -> None:
+    call.talks()
+    call.echo = 0.8
+    call.starts("u1")
+    assert call.playout.next_frame() is not None
+    assert not call.talk.speaking
+    call.pass_time(2_000)
+    call.stops("u1", "I explain")
+    assert [(event["type"], event["item_id"]) for event in call.sent] == [("conversation.item.delete", "u1")]
+    call.play(4_000)
+    assert [turn.text for turn in call.turns.values()] == ["I explain it."]
+    assert call.words == []
+
+
+def test_somebody_who_speaks_over_our_echo_is_heard(call: Call) -> None:
+    call.talks()
+    call.echo = 0.8
+    call.starts("u1")
+    call.pass_time(500)
+    call.echo = 0.1
+    call.pass_time(100)
+    assert call.talk.speaking
+    assert call.playout.next_frame() is None
+    call.pass_time(1_000)
+    assert call.kinds() == ["conversation.item.truncate"]
+
+
+# -- silenced for a while
+
+
+def test_a_paused_ai_says_nothing_whatever_comes(call: Call) -> None:
+    call.created("r1")
+    call.audio("r1", 1_000)
+    call.play(200)
+    call.talk.pause("hold")
+    assert call.playout.idle
+    assert call.kinds() == ["response.cancel", "conversation.item.truncate"]
+    call.talk.tell("a note")
+    call.starts("u1")
+    call.stops("u1", "Your call is important to us.")
+    call.pass_time(20_000)
+    assert "response.create" not in call.kinds()
+    assert call.lost == []
+    assert call.words == ["Your call is important to us."]
+    call.talk.resume("hold", "Somebody is back.")
+    assert call.kinds()[-2:] == ["conversation.item.create", "response.create"]
+
+
+def test_a_response_that_was_on_its_way_when_the_ai_was_silenced_is_cancelled(call: Call) -> None:
+    call.talk.request_response()
+    call.talk.pause("hold")
+    call.created("r1")
+    call.audio("r1", 500)
+    assert call.kinds() == ["response.create", "response.cancel"]
+    assert call.playout.idle
+
+
+def test_two_reasons_to_be_silent_must_both_end(call: Call) -> None:
+    call.talk.pause("hold")
+    call.talk.pause("user")
+    call.talk.resume("hold", "Somebody is back.")
+    assert "response.create" not in call.kinds()
+    call.talk.resume("user", "Your turn.")
+    assert call.kinds()[-1] == "response.create"

@@ -26,7 +26,7 @@ BETA_KEYS = {"modalities", "input_audio_format", "output_audio_format", "input_a
         protocol.minimal_session(SETTINGS),
         protocol.full_session("Be kind.", CALL_TOOLS),
         protocol.response_create("r-1"),
-        protocol.response_cancel("r-2"),
+        protocol.response_cancel("r-2", "resp_1"),
         protocol.truncate("item_1", 0, 1_200),
         protocol.delete_item("item_1"),
         *(protocol.message(role, "text") for role in ("user", "assistant", "system")),
