@@ -18,6 +18,7 @@ from uuid import UUID
 from opendeep.audio_processing_service.audio_socket_server import AudioSocketServer
 from opendeep.audio_processing_service.audiosocket_connection import ConnectionLimits
 from opendeep.audio_processing_service.call_tools import ToolLimits
+from opendeep.audio_processing_service.hold_watch import HoldLimits
 from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient
 from opendeep.audio_processing_service.realtime_protocol import RealtimeSettings
 from opendeep.audio_processing_service.recorder import RecordingDisk
@@ -186,6 +187,7 @@ async def media_world(
     *,
     times: CallTimes | None = None,
     tools: ToolLimits | None = None,
+    hold: HoldLimits | None = None,
     limits: ConnectionLimits | None = None,
     number: str = "+12025550101",
     **plan: object,
@@ -205,6 +207,7 @@ async def media_world(
         realtime=lambda on_event, on_end: OpenAIRealtimeClient(settings, on_event, on_end),
         settings=settings,
         tools=tools or ToolLimits(),
+        hold=hold or HoldLimits(),
         recordings=RecordingDisk(tmp_path),
         times=times or CallTimes(),
     )

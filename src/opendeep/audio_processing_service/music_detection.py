@@ -17,11 +17,13 @@ BEGINS_AT: Final = 0.42  # of the window's blocks hold a note of the block befor
 ENDS_AT: Final = 0.32
 SOUNDING_PART: Final = 0.7  # of the window is louder than `AUDIBLE_DBFS`
 AUDIBLE_DBFS: Final = -45.0
+BREAK_BLOCKS: Final = 10  # a second of other sound ends the music at once: somebody may be back
+BROKEN: Final = 0.5  # of the notes that the tune held before
 NETWORK_SHARE: Final = 0.97  # all the power in one lobe or two: a tone of the network, not an instrument
 
 
 class MusicDetector:
-    """`playing` follows the line with a delay of some seconds. Keeps 50 pairs of flags."""
+    """`playing` begins some seconds after the music, and ends a second after it. Keeps 50 pairs of flags."""
 
     def __init__(self) -> None:
         self._held: deque[bool] = deque(maxlen=WINDOW_BLOCKS)
@@ -48,9 +50,18 @@ class MusicDetector:
         self._audible.append(block.level_dbfs >= AUDIBLE_DBFS)
         self._before = lobes
         self.playing = self._judge()
+        if self.playing and self._broken():
+            self._held.clear()
+            self._audible.clear()
+            self.playing = False
 
     def _judge(self) -> bool:
         if len(self._held) < LEAST_BLOCKS:
             return False
         sounding = sum(self._audible) >= SOUNDING_PART * len(self._audible)
         return sounding and self.held_part >= (ENDS_AT if self.playing else BEGINS_AT)
+
+    def _broken(self) -> bool:
+        """The last second sounds, but not like the tune before it."""
+        lately, audible = list(self._held)[-BREAK_BLOCKS:], list(self._audible)[-BREAK_BLOCKS:]
+        return sum(audible) >= BREAK_BLOCKS / 2 and sum(lately) <= BROKEN * self.held_part * BREAK_BLOCKS

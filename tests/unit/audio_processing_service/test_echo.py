@@ -4,23 +4,13 @@ import numpy as np
 import pytest
 
 from opendeep.audio_processing_service.echo import ECHO_AT, HEARD_BYTES, PLAYED_BYTES, echo_likeness
-from opendeep.offline.speech.synthesizer import discover_engines
 from tests.support import sound
 from tests.support.audio import mulaw_decode, mulaw_encode
+from tests.support.voices import spoken
 
 OURS = "Hello, this is an AI assistant calling on behalf of Maria Keller about the boiler inspection on Tuesday."
 THEIRS = "No wait, please stop, that does not work for me, I am on holiday next week until Friday."
 STEP_MS = 250
-
-
-def spoken(text: str, voice: str) -> bytes:
-    for engine in discover_engines():
-        if voice in engine.voices:
-            rate, pcm = engine.speak(text, voice)
-            samples = sound.samples_of(pcm)
-            at = np.arange(len(samples) * 8_000 // rate) * rate / 8_000
-            return sound.pcm_of(np.interp(at, np.arange(len(samples)), samples))
-    raise AssertionError(f"no voice {voice}")
 
 
 def returned(pcm: bytes, *, loss_db: float, delay_ms: int) -> bytes:
