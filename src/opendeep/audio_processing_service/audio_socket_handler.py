@@ -58,39 +58,11 @@ class AudioSocketHandler:
         self._records = CallRecords(self._rows, services.clock)
         self._usage = UsageSum(services.settings.model, services.settings.transcription_model)
         self._book = TranscriptBook(call_id, self._records.turn)
-        self._line = CallLine(
-            services.ticker,
-            counters,
-            LinePorts(
-                played=lambda event: self._conversation.played(event),
-                check=self._supervise,
-                digit=self._digit,
-                closed=lambda reason: self._finish_with(self._ending or reason),
-            ),
-        )
+        self._line = CallLine(services.ticker, counters, self._line_ports())
         self._watch = CallWatch(services.times.watch)
         self._session = VoiceSession(services, lambda event: self._conversation.receive(event))
-        ports = ConversationPorts(
-            send=self._session.send,
-            start_tool=self._start_tool,
-            lost=self._session.lose,
-            callee_spoke=lambda: self._watch.callee_spoke(self._line.now_ms),
-            text_arrived=lambda: self._text_arrived.set(),
-            words=lambda words: self._senses.heard_words(words, self._line.now_ms),
-            echo=self._line.echo,
-            now_ms=lambda: self._line.now_ms,
-        )
-        self._conversation = LiveConversation(ports, self._line.playout, self._book, self._usage)
-        senses = SensePorts(
-            note=self._records.note,
-            inform=self._conversation.inform,
-            beep=self._after_beep,
-            pause=self._on_hold,
-            listen=self._listen,
-            resume=lambda note: self._conversation.resume(ON_HOLD, note),
-            end=self._end,
-        )
-        self._senses = CallSenses(senses, services.hold)
+        self._conversation = LiveConversation(self._ports(), self._line.playout, self._book, self._usage)
+        self._senses = CallSenses(self._sense_ports(), services.hold)
         self._line.hearers += [self._session.hear, self._senses.hear]
         self._tasks: set[asyncio.Task[None]] = set()
         self._tools_running = 0
@@ -100,6 +72,37 @@ class AudioSocketHandler:
         self._text_arrived = asyncio.Event()
         self._ending: str | None = None
         self._end_reason = "ended"
+
+    def _line_ports(self) -> LinePorts:
+        return LinePorts(
+            played=lambda event: self._conversation.played(event),
+            check=self._supervise,
+            digit=self._digit,
+            closed=lambda reason: self._finish_with(self._ending or reason),
+        )
+
+    def _ports(self) -> ConversationPorts:
+        return ConversationPorts(
+            send=self._session.send,
+            start_tool=self._start_tool,
+            lost=self._session.lose,
+            callee_spoke=lambda: self._watch.callee_spoke(self._line.now_ms),
+            text_arrived=lambda: self._text_arrived.set(),
+            words=lambda words: self._senses.heard_words(words, self._line.now_ms),
+            echo=self._line.echo,
+            now_ms=lambda: self._line.now_ms,
+        )
+
+    def _sense_ports(self) -> SensePorts:
+        return SensePorts(
+            note=self._records.note,
+            inform=self._conversation.inform,
+            beep=self._after_beep,
+            pause=self._on_hold,
+            listen=self._listen,
+            resume=lambda note: self._conversation.resume(ON_HOLD, note),
+            end=self._end,
+        )
 
     # -- for the server
 
