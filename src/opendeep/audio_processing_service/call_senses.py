@@ -10,7 +10,7 @@ from typing import Final
 
 from opendeep.audio_processing_service.answer_watch import AnswerWatch
 from opendeep.audio_processing_service.hold_watch import HoldAct, HoldFacts, HoldLimits, HoldWatch
-from opendeep.audio_processing_service.line_ears import LineEars, Note, SoundFacts
+from opendeep.audio_processing_service.line_ears import LISTEN_MS, LineEars, Note, SoundFacts
 from opendeep.audio_processing_service.tone_detection import Signal
 from opendeep.audio_processing_service.who_answered import AnsweredBy, Verdict, asks_to_hold
 from opendeep.config.prompt_config import ANSWERED_NOTES, HOLD_ENDED_NOTE
@@ -81,7 +81,7 @@ class CallSenses:
         sound = self._ears.facts
         if sound is None:
             return
-        if verdict := self._answer.check(now_ms, sound):
+        if now_ms < LISTEN_MS and (verdict := self._answer.check(now_ms, sound)):
             self._tell(verdict)
         facts = HoldFacts(now_ms, sound.music, sound.ringing, sound.voice, we_speak)
         if act := self._hold.check(facts):
