@@ -18,7 +18,7 @@ from opendeep.audio_processing_service.audiosocket_connection import AudioSocket
 from opendeep.audio_processing_service.call_line import CallLine, LinePorts
 from opendeep.audio_processing_service.call_records import CallRecords, load_brief
 from opendeep.audio_processing_service.call_senses import CallSenses, SensePorts
-from opendeep.audio_processing_service.call_tools import CallTools, ToolRequest
+from opendeep.audio_processing_service.call_tools import CallTools, ToolPorts, ToolRequest
 from opendeep.audio_processing_service.call_watch import CallWatch, LineFacts, WatchAct
 from opendeep.audio_processing_service.conversation_ports import ConversationPorts
 from opendeep.audio_processing_service.finishing import to_its_end
@@ -27,6 +27,7 @@ from opendeep.audio_processing_service.recorder import Recorder
 from opendeep.audio_processing_service.row_writer import RowWriter
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
+from opendeep.audio_processing_service.user_questions import QuestionPorts
 from opendeep.audio_processing_service.voice_services import VoiceServices
 from opendeep.audio_processing_service.voice_session import VoiceSession
 from opendeep.common.campaign_plan import TaskBrief
@@ -34,7 +35,14 @@ from opendeep.common.channels import VOICE_UNAVAILABLE, call_commands
 from opendeep.common.data_models import CallBrief
 from opendeep.common.errors import DatabaseUnavailable, ProviderFault, ProviderRefused
 from opendeep.common.redis_client import Subscription
-from opendeep.config.prompt_config import BEEP_NOTE, CALL_TOOLS, LINE_BROKE_NOTE, TIME_IS_UP_NOTE, realtime_instructions
+from opendeep.config.prompt_config import (
+    BEEP_NOTE,
+    CALL_PROMPT_VERSION,
+    CALL_TOOLS,
+    LINE_BROKE_NOTE,
+    TIME_IS_UP_NOTE,
+    realtime_instructions,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -166,9 +174,9 @@ class AudioSocketHandler:
         self._brief = brief
         self._records.know(brief.call)
         self._watch.limit_ms = int(TaskBrief.model_validate(brief.task.brief).max_call_minutes * 60_000)
-        self._tools = CallTools(
-            brief, services.db, services.bell, services.clock, self._records, self._end, services.tools
-        )
+        questions = QuestionPorts(tell=lambda text: self._conversation.tell(text, role="user"), spawn=self._spawn)
+        ports = ToolPorts(end=self._end, stop_recording=self._stop_recording, questions=questions)
+        self._tools = CallTools(brief, services.db, services.bell, services.clock, self._records, ports, services.tools)
         if services.recordings is not None:
             self._recorder = services.recordings.recorder(brief.call.user_id, self.call_id)
             self._line.record(self._recorder)
@@ -245,7 +253,8 @@ class AudioSocketHandler:
         if self._brief is None:
             raise RuntimeError("the call is not prepared")
         send, now = self._session.send, self._services.clock.now()
-        send(protocol.full_session(realtime_instructions(self._brief, now), CALL_TOOLS))
+        recorded = self._recorder is not None
+        send(protocol.full_session(realtime_instructions(self._brief, now, recorded=recorded), CALL_TOOLS))
         history = self._book.history()
         for event in protocol.history_items(history):
             send(event)
@@ -317,7 +326,7 @@ class AudioSocketHandler:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._tools is not None:
-            await self._tools.cancel()
+            self._tools.close()
         await self._session.close()
         self._book.close(self._line.now_ms)
         if self._recorder is not None:
@@ -352,10 +361,20 @@ class AudioSocketHandler:
 
     # -- inside
 
+    async def _stop_recording(self) -> bool:
+        """The other side does not want it. False when there is no recording."""
+        recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            return False
+        self._line.stop_recording()
+        await recorder.discard()
+        return True
+
     def _record_media(self) -> None:
         path = self._recorder.path if self._recorder is not None else None
         self._usage.sessions = self._session.opened
         usage = self._usage.as_json(
+            prompt=CALL_PROMPT_VERSION,
             line_ms=self._line.now_ms,
             held_ms=self._senses.held_ms,
             interruptions=self._conversation.interruptions,

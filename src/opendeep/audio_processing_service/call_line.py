@@ -69,6 +69,12 @@ class CallLine:
         self.hearers.append(recorder.hear)
         self._recorder = recorder
 
+    def stop_recording(self) -> None:
+        """From now on nothing is handed to the recorder."""
+        if self._recorder is not None:
+            self.hearers.remove(self._recorder.hear)
+            self._recorder = None
+
     def play_bridge(self) -> None:
         """A soft tone of our own: the callee knows that the line lives."""
         item = f"{LOCAL_ITEM}bridge-{self.now_ms}"

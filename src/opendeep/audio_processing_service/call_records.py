@@ -11,7 +11,7 @@ import structlog
 
 from opendeep.audio_processing_service.row_writer import RowWriter
 from opendeep.common.clock import Clock
-from opendeep.common.data_models import Call, CallBrief, FeedbackStatus, TranscriptTurn
+from opendeep.common.data_models import Call, CallBrief, TranscriptTurn
 from opendeep.common.errors import DatabaseUnavailable, NotFound
 from opendeep.database.db_manager import DatabaseManager
 
@@ -66,9 +66,11 @@ class CallRecords:
             ids = {"campaign_id": call.campaign_id, "task_id": call.task_id, "call_id": call.id}
             self._rows.put(lambda work: work.events.add(call.user_id, kind, detail, data=data, at=at, **ids))
 
-    def withdraw_question(self, feedback_id: UUID) -> None:
+    def withdraw_questions(self) -> None:
         """The call is over before the user answered."""
-        self._rows.put(lambda work: work.feedback.close(feedback_id, FeedbackStatus.CANCELLED))
+        if self._call is not None:
+            call_id = self._call.id
+            self._rows.put(lambda work: work.feedback.withdraw_of_call(call_id))
 
     def media(self, usage: Mapping[str, Any], recording_path: str | None) -> None:
         """What the call has used, and where it was recorded."""

@@ -1,4 +1,4 @@
-"""The tools that the live AI has: `end_call`, `send_dtmf`, `request_user_feedback`.
+"""The tools that the live AI has: `end_call`, `send_dtmf`, `request_user_feedback`, `stop_recording`.
 
 Each has a schema, a deadline and a line in the timeline with its arguments and outcome. What the model asked for is
 data from outside: it is validated here and a mistake is answered to the model, never raised. Which response follows
@@ -6,21 +6,21 @@ is `live_conversation`'s matter.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 import orjson
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from opendeep.audio_processing_service.call_records import CallRecords
+from opendeep.audio_processing_service.user_questions import QuestionPorts, UserQuestions
 from opendeep.common.channels import call_commands
 from opendeep.common.clock import Clock
-from opendeep.common.data_models import CallBrief, FeedbackKind, FeedbackRequest, FeedbackStatus
-from opendeep.common.errors import Conflict, DatabaseUnavailable
+from opendeep.common.data_models import CallBrief
+from opendeep.common.errors import DatabaseUnavailable
 from opendeep.common.ids import new_id
 from opendeep.common.redis_client import Doorbell
 from opendeep.database.db_manager import DatabaseManager
@@ -31,7 +31,7 @@ Output = dict[str, Any]
 
 DTMF_BASE_S: Final = 8.0
 DTMF_PER_DIGIT_S: Final = 0.6
-FEEDBACK_POLL_S: Final = 5.0  # the bell may be lost: look at the row
+MAX_CALL_ID_CHARS: Final = 80  # of the provider's ids, as far as we keep them
 MAX_ARGUMENT_BYTES: Final = 20_000
 MAX_TOOL_CALLS: Final = 100  # in one call; more is a loop
 
@@ -84,8 +84,18 @@ class ToolLimits:
     max_feedback: int = 5
 
 
+@dataclass(frozen=True, slots=True)
+class ToolPorts:
+    """What tools do to their call. `end` gets the model's reason when it asks to end the call; `stop_recording` deletes
+    what was recorded, and says whether there was anything."""
+
+    end: Callable[[EndReason], None]
+    stop_recording: Callable[[], Awaitable[bool]]
+    questions: QuestionPorts
+
+
 class CallTools:
-    """One per call. `end` is called once with the model's reason when it asks to end the call."""
+    """One per call."""
 
     def __init__(
         self,
@@ -94,31 +104,37 @@ class CallTools:
         bell: Doorbell,
         clock: Clock,
         records: CallRecords,
-        end: Callable[[EndReason], None],
+        ports: ToolPorts,
         limits: ToolLimits,
     ) -> None:
         self._brief = brief
-        self._db = db
         self._bell = bell
         self._clock = clock
         self._records = records
-        self._end = end
-        self._limits = limits
+        self._ports = ports
+        self._questions = UserQuestions(
+            brief.call,
+            db,
+            clock,
+            records,
+            ports.questions,
+            timeout_s=limits.feedback_timeout_s,
+            most=limits.max_feedback,
+        )
         self._channel = call_commands(brief.call.id)
         self._dtmf: dict[str, asyncio.Future[Output]] = {}
-        self._answered = asyncio.Event()
-        self._open_question: UUID | None = None
         self._calls = 0
         self._tools = {
             "end_call": self._end_call,
             "send_dtmf": self._send_dtmf,
             "request_user_feedback": self._request_user_feedback,
+            "stop_recording": self._stop_recording,
         }
 
     @property
     def waits_for_user(self) -> bool:
         """A question to the user is open."""
-        return self._open_question is not None
+        return self._questions.waiting
 
     def receive(self, data: Mapping[str, Any]) -> None:
         """A message of the call's channel that may concern a tool."""
@@ -128,7 +144,7 @@ class CallTools:
             case "dtmf_failed":
                 self._settle_dtmf(data, {"status": "failed", "detail": str(data.get("detail") or "not sent")[:300]})
             case "feedback_answered":
-                self._answered.set()
+                self._questions.receive_answered(data)
 
     async def run(self, request: ToolRequest) -> Output:
         """Carry it out; every outcome is an output for the model. Raises only when cancelled."""
@@ -153,11 +169,9 @@ class CallTools:
         self._note(request, arguments, output, started)
         return output
 
-    async def cancel(self) -> None:
-        """The call is over: withdraw an open question."""
-        if self._open_question is not None:
-            question, self._open_question = self._open_question, None
-            self._records.withdraw_question(question)
+    def close(self) -> None:
+        """The call is over, and no tool runs any more."""
+        self._questions.close()
 
     # -- the tools
 
@@ -174,7 +188,7 @@ class CallTools:
         detail = f"The AI ends the call: {wish.reason.value.replace('_', ' ')}."
         self._records.note("call.end_requested", detail, reason=wish.reason.value, note=wish.note)
         log.info("call.end_requested", reason=wish.reason.value, call_id=str(self._brief.call.id))
-        self._end(wish.reason)
+        self._ports.end(wish.reason)
         return {"status": "ok"}
 
     async def _send_dtmf(self, request: ToolRequest, arguments: object) -> Output:
@@ -193,60 +207,12 @@ class CallTools:
 
     async def _request_user_feedback(self, request: ToolRequest, arguments: object) -> Output:
         wish = _RequestUserFeedback.model_validate(arguments)
-        if self._open_question is not None:
-            return _refused("Another question to the user is still open; wait for its answer.")
-        asked = await self._ask(request, wish)
-        if isinstance(asked, str):
-            return _refused(asked)
-        self._open_question = asked.id
-        try:
-            return _answer_output(await self._await_answer(asked))
-        finally:
-            if not asyncio.current_task().cancelling():  # type: ignore[union-attr]
-                self._open_question = None
+        return await self._questions.ask(request.call_id[:MAX_CALL_ID_CHARS], wish.question, wish.options)
 
-    async def _ask(self, request: ToolRequest, wish: _RequestUserFeedback) -> FeedbackRequest | str:
-        """The committed question, or why it may not be asked."""
-        call = self._brief.call
-        try:
-            async with self._db.transaction() as work:
-                if await work.feedback.count_of_call(call.user_id, call.id) >= self._limits.max_feedback:
-                    return "The user was asked often enough in this call; decide with what you know."
-                self._answered.clear()
-                return await work.feedback.ask(
-                    call.user_id,
-                    call.campaign_id,
-                    call.task_id,
-                    wish.question,
-                    kind=FeedbackKind.LIVE,
-                    call_id=call.id,
-                    tool_call_id=request.call_id,
-                    options=wish.options,
-                    timeout_s=self._limits.feedback_timeout_s,
-                )
-        except Conflict as error:
-            return str(error)
-
-    async def _await_answer(self, asked: FeedbackRequest) -> FeedbackRequest:
-        """Until the row is answered, or expired by us. The bell only shortens the wait."""
-        deadline = self._clock.monotonic() + self._limits.feedback_timeout_s
-        while (left := deadline - self._clock.monotonic()) > 0:
-            try:
-                async with asyncio.timeout(min(left, FEEDBACK_POLL_S)):
-                    await self._answered.wait()
-            except TimeoutError:
-                pass  # look at the row
-            self._answered.clear()
-            try:
-                async with self._db.read() as work:
-                    row = await work.feedback.get(asked.user_id, asked.id)
-            except DatabaseUnavailable as error:
-                log.warning("tool.feedback_unreadable", error=str(error))
-                continue
-            if row.status is not FeedbackStatus.PENDING:
-                return row
-        async with self._db.transaction() as work:
-            return await work.feedback.close(asked.id, FeedbackStatus.EXPIRED)
+    async def _stop_recording(self, request: ToolRequest, arguments: object) -> Output:
+        if await self._ports.stop_recording():
+            self._records.note("call.recording_deleted", "The other side did not want to be recorded.")
+        return {"status": "ok", "detail": "This call is not recorded; nothing of it is kept as sound."}
 
     # -- inside
 
@@ -278,16 +244,6 @@ def _parse(arguments: str) -> object:
 
 def _mistake(detail: str) -> Output:
     return {"status": "error", "detail": detail}
-
-
-def _refused(detail: str) -> Output:
-    return {"status": "refused", "detail": detail}
-
-
-def _answer_output(row: FeedbackRequest) -> Output:
-    if row.status is FeedbackStatus.ANSWERED:
-        return {"status": "answered", "answer": row.answer or ""}
-    return {"status": "expired"}
 
 
 def _first_problem(error: ValidationError) -> str:

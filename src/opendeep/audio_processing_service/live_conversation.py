@@ -24,6 +24,7 @@ from opendeep.audio_processing_service.pressed_keys import PressedKeys
 from opendeep.audio_processing_service.realtime_protocol import Event, Severity
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
+from opendeep.config.prompt_config import tool_result_note
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +62,7 @@ class LiveConversation:
         self._cut: deque[str] = deque(maxlen=32)  # responses whose late audio is dropped
         self._words: dict[str, str] = {}  # by item, while its response is spoken
         self._tool_calls: deque[str] = deque(maxlen=200)
+        self._asked_here: set[str] = set()  # those of this session
         self._keys = PressedKeys()
         self._event_count = 0
         self.interruptions = 0
@@ -107,6 +109,7 @@ class LiveConversation:
         self._barge.forget()
         self._playout.go_on()
         self._words.clear()
+        self._asked_here.clear()
         self._last_event_ms = self._ports.now_ms()
 
     def request_response(self, *, answers_turn: bool = False) -> None:
@@ -139,14 +142,17 @@ class LiveConversation:
         self._offset_ms = offset_ms
 
     def answer_tool(self, request: ToolRequest, output: dict[str, Any], *, respond: bool) -> None:
-        """Give the model what its function returned."""
-        self._send(protocol.function_output(request.call_id, output))
+        """Give the model what its function returned; a session that did not ask learns it as a note."""
+        if request.call_id in self._asked_here:
+            self._send(protocol.function_output(request.call_id, output))
+        else:
+            self._send(protocol.message("user", tool_result_note(request.name, output)))
         if respond:
             self.request_response()
 
-    def tell(self, text: str) -> None:
-        """A note of ours (role system), answered by the AI."""
-        self._send(protocol.message("system", text))
+    def tell(self, text: str, role: str = "system") -> None:
+        """A note, answered by the AI: in our own fixed words, or with words of somebody else as role user."""
+        self._send(protocol.message(role, text))
         self.request_response()
 
     def inform(self, text: str) -> None:
@@ -236,6 +242,7 @@ class LiveConversation:
             call_id = str(item["call_id"])
             if call_id not in self._tool_calls:
                 self._tool_calls.append(call_id)
+                self._asked_here.add(call_id)
                 self._ports.start_tool(ToolRequest(call_id, str(item["name"]), str(item.get("arguments") or "")))
         elif item.get("type") == "message":
             self._playout.complete(str(item["id"]))

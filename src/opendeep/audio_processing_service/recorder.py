@@ -100,6 +100,16 @@ class Recorder:
         if late:
             log.warning("recording.not_closed_in_time", waiting=len(late))
 
+    async def discard(self) -> None:
+        """Nobody may keep it: what was written is deleted. Nothing may be handed over any more; bounded."""
+        self._failed = True
+        self._left.clear()
+        self._right.clear()
+        deleting = asyncio.get_running_loop().run_in_executor(self._thread, self._delete_file)
+        _, late = await asyncio.wait({*self._writing, deleting}, timeout=CLOSE_DEADLINE_S)
+        if late:
+            log.warning("recording.deleted_late", waiting=len(late))
+
     def _hand_over(self) -> None:
         if not self._left:
             return
@@ -140,6 +150,13 @@ class Recorder:
         self._file.seek(0)
         self._file.write(wav_header(self._data_bytes))
         self._file.flush()
+
+    def _delete_file(self) -> None:
+        self._close_file()
+        try:
+            self._file_path.unlink(missing_ok=True)
+        except OSError as error:
+            log.error("recording.not_deleted", path=self._relative_path, error=str(error))
 
     def _close_file(self) -> None:
         if self._file is not None:

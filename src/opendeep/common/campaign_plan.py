@@ -158,6 +158,7 @@ class CampaignPlan(_Document):
     on_behalf_of: Short = ""
     language: Annotated[str, Field(max_length=20)] = "en"
     disclosure: Long = ""
+    recording_notice: Long = ""  # said after the disclosure; empty: the profile's, and without that nothing is said
     opening: Long = ""
     questions: list[Question] = Field(default_factory=list, max_length=20)
     may_say: list[Long] = Field(default_factory=list, max_length=40)
@@ -201,6 +202,7 @@ class TaskBrief(_Document):
     number_types: NumberTypes = None
     retries: Retries = Field(default_factory=Retries)
     max_spend: float | None = None
+    recording_notice: str = ""
 
 
 class FormField(_Document):
@@ -258,4 +260,5 @@ def brief_for(plan: CampaignPlan, task: PlannedTask) -> TaskBrief:
         number_types=plan.number_types,
         retries=plan.retries,
         max_spend=plan.max_spend,
+        recording_notice=plan.recording_notice,
     )

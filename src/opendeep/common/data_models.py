@@ -261,6 +261,13 @@ class FeedbackRequest:
     answered_at: datetime | None
     sets: str | None = None  # what of its task the answer sets, e.g. `timezone`
 
+    @property
+    def late(self) -> bool:
+        """Answered after its deadline or after its call: kept for the task, and the callee may not have heard it."""
+        if self.status is not FeedbackStatus.ANSWERED or self.expires_at is None or self.answered_at is None:
+            return False
+        return self.answered_at >= self.expires_at
+
 
 @dataclass(frozen=True, slots=True)
 class Campaign:

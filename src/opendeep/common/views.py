@@ -115,4 +115,5 @@ def feedback_view(feedback: FeedbackRequest) -> dict[str, Any]:
         "asked_at": _time(feedback.asked_at),
         "expires_at": _time(feedback.expires_at),
         "answered_at": _time(feedback.answered_at),
+        "late": feedback.late,
     }

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-ASSISTANT_VERSION: Final = "assistant/1"
-ANALYSIS_VERSION: Final = "analysis/1"
+ASSISTANT_VERSION: Final = "assistant/2"
+ANALYSIS_VERSION: Final = "analysis/2"
 REPORT_VERSION: Final = "report/1"
 
 _DATA_RULE: Final = (
@@ -35,7 +35,8 @@ Rules
    spoken question. Prefer yes_no questions. "key" is lower_case_with_underscores.
 5. may_say holds only facts that the user gave or the directory says. must_not_say holds what the user wants kept
    private. menu_hint names the department to choose in a keypad menu of a business.
-6. The disclosure says that an AI is calling and for whom. Never plan a call that hides this.
+6. The disclosure says that an AI is calling and for whom. Never plan a call that hides this. recording_notice is one
+   spoken sentence that the call is recorded and that the callee may refuse it; only when the user wants that, else "".
 7. Refuse plans that threaten, deceive or harass people, and say so in the message.
 8. Write "message" in the user's language, short and friendly, without Markdown.
 {_DATA_RULE}"""
@@ -52,6 +53,8 @@ Rules
 4. callback_words: the callee's own words about when to call again, copied, not turned into a date. null if none.
 5. dnd is true when the callee wants no more calls.
 6. summary: one or two sentences for the user, no guesses.
+7. answers_of_the_user: one that is late came after its time; unless a turn shows that the callee was told, a question
+   that it answers is open with the callee, not with the user.
 {_DATA_RULE}"""
 
 _REPORT: Final = f"""You write the report of a finished telephone campaign for the user who ordered it.

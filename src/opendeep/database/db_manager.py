@@ -31,7 +31,8 @@ from opendeep.database.outages import translated
 from opendeep.database.store import UnitOfWork
 from opendeep.database.store_calls import CallsStore, EventsStore, TranscriptsStore
 from opendeep.database.store_campaigns import CampaignsStore
-from opendeep.database.store_consent import DndStore, FeedbackStore, LifecycleStore
+from opendeep.database.store_consent import DndStore, LifecycleStore
+from opendeep.database.store_feedback import FeedbackStore
 from opendeep.database.store_gate import GateStore
 from opendeep.database.store_people import ChatsStore, PlansStore, UsersStore
 from opendeep.database.store_tasks import TasksStore

@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 _LIVE_ORDER = {status: order for order, status in enumerate(LIVE_CALL_STATUSES)}
 MAX_CAMPAIGN_EVENTS = 50  # lines of a campaign as a whole that a page gets
+MAX_BRIEF_ANSWERS = 20  # of the user, the latest, that a call learns
 
 
 def _is_live() -> ColumnElement[bool]:
@@ -158,9 +159,14 @@ class CallsStore(Store):
         )
         answers = await self._session.scalars(
             across_tenants(
-                select(FeedbackRow).where(
-                    FeedbackRow.task_id == task.id, FeedbackRow.status == FeedbackStatus.ANSWERED
-                ),
+                select(FeedbackRow)
+                .where(
+                    FeedbackRow.task_id == task.id,
+                    FeedbackRow.status == FeedbackStatus.ANSWERED,
+                    FeedbackRow.sets.is_(None),  # what is set stands in the task
+                )
+                .order_by(FeedbackRow.asked_at.desc())
+                .limit(MAX_BRIEF_ANSWERS),
                 why,
             )
         )
@@ -177,7 +183,7 @@ class CallsStore(Store):
                 )
                 for row in earlier.all()
             ),
-            answered_questions=tuple((row.question, row.answer or "") for row in answers.all()),
+            answered_questions=tuple((row.question, row.answer or "") for row in reversed(answers.all())),
         )
 
     async def of_task(self, user_id: UUID, task_id: UUID) -> list[Call]:

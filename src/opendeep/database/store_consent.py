@@ -1,28 +1,18 @@
-"""Do-not-disturb entries, questions to the user, and the lifecycle manager's decisions."""
+"""Do-not-disturb entries, and the lifecycle manager's decisions."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
-from opendeep.common import channels
-from opendeep.common.data_models import (
-    DNDEntryBase,
-    DndScope,
-    FeedbackKind,
-    FeedbackRequest,
-    FeedbackStatus,
-)
-from opendeep.common.errors import Conflict, NotFound
+from opendeep.common.data_models import DNDEntryBase, DndScope
 from opendeep.common.ids import new_id
-from opendeep.common.views import feedback_view
-from opendeep.database.models import DndRow, FeedbackRow, LifecycleDecisionRow
-from opendeep.database.rows import feedback_value
+from opendeep.database.models import DndRow, LifecycleDecisionRow
 from opendeep.database.scope import across_tenants, for_user
-from opendeep.database.store import Store, batches, locked
+from opendeep.database.store import Store, batches
 
 
 def _entry(row: DndRow) -> DNDEntryBase:
@@ -115,136 +105,6 @@ class DndStore(Store):
         statement = for_user(delete(DndRow).where(DndRow.phone_number == phone_number), DndRow, user_id)
         result = await self._session.execute(statement)
         return int(getattr(result, "rowcount", 0))
-
-
-class FeedbackStore(Store):
-    async def ask(
-        self,
-        user_id: UUID,
-        campaign_id: UUID,
-        task_id: UUID,
-        question: str,
-        *,
-        kind: FeedbackKind,
-        call_id: UUID | None = None,
-        tool_call_id: str | None = None,
-        options: Sequence[str] = (),
-        timeout_s: float | None = None,
-        sets: str | None = None,
-    ) -> FeedbackRequest:
-        """Put a question to the user. Asking again with the same `tool_call_id` returns the first one.
-
-        Raises `Conflict` when the call has another open question.
-        """
-        if tool_call_id is not None:
-            known = for_user(
-                select(FeedbackRow).where(FeedbackRow.call_id == call_id, FeedbackRow.tool_call_id == tool_call_id),
-                FeedbackRow,
-                user_id,
-            )
-            row = (await self._session.scalars(known)).one_or_none()
-            if row is not None:
-                return feedback_value(row)
-        row = FeedbackRow(
-            id=new_id(),
-            user_id=user_id,
-            campaign_id=campaign_id,
-            task_id=task_id,
-            call_id=call_id,
-            tool_call_id=tool_call_id,
-            kind=kind,
-            question=question,
-            options=list(options),
-            sets=sets,
-            status=FeedbackStatus.PENDING,
-            answer=None,
-            asked_at=self._work.now,
-            expires_at=self._work.now + timedelta(seconds=timeout_s) if timeout_s is not None else None,
-            answered_at=None,
-        )
-        try:
-            async with self._session.begin_nested():
-                self._session.add(row)
-        except IntegrityError as error:
-            raise Conflict("This call already has an open question.") from error
-        return self._told(row)
-
-    async def get(self, user_id: UUID, feedback_id: UUID) -> FeedbackRequest:
-        return feedback_value(await self._row(user_id, feedback_id))
-
-    async def count_of_call(self, user_id: UUID, call_id: UUID) -> int:
-        statement = for_user(
-            select(func.count()).select_from(FeedbackRow).where(FeedbackRow.call_id == call_id), FeedbackRow, user_id
-        )
-        return await self._session.scalar(statement) or 0
-
-    async def answer(self, user_id: UUID, feedback_id: UUID, answer: str) -> FeedbackRequest:
-        """Answer an open question. Raises `Conflict` when it was answered, expired or cancelled before."""
-        row = await self._row(user_id, feedback_id, lock=True)
-        overdue = row.expires_at is not None and row.expires_at <= self._work.now
-        if row.status != FeedbackStatus.PENDING or overdue:
-            state = FeedbackStatus.EXPIRED if overdue and row.status == FeedbackStatus.PENDING else row.status
-            raise Conflict(f"This question is closed ({state.lower()}).")
-        row.status = FeedbackStatus.ANSWERED
-        row.answer = answer
-        row.answered_at = self._work.now
-        if row.call_id is not None:
-            self._work.ring(
-                channels.call_commands(row.call_id), {"type": "feedback_answered", "feedback_id": str(row.id)}
-            )
-        return self._told(row)
-
-    async def close(self, feedback_id: UUID, status: FeedbackStatus) -> FeedbackRequest:
-        """Expire or cancel a question unless it is closed already; returns it as it is now."""
-        statement = across_tenants(
-            locked(select(FeedbackRow).where(FeedbackRow.id == feedback_id)),
-            "by the id of a question that a call holds",
-        )
-        row = (await self._session.scalars(statement)).one_or_none()
-        if row is None:
-            raise NotFound("There is no such question.")
-        if row.status != FeedbackStatus.PENDING:
-            return feedback_value(row)
-        row.status = status
-        return self._told(row)
-
-    async def overdue(self) -> list[FeedbackRequest]:
-        """Open questions past their deadline (their call may have crashed)."""
-        statement = across_tenants(
-            select(FeedbackRow).where(
-                FeedbackRow.status == FeedbackStatus.PENDING, FeedbackRow.expires_at <= self._work.now
-            ),
-            "one worker expires the questions of all tenants",
-        )
-        return [feedback_value(row) for row in (await self._session.scalars(statement)).all()]
-
-    async def pending(self, user_id: UUID) -> list[FeedbackRequest]:
-        statement = for_user(
-            select(FeedbackRow).where(FeedbackRow.status == FeedbackStatus.PENDING).order_by(FeedbackRow.asked_at),
-            FeedbackRow,
-            user_id,
-        )
-        return [feedback_value(row) for row in (await self._session.scalars(statement)).all()]
-
-    async def of_task(self, user_id: UUID, task_id: UUID) -> list[FeedbackRequest]:
-        statement = for_user(
-            select(FeedbackRow).where(FeedbackRow.task_id == task_id).order_by(FeedbackRow.asked_at),
-            FeedbackRow,
-            user_id,
-        )
-        return [feedback_value(row) for row in (await self._session.scalars(statement)).all()]
-
-    def _told(self, row: FeedbackRow) -> FeedbackRequest:
-        value = feedback_value(row)
-        self._work.tell_user(row.user_id, "feedback", feedback=feedback_view(value))
-        return value
-
-    async def _row(self, user_id: UUID, feedback_id: UUID, *, lock: bool = False) -> FeedbackRow:
-        statement = for_user(select(FeedbackRow).where(FeedbackRow.id == feedback_id), FeedbackRow, user_id)
-        row = (await self._session.scalars(locked(statement) if lock else statement)).one_or_none()
-        if row is None:
-            raise NotFound("There is no such question.")
-        return row
 
 
 class LifecycleStore(Store):

@@ -61,7 +61,7 @@ class UsersStore(Store):
 
     async def update_profile(self, user_id: UUID, changes: Mapping[str, Any]) -> User:
         """Merge `changes` into the user's profile (name, zone, standing facts that the AI may say)."""
-        row = await self._session.get(UserRow, user_id)
+        row = await self._session.get(UserRow, user_id, with_for_update={"key_share": True})
         if row is None:
             raise NotFound("There is no such user.")
         row.profile = {**row.profile, **changes}

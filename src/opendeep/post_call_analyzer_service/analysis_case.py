@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from opendeep.common.callee_place import CalleePlace, callee_place
 from opendeep.common.campaign_plan import TaskBrief, voicemail_now
-from opendeep.common.data_models import Call, CallEvent, Disposition, Task, TranscriptTurn
+from opendeep.common.data_models import Call, CallEvent, Disposition, FeedbackRequest, Task, TranscriptTurn
 from opendeep.common.errors import InvalidPhoneNumber
 from opendeep.common.phone import parse_number
 from opendeep.database.db_manager import Transaction
@@ -29,7 +29,7 @@ class Case:
     brief: TaskBrief
     turns: tuple[TranscriptTurn, ...]
     events: tuple[CallEvent, ...]
-    answers: tuple[tuple[str, str], ...]
+    answers: tuple[FeedbackRequest, ...]  # of the user, the latest
     message_left: bool = False  # by an earlier call of the task
 
     @property
@@ -57,7 +57,9 @@ class Case:
                 "objective": self.task.objective,
                 "questions": [question.model_dump(mode="json") for question in self.brief.questions],
                 "voicemail_policy": self.brief.voicemail.policy.value,
-                "answers_of_the_user": [{"question": q, "answer": a} for q, a in self.answers],
+                "answers_of_the_user": [
+                    {"question": given.question, "answer": given.answer, "late": given.late} for given in self.answers
+                ],
             },
             "call": {
                 "attempt": self.call.attempt_number,
@@ -82,7 +84,7 @@ async def read_case(work: Transaction, task: Task) -> Case | None:
     turns = await work.transcripts.of_call(task.user_id, call.id)
     events = await work.events.of_call(task.user_id, call.id)
     feedback = await work.feedback.of_task(task.user_id, task.id)
-    answers = tuple((f.question, f.answer) for f in feedback if f.answer)[-MAX_ANSWERS:]
+    answers = tuple(given for given in feedback if given.answer)[-MAX_ANSWERS:]
     brief = TaskBrief.model_validate(task.brief)
     earlier = (other for other in await work.calls.of_task(task.user_id, task.id) if other.id != call.id)
     message_left = any(other.disposition is Disposition.VOICEMAIL_LEFT for other in earlier)

@@ -139,8 +139,15 @@ class CampaignQueryService:
         return path
 
     async def pending_feedback(self, user_id: UUID) -> list[View]:
+        """Open questions, and the latest of calls that were missed: answers to those are kept for the next call."""
         async with self._db.read() as work:
-            return [feedback_view(feedback) for feedback in await work.feedback.pending(user_id)]
+            found = [*await work.feedback.pending(user_id), *await work.feedback.missed(user_id)]
+        return [feedback_view(feedback) for feedback in found]
+
+    async def change_profile(self, user_id: UUID, changes: View) -> User:
+        """Set what the assistant and the calls know of the user; checked at the door."""
+        async with self._db.transaction() as work:
+            return await work.users.update_profile(user_id, changes)
 
     async def dnd(self, user_id: UUID) -> list[View]:
         async with self._db.read() as work:

@@ -1,7 +1,8 @@
 """`FeedbackManagerService`: the user's side of the human in the loop.
 
-Answers to live questions go into their call; decisions asked between calls move their task on. Asking live questions is
-the voice side's business, asking for decisions that of the analyser and the lifecycle manager.
+Answers to live questions go into their call, late ones are kept for the analyser and the next call; decisions asked
+between calls move their task on. Asking live questions is the voice side's business, asking for decisions that of the
+analyser and the lifecycle manager.
 """
 
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from opendeep.common import channels
-from opendeep.common.data_models import FeedbackKind, FeedbackRequest, FeedbackStatus, Task, TaskStatus
+from opendeep.common.data_models import FeedbackKind, FeedbackRequest, Task, TaskStatus
 from opendeep.common.decisions import SETS_TIMEZONE, means_stop
 from opendeep.common.errors import UserMistake
 from opendeep.common.redis_client import Doorbell
@@ -35,9 +36,9 @@ class FeedbackManagerService:
         await run_rounds("feedback", self._bell, (), EXPIRY_ROUND_S, self.expire_overdue)
 
     async def answer(self, user_id: UUID, feedback_id: UUID, text: str) -> FeedbackRequest:
-        """Take the user's answer; exactly one answer, expiry or cancellation wins.
+        """Take the user's answer; the first one counts, before and after the deadline of a question from a call.
 
-        Raises `NotFound` for a question that is not this user's, `Conflict` when it is closed, `UserMistake` for an
+        Raises `NotFound` for a question that is not this user's, `Conflict` when it is answered, `UserMistake` for an
         empty or too long text, or one that does not say what was asked for: the question stays open then.
         """
         text = text.strip()
@@ -48,7 +49,7 @@ class FeedbackManagerService:
             await work.events.add(
                 user_id,
                 "feedback.answered",
-                f"You answered “{feedback.question}”: {text}",
+                f"You answered “{feedback.question}”: {text}{await _fate(work, feedback)}",
                 campaign_id=feedback.campaign_id,
                 task_id=feedback.task_id,
                 call_id=feedback.call_id,
@@ -68,8 +69,7 @@ class FeedbackManagerService:
         if not overdue:
             return
         async with self._db.transaction() as work:
-            for feedback in overdue:
-                await work.feedback.close(feedback.id, FeedbackStatus.EXPIRED)
+            await work.feedback.expire_overdue()
 
     async def _move_on(self, work: Transaction, task: Task, text: str) -> None:
         """A decision was taken: stop the task, or call again with the answer (later calls see all answers)."""
@@ -82,6 +82,15 @@ class FeedbackManagerService:
             task = await work.tasks.change(task.user_id, task.id, task.version, max_attempts=task.attempts + 1)
         await work.tasks.transition(task.id, TaskStatus.SCHEDULED, "You answered; calling again.")
         work.ring(channels.TASKS_DUE)
+
+
+async def _fate(work: Transaction, feedback: FeedbackRequest) -> str:
+    """What becomes of a late answer; nothing to say of others."""
+    if not feedback.late or feedback.call_id is None:
+        return ""
+    if (await work.calls.get_call_by_id(feedback.call_id, feedback.user_id)).live:
+        return " (late: it goes to the AI while the call lasts, and is kept)"
+    return " (late: the call was over, it is kept for the next call)"
 
 
 def _zone(text: str) -> str:

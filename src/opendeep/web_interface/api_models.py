@@ -10,7 +10,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
-from opendeep.common.campaign_plan import CampaignPlan, Form
+from opendeep.common.caller_profile import MAX_FACTS
+from opendeep.common.campaign_plan import CampaignPlan, Form, ZoneName
 from opendeep.common.data_models import (
     CallStatus,
     CampaignStatus,
@@ -69,6 +70,20 @@ class ExecuteRequest(_Request):
 
 class FeedbackAnswer(_Request):
     answer: Annotated[str, Field(max_length=MAX_ANSWER_LENGTH), Plain]
+
+
+PlainLine = Annotated[StrictStr, Field(min_length=1, max_length=MAX_ANSWER_LENGTH), Plain]
+PlainLines = Annotated[list[PlainLine], Field(max_length=MAX_FACTS)]
+
+
+class ProfileChanges(_Request):
+    """Fields of the profile to set; see `CallerProfile` for their meaning."""
+
+    full_name: Annotated[StrictStr, Field(min_length=1, max_length=MAX_NAME_LENGTH), Plain] = ""
+    time_zone: ZoneName = None
+    preferences: PlainLines = []
+    may_say: PlainLines = []
+    recording_notice: FieldText = ""
 
 
 class UserView(BaseModel):
@@ -162,6 +177,8 @@ class EventView(BaseModel):
 
 
 class FeedbackView(BaseModel):
+    """`expires_at`: the deadline, or the end of the call if that came first. `late`: answered after it, and kept."""
+
     id: UUID
     campaign_id: UUID
     task_id: UUID
@@ -174,6 +191,7 @@ class FeedbackView(BaseModel):
     asked_at: datetime
     expires_at: datetime | None
     answered_at: datetime | None
+    late: bool
 
 
 class ToolStepView(BaseModel):

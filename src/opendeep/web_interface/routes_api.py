@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from opendeep.common.caller_profile import CallerProfile
 from opendeep.common.campaign_plan import MAX_TASKS
 from opendeep.common.data_models import User
 from opendeep.common.errors import Conflict, NotFound, NotSignedIn
@@ -59,6 +60,19 @@ async def session(user: SignedIn) -> m.SessionView:
 async def close_session(response: Response) -> None:
     """Sign out: forget the cookie."""
     clear_cookie(response)
+
+
+@router.get("/profile")
+async def profile(user: SignedIn) -> CallerProfile:
+    """What the assistant and the calls know of you."""
+    return CallerProfile.read(user.profile)
+
+
+@router.patch("/profile")
+async def change_profile(body: m.ProfileChanges, user: SignedIn, services: TheServices) -> CallerProfile:
+    """Set the fields that are given; the next call has them."""
+    changed = await services.campaigns.change_profile(user.id, body.model_dump(mode="json", exclude_unset=True))
+    return CallerProfile.read(changed.profile)
 
 
 # -- the chat
@@ -187,7 +201,7 @@ async def pending_feedback(user: SignedIn, services: TheServices) -> m.FeedbackL
 async def answer_feedback(
     feedback_id: UUID, body: m.FeedbackAnswer, user: SignedIn, services: TheServices
 ) -> m.FeedbackAnswered:
-    """Answer a question; 409 when it was answered or has expired."""
+    """Answer a question; 409 when it was answered. One of a call is taken after its time too, `late`, and kept."""
     feedback = await services.feedback.answer(user.id, feedback_id, body.answer)
     return m.FeedbackAnswered(feedback=feedback_view(feedback))  # type: ignore[arg-type]
 

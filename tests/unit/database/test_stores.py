@@ -17,7 +17,6 @@ from opendeep.common.data_models import (
     DNDEntryBase,
     DndScope,
     FeedbackKind,
-    FeedbackStatus,
     Speaker,
     Task,
     TaskStatus,
@@ -195,44 +194,6 @@ async def test_do_not_call_scopes_and_the_global_threshold(db: DatabaseManager) 
         assert blocked.scope is DndScope.GLOBAL
         assert await work.dnd.remove(users[0].id, number) == 1
         assert [e.phone_number for e in await work.dnd.entries(users[0].id)] == [NUMBERS[1]]
-
-
-async def test_a_question_is_answered_once(world: World) -> None:
-    db, task = world.db, await one_task(world.db)
-    call = await one_call(db, task)
-    about = (task.user_id, task.campaign_id, task.id, "Is Tuesday fine?")
-
-    async def ask(tool_call_id: str) -> UUID:
-        async with db.transaction() as work:
-            asked = await work.feedback.ask(
-                *about, kind=FeedbackKind.LIVE, call_id=call.id, tool_call_id=tool_call_id, timeout_s=45
-            )
-            return asked.id
-
-    first = await ask("t1")
-    assert await ask("t1") == first
-    with pytest.raises(Conflict):
-        await ask("t2")
-
-    async def answer(text: str) -> str:
-        async with db.transaction() as work:
-            return (await work.feedback.answer(task.user_id, first, text)).answer or ""
-
-    async with world.bell.listen(channels.call_commands(call.id)) as commands:
-        answers = await asyncio.gather(*(answer(text) for text in "abc"), return_exceptions=True)
-        assert sum(isinstance(a, Conflict) for a in answers) == 2
-        message = await commands.next(5)
-        assert message is not None
-        assert message.data == {"type": "feedback_answered", "feedback_id": str(first)}
-    second = await ask("t2")
-    world.clock.advance(46)
-    async with db.transaction() as work:
-        with pytest.raises(Conflict, match="expired"):
-            await work.feedback.answer(task.user_id, second, "too late")
-        assert [f.id for f in await work.feedback.overdue()] == [second]
-        assert (await work.feedback.close(second, FeedbackStatus.EXPIRED)).status is FeedbackStatus.EXPIRED
-        assert (await work.feedback.close(first, FeedbackStatus.EXPIRED)).status is FeedbackStatus.ANSWERED
-        assert await work.feedback.pending(task.user_id) == []
 
 
 async def test_the_brief_carries_what_earlier_calls_taught(db: DatabaseManager) -> None:

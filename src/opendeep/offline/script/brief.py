@@ -52,6 +52,8 @@ class CallBrief:
 
     on_behalf_of: str
     disclosure: str
+    recording_notice: str
+    screening_line: str
     contact_name: str
     contact_kind: str  # "person" or "business"
     objective: str
@@ -63,6 +65,11 @@ class CallBrief:
     voicemail: VoicemailPlan
     now: datetime  # aware, in the callee's zone
     earlier_calls: tuple[str, ...] = ()
+
+    @property
+    def who_calls(self) -> str:
+        """The disclosure, and that the call is recorded where that is to be said."""
+        return f"{self.disclosure} {self.recording_notice}".strip()
 
 
 def parse_brief(instructions: str) -> CallBrief | None:
@@ -90,6 +97,8 @@ def _brief(fields: dict[str, Any]) -> CallBrief:
     return CallBrief(
         on_behalf_of=principal,
         disclosure=_text(fields, "disclosure", default=f"This is an AI assistant calling on behalf of {principal}."),
+        recording_notice=_text(fields, "recording_notice", default=""),
+        screening_line=_text(fields, "screening_line", default=""),
         contact_name=_text(contact, "name", default=""),
         contact_kind=kind,
         objective=_text(fields, "objective", default=""),

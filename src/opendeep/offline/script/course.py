@@ -18,6 +18,7 @@ from opendeep.offline.script.spoken_values import say_date, say_time, spoken_dat
 END_CALL: Final = "end_call"
 SEND_DTMF: Final = "send_dtmf"
 ASK_USER: Final = "request_user_feedback"
+STOP_RECORDING: Final = "stop_recording"
 MAX_NOTE_CHARS: Final = 500
 
 
@@ -94,7 +95,7 @@ class Course:
 
     def introduction(self) -> list[Say]:
         """Disclosure and purpose, as far as they were not heard yet."""
-        says = [] if self.disclosed else [Say(self.brief.disclosure, SayRole.DISCLOSURE)]
+        says = [] if self.disclosed else [Say(self.brief.who_calls, SayRole.DISCLOSURE)]
         if not self.purpose_given and self.brief.opening:
             says.append(Say(self.brief.opening, SayRole.PURPOSE))
         self.disclosed = self.purpose_given = True
@@ -111,6 +112,12 @@ class Course:
         if not self.disclosed:
             return self.turn(*first, *self.introduction(), *self.ask())
         return self.turn(*first, *self.ask()) if self.question else self.finish(*first)
+
+    def resume(self, *first: Say) -> tuple[Act, ...]:
+        """After something that is not our matter: `first`, and on with it."""
+        if self.phase is not Phase.ASKING:
+            self.enter(Phase.ASKING)
+        return self.go_on(*first)
 
     def next_question(self) -> None:
         """The open question is done."""

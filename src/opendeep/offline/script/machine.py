@@ -15,7 +15,7 @@ from opendeep.offline.script import machines, remarks, sentences
 from opendeep.offline.script.acts import Act, Listen, Say, SayRole
 from opendeep.offline.script.answers import Answer, read_answer, yes_or_no
 from opendeep.offline.script.brief import CallBrief, Question
-from opendeep.offline.script.course import ASK_USER, END_CALL, SEND_DTMF, Course
+from opendeep.offline.script.course import ASK_USER, END_CALL, SEND_DTMF, STOP_RECORDING, Course
 from opendeep.offline.script.keypad_menu import OPERATOR_KEY
 from opendeep.offline.script.phases import Phase
 from opendeep.offline.script.spoken_values import spoken_date, spoken_time
@@ -84,7 +84,7 @@ class ScriptedConversation:
         """What will be said first, so that the voice can be ready."""
         brief = self._course.brief
         return tuple(
-            filter(None, (sentences.HELLO, brief.disclosure, brief.opening, *(ask.ask for ask in brief.questions[:1])))
+            filter(None, (sentences.HELLO, brief.who_calls, brief.opening, *(ask.ask for ask in brief.questions[:1])))
         )
 
     # --- inputs -------------------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ class ScriptedConversation:
         if course.unsent_end is not None:
             return course.end_again()
         if course.phase is Phase.CHECKING:
-            return course.turn(Say(sentences.STILL_CHECKING))
+            return remarks.while_checking(course, heard, found)
         by_machine = machines.react(course, heard, found)
         if by_machine is not None:
             return by_machine
@@ -143,6 +143,8 @@ class ScriptedConversation:
         course = self._course
         if self._too_many():
             return self._stopped()
+        if name == STOP_RECORDING:
+            return remarks.recording_stopped(course, done=output.get("status") == "ok")
         if name != ASK_USER:
             return course.turn()
         asked, course.open_user_question = course.open_user_question, ""

@@ -81,4 +81,5 @@ def _introduction_for_screen(course: Course) -> list[Say]:
     if course.phase is not Phase.GREETING:
         course.enter(Phase.GREETING)
     course.introduce_again()
-    return [Say(f"{course.brief.disclosure} {course.brief.opening}".strip())]
+    brief = course.brief
+    return [Say(brief.screening_line or f"{brief.disclosure} {brief.opening}".strip())]

@@ -13,7 +13,7 @@ from typing import Final
 from opendeep.offline.script import sentences
 from opendeep.offline.script.acts import Act, CallTool, Say, SayRole
 from opendeep.offline.script.answers import Answer, yes_or_no
-from opendeep.offline.script.course import ASK_USER, Course
+from opendeep.offline.script.course import ASK_USER, STOP_RECORDING, Course
 from opendeep.offline.script.facts import allowed_facts, best_fact, same_question, tidy_question
 from opendeep.offline.script.phases import Phase
 from opendeep.offline.script.understanding import Heard
@@ -75,6 +75,33 @@ def who_is_this(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Ac
     return course.open_up()
 
 
+def orders(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]:
+    """Somebody wants to give us another task or to hear about others: decline, and go on with ours."""
+    return course.resume(Say(sentences.NOT_FOR_ME))
+
+
+def no_recording(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]:
+    """They do not want to be recorded."""
+    if STOP_RECORDING not in course.tools:
+        return recording_stopped(course, done=False)
+    return course.turn(Say(sentences.STOPPING_RECORDING), CallTool(STOP_RECORDING, {}))
+
+
+def recording_stopped(course: Course, *, done: bool) -> tuple[Act, ...]:
+    """On without a recording; where that is not possible, the end."""
+    if not done:
+        return course.close("declined", sentences.RECORDED_ANYWAY, note="does not want to be recorded")
+    said = Say(sentences.NOT_RECORDED)
+    return course.turn(said) if course.phase is Phase.CHECKING else course.resume(said)
+
+
+def while_checking(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]:
+    """The user is being asked: whatever is said waits, but a recording does not."""
+    if "no_recording" in found:
+        return no_recording(course, heard, found)
+    return course.turn(Say(sentences.STILL_CHECKING))
+
+
 def hold(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...] | None:
     """One moment: wait. An answer in the same breath goes first."""
     if course.phase is Phase.ASKING and yes_or_no(heard) is not None and course.question_heard:
@@ -130,6 +157,8 @@ def repeat(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ..
 
 
 REACTIONS: Final[tuple[tuple[str, Reaction], ...]] = (
+    ("orders", orders),
+    ("no_recording", no_recording),
     ("wrong_person", wrong_person),
     ("not_here", not_here),
     ("not_interested", declined),

@@ -30,6 +30,10 @@ REPEATING: Final = "Of course."
 BETTER_TIME: Final = "All right. Which other day and time would suit you?"
 NOTED_OTHER: Final = "Thank you, I will pass that on."
 DID_NOT_CATCH: Final = "Sorry, I did not understand that."
+NOT_FOR_ME: Final = "I am sorry, I cannot help with that."
+STOPPING_RECORDING: Final = "Of course. One moment."
+NOT_RECORDED: Final = "The recording is off and deleted."
+RECORDED_ANYWAY: Final = "I am sorry, I cannot switch the recording off, so I will end the call here. Goodbye."
 MOVING_ON: Final = "Never mind, let us go on."
 
 

@@ -28,6 +28,19 @@ _MORE_RULES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "farewell": (r"\b(good ?bye|bye|see you|have a (nice|good) (day|one|evening))\b",),
     "wrong_person": (r"\bthere(?:'s| is) (no|nobody|no one)( one| body)? (here )?(by|with|of|called)\b",),
+    "orders": (
+        r"\b(ignore|forget|disregard|override) (all |any |your |the |my |these |those |previous |prior )*"
+        r"(instructions?|rules?|orders?|prompts?|guidelines?|task)\b",
+        r"\b(your|the) (system )?(prompt|instructions)\b|\bsystem prompt\b|\bdeveloper mode\b",
+        r"\byou are (now|no longer) (an?|my|in|the)\b|\bpretend (to be|that you)\b|\bact as\b",
+        r"\b(read|tell|give|list|name|show|send) (me |us )?(out |about )?(all |the |your |of )*"
+        r"(other|another|others) (customers?|clients?|patients?|people|persons?|callers?|contacts?|names?|calls?)\b",
+    ),
+    "no_recording": (
+        r"\b(do not|don't|(rather|prefer) not|stop|turn off|switch off) "
+        r"(want|like|wish|to|be|being|me|this|the|your|call|us|my| )*\b(record(ing|ed)?|taped?)\b",
+        r"\b(no|without|delete|stop|off) (the |this |that |your |any |a )*recordings?\b",
+    ),
     "voicemail": (r"\bleave (a|your|me a) (short |brief )?message\b",),
     "screening": (r"\b(state|say) your name\b",),
     "who_is_this": (

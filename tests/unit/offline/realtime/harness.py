@@ -26,7 +26,7 @@ STEP_MS = 20
 
 TOOLS = [
     {"type": "function", "name": name, "description": "", "parameters": {"type": "object", "properties": {}}}
-    for name in ("end_call", "send_dtmf", "request_user_feedback")
+    for name in ("end_call", "send_dtmf", "request_user_feedback", "stop_recording")
 ]
 
 
