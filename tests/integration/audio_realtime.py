@@ -54,14 +54,16 @@ class FakeSession:
         async with asyncio.timeout(deadline_s), self._changed:
             return await self._changed.wait_for(condition)
 
-    async def received_event(self, kind: str, number: int = 1, **fields: Any) -> Event:
+    async def received_event(
+        self, kind: str, number: int = 1, *, deadline_s: float = DEADLINE_S, **fields: Any
+    ) -> Event:
         """The `number`-th client event of this type (with these fields), past or future."""
 
         def found() -> Event | None:
             hits = [e for e in self.received if e["type"] == kind and fields.items() <= e.items()]
             return hits[number - 1] if len(hits) >= number else None
 
-        event: Event = await self.wait(found)
+        event: Event = await self.wait(found, deadline_s)
         return event
 
     async def begun(self, responses: int = 1) -> Event:
