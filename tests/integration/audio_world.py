@@ -33,6 +33,7 @@ from tests.support.database import add_campaign, add_user, sample_plan, sqlite_u
 
 NODE = "node-under-test"
 DEADLINE_S = 10.0
+ENDED_S = 20.0  # a line that has lost its voice AI says two sentences first
 HEADER = struct.Struct("!BH")
 FRAME_BYTES = 320
 HANG_UP, NAME, DTMF, SLIN8, SLIN24, ERROR = 0x00, 0x01, 0x03, 0x10, 0x13, 0xFF
@@ -138,7 +139,7 @@ class MediaWorld:
         await self.tell("answered")
         return await self.connect()
 
-    async def said(self, kind: str, deadline_s: float = DEADLINE_S) -> dict[str, Any]:
+    async def said(self, kind: str, deadline_s: float = ENDED_S) -> dict[str, Any]:
         """The next message of this type on the call's channel."""
         async with asyncio.timeout(deadline_s):
             while True:
@@ -146,7 +147,7 @@ class MediaWorld:
                 if message is not None and message.data.get("type") == kind:
                     return dict(message.data)
 
-    async def ended(self, deadline_s: float = DEADLINE_S) -> dict[str, Any]:
+    async def ended(self, deadline_s: float = ENDED_S) -> dict[str, Any]:
         """The media side has written everything."""
         message = await self.said("media_ended", deadline_s)
         await until(lambda: not self.server.live_calls)

@@ -19,6 +19,7 @@ from opendeep.audio_processing_service.audiosocket_connection import (
     AudioSocketConnection,
     ConnectionLimits,
 )
+from opendeep.audio_processing_service.line_sentences import LineSentence, line_sound
 from opendeep.audio_processing_service.ticker import Ticker
 from opendeep.audio_processing_service.voice_services import CallTimes
 from opendeep.common.data_models import CallStatus
@@ -37,6 +38,8 @@ from tests.integration.audio_world import (
 )
 from tests.support.audio import mulaw_encode, tone
 
+ONE_MOMENT = LineSentence.ONE_MOMENT
+ONE_MOMENT_SOUND = line_sound(ONE_MOMENT, "en")
 SHORT = ConnectionLimits(name_s=0.2, adopt_s=0.5, max_unnamed=4)
 FAST_TIMES = CallTimes(reopen_s=1.0, farewell_quiet_s=0.5)
 
@@ -209,7 +212,6 @@ async def test_nobody_answers(voice: FakeRealtime, tmp_path: Path) -> None:
 async def test_a_session_that_closes_is_replaced_with_what_was_said(voice: FakeRealtime, tmp_path: Path) -> None:
     async with media_world(tmp_path, voice.url) as world:
         line, session = await talking(world, voice)
-        loud = len(line.loud())
         await session.socket.close(1011, "internal error")
         second = await voice.session(2)
         await second.begun()
@@ -221,13 +223,15 @@ async def test_a_session_that_closes_is_replaced_with_what_was_said(voice: FakeR
         ]
         assert roles == ["assistant", "user", "system"]
         assert texts[:2] == ["Hello.", "Good morning."]
-        await line.wait(lambda: len(line.loud()) > loud + 10)  # the bridge tone
+        assert ONE_MOMENT.words["en"] in texts[2]
         await second.speak("r9", "I am back.", speech(100))
+        await line.wait(lambda: ONE_MOMENT_SOUND + speech(100) in mulaw_encode(b"".join(line.heard)))
         await line.hang_up()
         await world.ended()
         assert [turn.text for turn in await world.turns()][:2] == ["Hello.", "Good morning."]
         [lost] = await world.events("call.voice_lost")
         assert "1011" in lost.data["reason"]
+        assert ONE_MOMENT.words["en"] in lost.detail
         assert (await world.row()).usage["sessions"] == 2
 
 
@@ -237,12 +241,12 @@ async def test_without_a_second_session_the_call_ends_cleanly(tmp_path: Path) ->
         media_world(tmp_path, voice.url, times=FAST_TIMES) as world,
     ):
         line, session = await talking(world, voice)
-        loud = len(line.loud())
         await session.socket.close(1011, "internal error")
         assert (await world.said("hangup"))["reason"] == "provider_failed"
         assert (await world.ended())["reason"] == "provider_failed"
         assert line.kinds[-1] == HANG_UP
-        assert len(line.loud()) > loud + 10
+        heard = mulaw_encode(b"".join(line.heard))
+        assert ONE_MOMENT_SOUND + line_sound(LineSentence.LINE_IS_LOST, "en") in heard
 
 
 async def test_a_provider_that_never_greets_is_given_up(tmp_path: Path) -> None:
@@ -252,7 +256,7 @@ async def test_a_provider_that_never_greets_is_given_up(tmp_path: Path) -> None:
     ):
         line = await world.answer()
         assert (await world.ended())["reason"] == "voice_unavailable"
-        assert len(line.loud()) > 10  # never a dead line
+        assert ONE_MOMENT_SOUND in mulaw_encode(b"".join(line.heard))  # never a dead line
         assert len(await world.events("call.voice_lost")) == 2
 
 
@@ -270,7 +274,7 @@ async def test_a_fatal_error_is_not_tried_again(voice: FakeRealtime, tmp_path: P
             "error", error={"type": "invalid_request_error", "code": "insufficient_quota", "message": "x"}
         )
         assert (await world.ended())["reason"] == "provider_failed"
-        assert len(voice.sessions) == 1
+        assert [session for session in voice.sessions if session.received] == [session]  # others are probes
 
 
 async def test_refused_instructions_end_the_call_before_a_word(voice: FakeRealtime, tmp_path: Path) -> None:

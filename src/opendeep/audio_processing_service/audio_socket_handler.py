@@ -22,6 +22,7 @@ from opendeep.audio_processing_service.call_tools import CallTools, ToolPorts, T
 from opendeep.audio_processing_service.call_watch import CallWatch, LineFacts, WatchAct
 from opendeep.audio_processing_service.conversation_ports import ConversationPorts
 from opendeep.audio_processing_service.finishing import to_its_end
+from opendeep.audio_processing_service.line_sentences import LineSentence, words_heard
 from opendeep.audio_processing_service.live_conversation import LiveConversation
 from opendeep.audio_processing_service.recorder import Recorder
 from opendeep.audio_processing_service.row_writer import RowWriter
@@ -39,10 +40,10 @@ from opendeep.config.prompt_config import (
     BEEP_NOTE,
     CALL_PROMPT_VERSION,
     CALL_TOOLS,
-    LINE_BROKE_NOTE,
     TIME_IS_UP_NOTE,
     realtime_instructions,
 )
+from opendeep.config.prompt_line_faults import line_broke_note
 
 log = structlog.get_logger(__name__)
 
@@ -173,7 +174,9 @@ class AudioSocketHandler:
         services = self._services
         self._brief = brief
         self._records.know(brief.call)
-        self._watch.limit_ms = int(TaskBrief.model_validate(brief.task.brief).max_call_minutes * 60_000)
+        task = TaskBrief.model_validate(brief.task.brief)
+        self._watch.limit_ms = int(task.max_call_minutes * 60_000)
+        self._line.language = task.language
         questions = QuestionPorts(tell=lambda text: self._conversation.tell(text, role="user"), spawn=self._spawn)
         ports = ToolPorts(end=self._end, stop_recording=self._stop_recording, questions=questions)
         self._tools = CallTools(brief, services.db, services.bell, services.clock, self._records, ports, services.tools)
@@ -237,12 +240,11 @@ class AudioSocketHandler:
                 return
             losses = 1 if self._services.clock.monotonic() - began >= self._times.steady_s else losses + 1
             log.warning("call.session_lost", reason=end.reason, fatal=end.fatal, losses=losses)
-            self._records.note(
-                "call.voice_lost", f"The voice AI was lost: {end.reason}.", reason=end.reason, fatal=end.fatal
-            )
-            if not self._senses.on_hold:
-                self._line.play_bridge()
-            if end.fatal or losses > MAX_LOSSES:
+            final = end.fatal or losses > MAX_LOSSES
+            heard = self._say(LineSentence.LINE_IS_LOST if final else LineSentence.ONE_MOMENT)
+            detail = f"The voice AI was lost: {end.reason}. The other side heard {heard}."
+            self._records.note("call.voice_lost", detail, reason=end.reason, fatal=end.fatal)
+            if final:
                 ours = self._book.ai_spoke or (end.fatal and not end.everywhere)  # else nobody could have talked
                 self._end("provider_failed" if ours else VOICE_UNAVAILABLE)
                 return
@@ -259,7 +261,7 @@ class AudioSocketHandler:
         for event in protocol.history_items(history):
             send(event)
         if history:
-            send(protocol.message("system", LINE_BROKE_NOTE))
+            send(protocol.message("system", line_broke_note(self._line.language)))
         self._conversation.begin_session(self._session.stream_offset_ms(self._line.now_ms))
         self._conversation.request_response()
 
@@ -396,6 +398,13 @@ class AudioSocketHandler:
         finally:
             self._tools_running -= 1
         self._conversation.answer_tool(request, output, respond=self._ending is None)
+
+    def _say(self, sentence: LineSentence) -> str:
+        """Let the line speak for the AI, unless nobody listens; what was heard, in words."""
+        if self._senses.on_hold:
+            return "nothing, the call being on hold"
+        self._line.say(sentence)
+        return words_heard(sentence, self._line.language)
 
     async def _tell(self, kind: str, **data: Any) -> None:
         await self._services.bell.ring(call_commands(self.call_id), {"type": kind, **data})

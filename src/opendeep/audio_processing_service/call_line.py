@@ -11,12 +11,13 @@ from typing import Final
 
 from opendeep.audio_processing_service.audiosocket_codec import audio_frame, silence_frame
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection
-from opendeep.audio_processing_service.bridge_tone import bridge_tone
 from opendeep.audio_processing_service.echo import DELAY_MS, HEARD_MS, echo_likeness
 from opendeep.audio_processing_service.g711 import Law
+from opendeep.audio_processing_service.line_sentences import LineSentence, line_sound
 from opendeep.audio_processing_service.playout import LOCAL_ITEM, Playout, PlayoutEvent
 from opendeep.audio_processing_service.recorder import Recorder
 from opendeep.audio_processing_service.ticker import Ticker
+from opendeep.config.prompt_line_faults import spoken_language
 
 LINE_RATE_HZ: Final = 8_000
 FRAME_MS: Final = 20
@@ -50,6 +51,7 @@ class CallLine:
         self._heard: deque[bytes] = deque(maxlen=HEARD_MS // FRAME_MS)
         self.playout = Playout(Law.ULAW.silence)
         self.hearers: list[Callable[[bytes], None]] = []  # get each frame of the callee, s16le at `LINE_RATE_HZ`
+        self.language = ""  # of the sentences that the line says itself
         self.now_ms = 0  # of the call: 20 for each tick since the line came
 
     @property
@@ -75,10 +77,10 @@ class CallLine:
             self.hearers.remove(self._recorder.hear)
             self._recorder = None
 
-    def play_bridge(self) -> None:
-        """A soft tone of our own: the callee knows that the line lives."""
-        item = f"{LOCAL_ITEM}bridge-{self.now_ms}"
-        self.playout.append(item, bridge_tone())
+    def say(self, sentence: LineSentence) -> None:
+        """Words of our own after what is queued: the voice AI is away, and the callee knows that the line lives."""
+        item = f"{LOCAL_ITEM}{sentence.stem}-{self.now_ms}"
+        self.playout.append(item, line_sound(sentence, spoken_language(self.language)))
         self.playout.complete(item)
 
     def echo(self) -> float:

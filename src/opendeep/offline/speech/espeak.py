@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Mapping
 from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int, c_short, c_size_t, c_uint, c_void_p
 from importlib import import_module
 from pathlib import Path
@@ -41,9 +42,10 @@ class EspeakEngine:
     """The eSpeak voices. Raises `SpeechEngineMissing` when the wheel is absent or its data cannot be read."""
 
     name = "espeak"
-    voices = tuple(VOICES)
 
-    def __init__(self) -> None:
+    def __init__(self, voices: Mapping[str, str] = VOICES) -> None:
+        """`voices`: our names to eSpeak's own."""
+        self._voices = voices
         library_path, data_path = _paths()
         self._library = ctypes.CDLL(library_path)
         self._declare()
@@ -56,10 +58,14 @@ class EspeakEngine:
             raise SpeechEngineMissing(f"eSpeak NG did not start with its data in {data_path}; {INSTALL_HINT}")
         self.sample_rate: int = rate
 
+    @property
+    def voices(self) -> tuple[str, ...]:
+        return tuple(self._voices)
+
     def speak(self, text: str, voice: str) -> tuple[int, bytes]:
         """Blocking. Returns (Hz, s16le mono). `voice` is one of `voices`."""
         with _LIBRARY_IN_USE:
-            return self.sample_rate, self._speak(text.encode("utf-8", "ignore") + b"\0", VOICES[voice])
+            return self.sample_rate, self._speak(text.encode("utf-8", "ignore") + b"\0", self._voices[voice])
 
     def _speak(self, text: bytes, voice: str) -> bytes:
         self._collected.clear()
