@@ -1,9 +1,10 @@
 # The commands of OpenDeep. Each does its own set-up and is fast the second time.
-.PHONY: demo run test bench chaos lint docs constraints clean
+.PHONY: demo run test bench chaos fuzz lint docs constraints clean
 BIN := .venv/bin
 ONLY ?= all
 TASKS ?= 200
 FAULTS ?= 20
+SECONDS ?= 60
 
 demo: ## Set up, start everything on embedded defaults, and watch a campaign of phone calls
 	@scripts/setup.sh demo
@@ -39,6 +40,11 @@ bench: ## One JSON object a line; ONLY=media for one group
 chaos: ## Kill everything at random moments during a campaign on the real Asterisk; SEED=7 repeats a run
 	@scripts/setup.sh test >&2
 	@$(BIN)/python -m tests.chaos --tasks $(TASKS) --faults $(FAULTS) $(if $(SEED),--seed $(SEED))
+
+fuzz: ## Any bytes into the AudioSocket decoder, guided by coverage (Linux); SECONDS=3600 for longer
+	@scripts/setup.sh dev
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/pip install -q -c constraints.txt atheris
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 constraints: ## Compile constraints.txt anew from pyproject.toml
 	@$(BIN)/pip-compile -q --all-extras --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \

@@ -1,6 +1,6 @@
-"""The AudioSocket codec: golden bytes whole, byte by byte and with trailing data; limits; Hypothesis."""
+"""The AudioSocket codec: golden bytes and captures whole, byte by byte and with trailing data; limits; any bytes."""
 
-from itertools import pairwise
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opendeep.audio_processing_service.audiosocket_codec import (
-    HEADER_BYTES,
     AudioHeard,
     AudioSocketDecoder,
     AudioSocketError,
@@ -23,7 +22,9 @@ from opendeep.audio_processing_service.audiosocket_codec import (
     hangup_frame,
     silence_frame,
 )
+from tests.fuzz.audiosocket import CAPTURES, check
 
+SOUND = [kind for kind in Kind if 0x10 <= kind <= 0x18]
 CALL = UUID("0192f0c1-0000-7000-8000-000000000001")
 NAMED = bytes.fromhex("010010") + CALL.bytes
 # As Asterisk 22 sends it: name, two frames of 20 ms at 8 kHz, key 5, one frame at 24 kHz, error, hang-up.
@@ -55,20 +56,6 @@ def decode(*pieces: bytes) -> list[Message]:
     return [message for piece in pieces for message in decoder.receive_data(piece)]
 
 
-@given(st.lists(st.integers(0, len(GOLDEN)), max_size=12))
-def test_the_short_way_of_whole_frames_says_the_same(cuts: list[int]) -> None:
-    """However the capture is cut, what `rate_of_frame` takes is what `receive_data` would have said."""
-    short, plain = AudioSocketDecoder(), AudioSocketDecoder()
-    for begin, end in pairwise([0, *sorted(cuts), len(GOLDEN)]):
-        piece = GOLDEN[begin:end]
-        rate_hz = short.rate_of_frame(piece)
-        messages = plain.receive_data(piece)
-        if rate_hz is None:
-            assert short.receive_data(piece) == messages
-        else:
-            assert messages == [AudioHeard(rate_hz, piece[HEADER_BYTES:])]
-
-
 def test_only_one_whole_frame_of_audio_goes_the_short_way() -> None:
     decoder = AudioSocketDecoder()
     frame = audio_frame(bytes(320))
@@ -98,26 +85,60 @@ def test_trailing_data_waits_for_its_rest() -> None:
     ]
 
 
-@given(st.lists(st.integers(0, len(GOLDEN)), max_size=20))
-def test_any_cut_gives_the_same_messages(cuts: list[int]) -> None:
-    points = [0, *sorted(cuts), len(GOLDEN)]
-    assert decode(*(GOLDEN[a:b] for a, b in pairwise(points))) == MEANING
+# What Asterisk 22.10.1 has sent: `slin8` by the application AudioSocket, with two keys of the callee; the others by
+# `Dial(AudioSocket/host:port/id/c(slinNN))`. The callee plays a tone.
+SAID_BY_ASTERISK = {
+    "slin8": (8_000, "5#", 3),
+    "slin12": (12_000, "", 2),
+    "slin16": (16_000, "", 2),
+    "slin24": (24_000, "5#", 3),
+    "slin32": (32_000, "", 2),
+    "slin44": (44_100, "", 2),
+    "slin48": (48_000, "", 2),
+    "slin96": (96_000, "", 2),
+    "slin192": (192_000, "", 2),
+}
 
 
-@given(st.lists(st.binary(max_size=600), max_size=8))
-def test_random_bytes_are_messages_or_one_error(pieces: list[bytes]) -> None:
-    decoder = AudioSocketDecoder()
-    try:
-        messages = [message for piece in pieces for message in decoder.receive_data(piece)]
-    except AudioSocketError:
-        return
-    assert not messages or isinstance(messages[0], CallNamed)
+def test_every_kind_of_sound_has_its_capture() -> None:
+    assert {capture.stem for capture in CAPTURES} == set(SAID_BY_ASTERISK) == {kind.name.lower() for kind in SOUND}
 
 
-@given(st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=400)), max_size=10))
-def test_after_its_name_every_well_formed_frame_means_something(frames: list[tuple[int, bytes]]) -> None:
-    wire = b"".join(bytes((kind, *len(payload).to_bytes(2, "big"))) + payload for kind, payload in frames)
-    assert len(decode(NAMED + wire)) == len(frames) + 1
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda capture: str(capture.stem))
+@pytest.mark.parametrize("piece", [1, 2, 7, 1_448, 100_000])
+def test_what_asterisk_sends_in_pieces_of_any_size_and_with_trailing_data(capture: Path, piece: int) -> None:
+    wire = capture.read_bytes()
+    rate_hz, keys, frames = SAID_BY_ASTERISK[capture.stem]
+    messages = decode(*(wire[at : at + piece] for at in range(0, len(wire), piece)))
+    assert isinstance(messages[0], CallNamed)
+    heard = [message for message in messages if isinstance(message, AudioHeard)]
+    assert [(sound.rate_hz, len(sound.pcm)) for sound in heard] == [(rate_hz, rate_hz // 50 * 2)] * frames
+    assert "".join(message.digit for message in messages if isinstance(message, DigitPressed)) == keys
+    assert len(messages) == 1 + frames + len(keys)
+    begun = wire[19:22]  # the header of one more frame of sound
+    assert decode(wire + begun) == messages
+    assert decode(wire + begun, heard[0].pcm + b"\x03") == [*messages, heard[0]]
+
+
+@pytest.mark.parametrize("kind", SOUND, ids=lambda kind: kind.name)
+def test_silence_of_every_rate_is_20_ms(kind: Kind) -> None:
+    rate_hz, _, _ = SAID_BY_ASTERISK[kind.name.lower()]
+    assert decode(NAMED + silence_frame(kind)) == [CallNamed(CALL), AudioHeard(rate_hz, bytes(rate_hz // 50 * 2))]
+
+
+FRAMES = st.tuples(st.integers(0, 255) | st.sampled_from(Kind), st.binary(max_size=400))
+STREAMS = st.one_of(
+    st.binary(max_size=2_000),
+    st.sampled_from([GOLDEN, *(capture.read_bytes() for capture in CAPTURES)]),
+    st.lists(FRAMES, max_size=10).map(
+        lambda frames: NAMED + b"".join(bytes((kind, *len(sound).to_bytes(2, "big"))) + sound for kind, sound in frames)
+    ),
+)
+
+
+@given(STREAMS, st.lists(st.integers(0, 65_535), max_size=20))
+def test_any_bytes_cut_anywhere_mean_what_a_plain_reading_says(stream: bytes, cuts: list[int]) -> None:
+    check(stream, cuts)
 
 
 @pytest.mark.parametrize("first", [b"G", b"\x10", b"\x00\x00\x00", b"\x01\x00\x11", b"\x01\x00\x0f", b"\xff\x00\x00"])
