@@ -1,7 +1,7 @@
 """The analyser on a real database: judgements by the offline minds over HTTP, and by scripted providers that err."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from tests.support.database import World, add_campaign, add_user, make_world, sa
 from tests.support.finished_calls import Line, finished_call
 from tests.support.minds import ScriptedProvider, completion, failure, offline_minds
 
+Fact = tuple[str, dict[str, Any]]
 NUMBER = "+12025550101"
 ASK = ("ai", "This is an AI assistant calling on behalf of Maria Keller. Does Tuesday at ten work for you?")
 YES: list[Line] = [
@@ -227,8 +228,10 @@ def judged(**changes: Any) -> Any:
     return completion(orjson.dumps(base | changes).decode())
 
 
-async def with_model(world: World, task: Task, lines: list[Line], answer: Any, reason: str | None = None) -> Call:
-    await finished_call(world, task, lines, reason=reason)
+async def with_model(
+    world: World, task: Task, lines: list[Line], answer: Any, reason: str | None = None, facts: Sequence[Fact] = ()
+) -> Call:
+    await finished_call(world, task, lines, reason=reason, facts=facts)
     async with ScriptedProvider([answer]).serving() as url, analyser(world, url) as service:
         await service.round()
     return (await analysed(world, task))[1]
@@ -284,6 +287,68 @@ async def test_a_question_of_the_model_reaches_the_user(world: World, task: Task
     assert after.status is TaskStatus.NEEDS_USER
     async with world.db.read() as work:
         assert [q.question for q in await work.feedback.pending(task.user_id)] == ["They want a fee. Pay?"]
+
+
+# -- what the tools of the call have fixed
+
+
+async def test_a_promised_call_back_outranks_the_judgement_and_the_retry_policy(world: World, task: Task) -> None:
+    at = world.clock.now() + timedelta(hours=5)
+    promises: list[Fact] = [
+        ("call.callback_promised", {"at": "2026-01-01T00:00:00+00:00", "words": "at ten", "turn": 2}),
+        ("call.callback_promised", {"at": at.isoformat(), "words": "no, at three", "turn": 4}),
+    ]
+    answer = judged(disposition="DECLINED", callback_words="next friday at nine", evidence_turns=[])
+    call = await with_model(world, task, [*YES[:3], ("callee", "not now")], answer, "declined", promises)
+    after, _ = await analysed(world, task)
+    assert (after.status, after.disposition) == (TaskStatus.SCHEDULED, Disposition.CALLBACK_REQUESTED)
+    assert after.next_attempt_at == after.promised_at == at
+    assert call.analysis is not None
+    assert (call.analysis["callback_words"], call.analysis["evidence_turns"]) == ("no, at three", [4])
+
+
+async def test_a_refusal_in_the_call_outranks_promise_and_judgement(world: World, task: Task) -> None:
+    at = (world.clock.now() + timedelta(hours=5)).isoformat()
+    facts: list[Fact] = [
+        ("call.callback_promised", {"at": at, "words": "at three", "turn": 2}),
+        ("call.do_not_call", {"words": "please no more", "turn": 4}),
+    ]
+    await with_model(world, task, [*YES[:3], ("callee", "please no more")], judged(), "completed", facts)
+    after, _ = await analysed(world, task)
+    assert (after.status, after.disposition) == (TaskStatus.FAILED, Disposition.OPTED_OUT)
+    async with world.db.read() as work:
+        assert await work.dnd.match(task.user_id, task.campaign_id, NUMBER) is not None
+
+
+async def test_what_was_recorded_counts_where_the_model_found_nothing_or_something_else(
+    world: World, task: Task
+) -> None:
+    facts: list[Fact] = [
+        ("call.result_recorded", {"key": "slot_ok", "value": "no", "words": "hello", "turn": 2}),
+        ("call.result_recorded", {"key": "slot_ok", "value": "yes", "words": "yes, Tuesday at ten works", "turn": 2}),
+        ("call.result_recorded", {"key": "invented", "value": "1", "words": "yes", "turn": 4}),
+    ]
+    other = {"key": "slot_ok", "value": "no", "turns": [2], "quote": "hello good morning"}
+    call = await with_model(world, task, YES, judged(disposition="INCONCLUSIVE", fields=[other]), None, facts)
+    after, _ = await analysed(world, task)
+    assert (after.status, after.disposition) == (TaskStatus.COMPLETED, Disposition.ACHIEVED)
+    assert (after.result["slot_ok"]["value"], after.result["slot_ok"]["turns"]) == ("yes", [4])
+    assert call.analysis is not None
+    assert call.analysis["dropped"] == [
+        "invented: not asked for",
+        "slot_ok: “no” differs from what was found first",
+    ]
+
+
+async def test_whoever_was_put_through_and_left_no_result_is_the_users_matter(world: World, task: Task) -> None:
+    facts: list[Fact] = [
+        ("call.transferred", {"target": "reception"}),
+        ("call.transfer_answered", {"target": "reception"}),
+    ]
+    await with_model(world, task, YES[:3], judged(disposition="INCONCLUSIVE", next_step="retry"), None, facts)
+    after, _ = await analysed(world, task)
+    assert after.status is TaskStatus.NEEDS_USER
+    assert "reception" in after.status_reason
 
 
 # -- the provider fails

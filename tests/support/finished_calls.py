@@ -1,6 +1,7 @@
 """Calls that have ended, as the telephony and the voice side leave them for the analyser."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from opendeep.common.data_models import (
     Call,
@@ -28,8 +29,10 @@ async def finished_call(
     status: CallStatus = CallStatus.COMPLETED,
     disposition: Disposition | None = None,
     media_written: bool = True,
+    facts: Sequence[tuple[str, dict[str, Any]]] = (),
 ) -> Call:
-    """Take a SCHEDULED task through one call to PENDING_ANALYSIS. `reason` is why the AI ended the call."""
+    """Take a SCHEDULED task through one call to PENDING_ANALYSIS. `reason` is why the AI ended the call; `facts` are
+    lines of the timeline that its tools wrote before, as kind and data."""
     async with world.db.transaction() as work:
         await work.tasks.transition(task.id, TaskStatus.QUEUED_FOR_CALL, "Waiting for a line.")
     attempt = CallCreate(task.user_id, task.campaign_id, task.id, task.phone_number, None, "node")
@@ -40,12 +43,11 @@ async def finished_call(
         world.clock.advance(RING_S)
         await world.db.update_call_status(call.id, CallStatus.IN_PROGRESS)
         await _talk(world, task, call, lines)
+    ending = [("call.end_requested", {"reason": reason, "note": note})] if reason is not None else []
     async with world.db.transaction() as work:
-        if reason is not None:
-            data = {"reason": reason, "note": note}
-            kind, detail = "call.end_requested", "The AI ended the call."
+        for kind, data in (*facts, *ending):
             await work.events.add(
-                task.user_id, kind, detail, data=data, campaign_id=task.campaign_id, task_id=task.id, call_id=call.id
+                task.user_id, kind, "A line.", data=data, campaign_id=task.campaign_id, task_id=task.id, call_id=call.id
             )
         ended = await work.calls.update_call_status(
             call.id, status, end_reason="The call ended.", disposition=disposition

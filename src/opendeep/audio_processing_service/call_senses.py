@@ -13,6 +13,7 @@ from opendeep.audio_processing_service.hold_watch import HoldAct, HoldFacts, Hol
 from opendeep.audio_processing_service.line_ears import LISTEN_MS, LineEars, Note, SoundFacts
 from opendeep.audio_processing_service.tone_detection import Signal
 from opendeep.audio_processing_service.who_answered import AnsweredBy, Verdict, asks_to_hold
+from opendeep.common.call_facts import ANSWERED_BY
 from opendeep.config.prompt_config import ANSWERED_NOTES, HOLD_ENDED_NOTE
 
 ASKED_LISTEN_MS: Final = 30_000  # after words that ask to hold
@@ -100,7 +101,7 @@ class CallSenses:
         who = verdict.answered_by
         confidence = round(verdict.confidence, 2)
         detail = f"{_WHO[who]}: {verdict.because}."
-        self._ports.note("call.answered_by", detail, answered_by=who.value, confidence=confidence)
+        self._ports.note(ANSWERED_BY, detail, answered_by=who.value, confidence=confidence)
         if verdict.sure and (told := ANSWERED_NOTES.get(who.value)):
             self._ports.inform(told)
 

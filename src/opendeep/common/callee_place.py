@@ -1,5 +1,6 @@
 """Where the callee is, as far as clocks and holidays go: by the contact, the address, or the number. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -7,7 +8,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from opendeep.common.addresses import place_of_address
-from opendeep.common.phone import PhoneNumber
+from opendeep.common.data_models import Task
+from opendeep.common.errors import InvalidPhoneNumber
+from opendeep.common.phone import PhoneNumber, parse_number
 
 # Zones further apart tell nothing about the hour: a North American toll-free number has those from Guam to St. John's,
 # which share half an hour of an ordinary day.
@@ -44,3 +47,25 @@ def _telling(names: tuple[str, ...]) -> tuple[str, ...]:
     """The zones of a number if they are near enough to each other, else none."""
     offsets = [ZoneInfo(name).utcoffset(_ANY_DAY.astimezone(ZoneInfo(name))) or timedelta() for name in names]
     return names if not offsets or max(offsets) - min(offsets) <= TELLING_SPREAD else ()
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneRules:
+    """How a task's time zones are found: by the contact, the address or the number; ours where none is known."""
+
+    region: str
+    extensions: Collection[str]
+    default: str
+
+    def place(self, task: Task) -> CalleePlace:
+        """Where the callee is, as the gate before dialling sees it."""
+        try:
+            number = parse_number(task.phone_number, self.region, self.extensions)
+        except InvalidPhoneNumber:
+            return CalleePlace(())
+        return callee_place(number, task.timezone, task.address, self.default)
+
+    def of(self, task: Task) -> ZoneInfo:
+        """The zone in which the callee's words are meant."""
+        zones = self.place(task).zones
+        return zones[0] if zones else ZoneInfo(self.default)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+import structlog
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
@@ -13,6 +14,8 @@ from opendeep.common.ids import new_id
 from opendeep.database.models import DndRow, LifecycleDecisionRow
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, batches
+
+log = structlog.get_logger(__name__)
 
 
 def _entry(row: DndRow) -> DNDEntryBase:
@@ -54,6 +57,16 @@ class DndStore(Store):
         except IntegrityError:
             return False
         return True
+
+    async def refuse_calls(self, entry: DNDEntryBase, threshold: int) -> bool:
+        """A callee wants no more calls: keep the entry, and make the number global once `threshold` users have it.
+
+        False when the number was on that list already.
+        """
+        added = await self.add(entry)
+        if await self.promote_to_global(entry.phone_number, threshold):
+            log.warning("dnd.promoted", threshold=threshold)
+        return added
 
     async def match(self, user_id: UUID, campaign_id: UUID, phone_number: str) -> DNDEntryBase | None:
         """The entry that forbids this call, if any: of the user, of the campaign, or global."""

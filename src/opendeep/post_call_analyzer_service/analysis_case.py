@@ -1,23 +1,36 @@
 """One call as the analyser reads it from the rows, and as the model may see it: only this task and this call."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from opendeep.common.callee_place import CalleePlace, callee_place
+from opendeep.common.call_facts import (
+    ANSWERED_BY,
+    CALLBACK_PROMISED,
+    DO_NOT_CALL,
+    END_REQUESTED,
+    RESULT_RECORDED,
+    TRANSFER_ANSWERED,
+)
 from opendeep.common.campaign_plan import TaskBrief, voicemail_now
 from opendeep.common.data_models import Call, CallEvent, Disposition, FeedbackRequest, Task, TranscriptTurn
-from opendeep.common.errors import InvalidPhoneNumber
-from opendeep.common.phone import parse_number
 from opendeep.database.db_manager import Transaction
+from opendeep.post_call_analyzer_service.analysis_schema import FieldFinding
+from opendeep.post_call_analyzer_service.citations import recorded_finding
 
 POSTPONED: Final = "analysis.postponed"  # one line of the timeline for each failed try
-END_REQUESTED: Final = "call.end_requested"  # written by the voice side when the AI ends the call
-ANSWERED_BY: Final = "call.answered_by"  # written by the voice side when it knows
 MAX_TURNS: Final = 600
 MAX_ANSWERS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """A call-back that was promised for this moment (UTC)."""
+
+    at: datetime
+    words: str
+    turn: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +48,46 @@ class Case:
     @property
     def end_requested(self) -> dict[str, Any] | None:
         """Why the voice ended the call: {reason, note}, the last one said."""
-        found = [dict(event.data) for event in self.events if event.kind == END_REQUESTED]
-        return found[-1] if found else None
+        return self._last(END_REQUESTED)
+
+    @property
+    def promise(self) -> Promise | None:
+        """When the callee was told that we call again."""
+        said = self._last(CALLBACK_PROMISED)
+        if said is None:
+            return None
+        return Promise(datetime.fromisoformat(said["at"]), str(said["words"]), said.get("turn"))
+
+    @property
+    def refusal(self) -> dict[str, Any] | None:
+        """That the callee asked the AI for no more calls: {words, turn}."""
+        return self._last(DO_NOT_CALL)
+
+    @property
+    def recorded(self) -> tuple[FieldFinding, ...]:
+        """What the AI recorded as answers, with the callee's words that prove it; the last of each key."""
+        last = {str(event.data["key"]): dict(event.data) for event in self.events if event.kind == RESULT_RECORDED}
+        return tuple(recorded_finding(said, self.turns) for said in last.values())
+
+    @property
+    def transferred_to(self) -> str | None:
+        """Whom the callee was put through to and talked with."""
+        said = self._last(TRANSFER_ANSWERED)
+        return str(said["target"]) if said else None
 
     @property
     def answered_by(self) -> str | None:
         """Who or what answered, as the line sounded; the last judgement."""
-        found = [str(event.data.get("answered_by")) for event in self.events if event.kind == ANSWERED_BY]
-        return found[-1] if found else None
+        said = self._last(ANSWERED_BY)
+        return str(said["answered_by"]) if said else None
 
     @property
     def tries(self) -> int:
         return sum(event.kind == POSTPONED for event in self.events)
+
+    def _last(self, kind: str) -> dict[str, Any] | None:
+        found = [dict(event.data) for event in self.events if event.kind == kind]
+        return found[-1] if found else None
 
     def record(self, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
         """What the model reads; `zone` is the callee's."""
@@ -67,6 +108,7 @@ class Case:
                 "ended": self.call.end_reason,
                 "end_requested": self.end_requested,
                 "answered_by": self.answered_by,
+                "put_through_to": self.transferred_to,
                 "now_at_callee": local.isoformat(timespec="seconds"),
             },
             "turns": [
@@ -91,25 +133,3 @@ async def read_case(work: Transaction, task: Task) -> Case | None:
     told = voicemail_now(brief.voicemail, message_left=message_left)
     brief = brief.model_copy(update={"voicemail": told})
     return Case(task, call, brief, tuple(turns[:MAX_TURNS]), tuple(events), answers, message_left)
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneRules:
-    """How a task's time zones are found: by the contact, the address or the number; ours where none is known."""
-
-    region: str
-    extensions: Collection[str]
-    default: str
-
-    def place(self, task: Task) -> CalleePlace:
-        """Where the callee is, as the gate before dialling sees it."""
-        try:
-            number = parse_number(task.phone_number, self.region, self.extensions)
-        except InvalidPhoneNumber:
-            return CalleePlace(())
-        return callee_place(number, task.timezone, task.address, self.default)
-
-    def of(self, task: Task) -> ZoneInfo:
-        """The zone in which the callee's words are meant."""
-        zones = self.place(task).zones
-        return zones[0] if zones else ZoneInfo(self.default)

@@ -7,7 +7,6 @@ is written. A model or `rules` make the judgement; `citations`, `hard_rules` and
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Protocol, TypeVar
 
@@ -15,6 +14,7 @@ import structlog
 from pydantic import BaseModel
 
 from opendeep.common import channels, decisions
+from opendeep.common.callee_place import ZoneRules
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import (
     Call,
@@ -35,15 +35,15 @@ from opendeep.common.errors import (
 from opendeep.common.redis_client import Doorbell
 from opendeep.common.workers import run_rounds
 from opendeep.config.app_config import AppConfig
-from opendeep.config.prompt_minds import ANALYSIS_VERSION, analysis_prompt
+from opendeep.config.prompt_minds import analysis_prompt
 from opendeep.database.db_manager import DatabaseManager, Transaction
 from opendeep.llm_integrations.openai_form_client import Message
 from opendeep.post_call_analyzer_service import hard_rules, rules
-from opendeep.post_call_analyzer_service.analysis_case import POSTPONED, Case, ZoneRules, read_case
+from opendeep.post_call_analyzer_service.analysis_case import POSTPONED, Case, read_case
 from opendeep.post_call_analyzer_service.analysis_schema import SCHEMA_NAME, CallAnalysis
-from opendeep.post_call_analyzer_service.callback_times import callback_time
 from opendeep.post_call_analyzer_service.citations import Checked, check_findings
-from opendeep.post_call_analyzer_service.next_steps import Decision, Outcome, claimed_disposition, decide
+from opendeep.post_call_analyzer_service.judgement import Judgement, document_of, outcome_of
+from opendeep.post_call_analyzer_service.next_steps import Decision, Outcome, decide
 
 log = structlog.get_logger(__name__)
 
@@ -64,17 +64,6 @@ class StructuredModel(Protocol):
     async def structured(
         self, system: str, messages: Sequence[Message], response_model: type[Answer], name: str
     ) -> Answer: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Judgement:
-    """The proposal, who made it (`model`, `rules`, `table`), and why the model did not."""
-
-    analysis: CallAnalysis | None
-    by: str
-    disposition: Disposition
-    summary: str
-    fault: str | None = None
 
 
 class AnalysisService:
@@ -213,14 +202,14 @@ class AnalysisService:
 
     # -- the judgement
 
-    async def _judge(self, case: Case) -> _Judgement:
+    async def _judge(self, case: Case) -> Judgement:
         """Table, model or rules. Raises `ProviderFault` while it is worth asking the model again."""
         if case.call.answered_at is None or case.call.status is CallStatus.FAILED:
             disposition, sentence = rules.unanswered(case.call)
-            return _Judgement(None, "table", disposition, sentence)
+            return Judgement(None, "table", disposition, sentence)
         if not hard_rules.callee_spoke(case.turns) and case.end_requested is None:
             silent = f"The call was answered, but the callee said nothing. {case.call.end_reason or ''}".rstrip()
-            return _Judgement(None, "table", Disposition.INCONCLUSIVE, silent)
+            return Judgement(None, "table", Disposition.INCONCLUSIVE, silent)
         if case.tries >= MAX_TRIES:
             return self._by_rules(case, "The analysis failed before.")
         try:
@@ -231,25 +220,26 @@ class AnalysisService:
             if not isinstance(fault, ProviderRefused) and case.tries + 1 < MAX_TRIES:
                 raise
             return self._by_rules(case, str(fault))
-        return _Judgement(analysis, "model", Disposition(analysis.disposition), analysis.summary)
+        return Judgement(analysis, "model", Disposition(analysis.disposition), analysis.summary)
 
     @staticmethod
-    def _by_rules(case: Case, why: str) -> _Judgement:
+    def _by_rules(case: Case, why: str) -> Judgement:
         log.warning("analysis.by_rules", why=why)
         analysis = rules.judge(case.brief.questions, case.turns, case.end_requested)
-        return _Judgement(analysis, "rules", Disposition(analysis.disposition), analysis.summary, fault=why)
+        return Judgement(analysis, "rules", Disposition(analysis.disposition), analysis.summary, fault=why)
 
     # -- the conclusion
 
-    async def _conclude(self, case: Case, judgement: _Judgement) -> None:
+    async def _conclude(self, case: Case, judgement: Judgement) -> None:
         """Everything that follows, in one transaction; raises `Conflict` when another worker was faster."""
         analysis = judgement.analysis
-        checked = check_findings(analysis.fields if analysis else [], case.brief.questions, case.turns)
+        found = [*case.recorded, *(analysis.fields if analysis else ())]
+        checked = check_findings(found, case.brief.questions, case.turns)
         opted_out = hard_rules.opt_out_turns(case.turns) if case.call.answered_at else []
-        outcome = self._outcome(case, judgement, checked, opted_out)
-        contact, place = case.task.contact_name, self._zones.place(case.task)
-        decision = decide(outcome, case.brief, contact, place, self._clock.now(), self._jitter())
-        document = self._document(case, judgement, checked, outcome, opted_out)
+        now, place = self._clock.now(), self._zones.place(case.task)
+        outcome = outcome_of(case, judgement, checked, opted_out, self._zones.of(case.task), now)
+        decision = decide(outcome, case.brief, case.task.contact_name, place, now, self._jitter())
+        document = document_of(case, judgement, checked, outcome, opted_out)
         async with self._db.transaction() as work:
             await work.tasks.hold(case.task, self._owner)
             latest = await work.calls.latest_of_task(case.task.id)
@@ -267,63 +257,6 @@ class AnalysisService:
             next=decision.status.value,
         )
 
-    def _outcome(self, case: Case, judgement: _Judgement, checked: Checked, opted_out: list[int]) -> Outcome:
-        """The proposal after the hard rules."""
-        analysis, task = judgement.analysis, case.task
-        required = {question.key for question in case.brief.questions if question.required}
-        answered = required <= set(checked.kept)
-        refused = any(checked.kept[key].value == "no" for key in required & set(checked.kept))
-        disposition = judgement.disposition
-        if analysis is not None:
-            disposition = claimed_disposition(
-                disposition,
-                case.brief,
-                required_answered=answered,
-                refused=refused,
-                message_left=bool(hard_rules.left_message(case.turns)),
-            )
-        asked_to_stop = (case.end_requested or {}).get("reason") == "opt_out" or (analysis is not None and analysis.dnd)
-        if opted_out or asked_to_stop:
-            disposition = Disposition.OPTED_OUT
-        words = analysis.callback_words if analysis else None
-        zone, ended = self._zones.of(task), case.call.ended_at or self._clock.now()
-        callback_at = callback_time(words, ended, zone) if words else None
-        question = analysis.question_for_user if analysis and analysis.next_step == "needs_user" else None
-        return Outcome(
-            disposition=disposition,
-            call_status=case.call.status,
-            attempts=task.attempts,
-            max_attempts=task.max_attempts,
-            proposed=analysis.next_step if analysis else "retry",
-            callback_at=callback_at,
-            question=question,
-            required_answered=answered,
-            message_left=case.message_left,
-        )
-
-    @staticmethod
-    def _document(
-        case: Case, judgement: _Judgement, checked: Checked, outcome: Outcome, opted_out: list[int]
-    ) -> dict[str, Any]:
-        """The analysis as stored with the call."""
-        analysis = judgement.analysis
-        evidence = {*(analysis.evidence_turns if analysis else []), *opted_out} & {turn.turn for turn in case.turns}
-        return {
-            "by": judgement.by,
-            "version": ANALYSIS_VERSION,
-            "disposition": outcome.disposition.value,
-            "judged": judgement.disposition.value,
-            "summary": judgement.summary,
-            "fields": [finding.model_dump() for finding in checked.kept.values()],
-            "dropped": list(checked.dropped),
-            "next_step": outcome.proposed,
-            "callback_words": analysis.callback_words if analysis else None,
-            "callback_at": outcome.callback_at.isoformat() if outcome.callback_at else None,
-            "dnd": outcome.disposition is Disposition.OPTED_OUT,
-            "evidence_turns": sorted(evidence),
-            "fault": judgement.fault,
-        }
-
     async def _list_number(self, work: Transaction, case: Case) -> None:
         task = case.task
         reason = f"{task.contact_name} asked for no more calls."
@@ -335,10 +268,8 @@ class AnalysisService:
             user_id=task.user_id,
             call_id=case.call.id,
         )
-        if await work.dnd.add(entry):
+        if await work.dnd.refuse_calls(entry, self._config.global_dnd_threshold):
             await self._line(work, case, "dnd.added", f"{reason} The number is on your do-not-call list.")
-        if await work.dnd.promote_to_global(task.phone_number, self._config.global_dnd_threshold):
-            log.warning("dnd.promoted", threshold=self._config.global_dnd_threshold)
 
     async def _move_on(
         self,
@@ -346,7 +277,7 @@ class AnalysisService:
         case: Case,
         outcome: Outcome,
         decision: Decision,
-        judgement: _Judgement,
+        judgement: Judgement,
         checked: Checked,
     ) -> None:
         task = case.task

@@ -1,17 +1,16 @@
 """Whether a finding's citation holds. Pure: one whose turns or quote are not there is dropped, and the reason kept."""
 
-import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from typing import Any, Final
 
-from opendeep.common.campaign_plan import Question, QuestionType
+from opendeep.common.answers import normal_value
+from opendeep.common.campaign_plan import Question
 from opendeep.common.data_models import Speaker, TranscriptTurn
 from opendeep.post_call_analyzer_service.analysis_schema import FieldFinding
 
-MAX_TEXT_CHARS = 500
-_TRUTH = {"yes": "yes", "true": "yes", "y": "yes", "no": "no", "false": "no", "n": "no"}
+MAX_QUOTE_CHARS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,11 @@ def check_findings(
     for finding in findings:
         question = asked.get(finding.key)
         value = normal_value(question, finding.value) if question else None
-        if question is None or finding.key in kept:
+        if question is None:
             dropped.append(f"{finding.key}: not asked for")
+        elif (known := kept.get(finding.key)) is not None:
+            if value != known.value:
+                dropped.append(f"{finding.key}: “{finding.value[:60]}” differs from what was found first")
         elif value is None:
             dropped.append(f"{finding.key}: “{finding.value[:60]}” is no {question.type.value}")
         elif reason := _citation_fault(finding, spoken):
@@ -62,25 +64,13 @@ def plain_words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower().replace("\u2019", "'").replace("'", "")))
 
 
-def normal_value(question: Question, value: str) -> str | None:
-    """The value in the normal form of the question's type; None when it is no such value."""
-    text = value.strip()
-    if question.type is QuestionType.YES_NO:
-        return _TRUTH.get(text.lower())
-    if question.type is QuestionType.CHOICE:
-        return next((option for option in question.options if option.lower() == text.lower()), None)
-    if question.type is QuestionType.TEXT:
-        return text[:MAX_TEXT_CHARS] or None
-    try:
-        if question.type is QuestionType.NUMBER:
-            number = float(text.replace(",", "."))
-            if not math.isfinite(number):
-                return None
-            return str(int(number)) if number.is_integer() else str(number)
-        if question.type is QuestionType.DATE:
-            return date.fromisoformat(text[:10]).isoformat()
-        if question.type is QuestionType.TIME:
-            return time.fromisoformat(text).strftime("%H:%M")
-        return datetime.fromisoformat(text).isoformat()
-    except (ValueError, OverflowError):
-        return None
+def recorded_finding(said: Mapping[str, Any], turns: Sequence[TranscriptTurn]) -> FieldFinding:
+    """An answer that was recorded in the call, with its proof: the last turn of the callee that has the words given,
+    else the turn in which it was recorded. Without either it has none, and does not count.
+    """
+    spoken = [turn for turn in turns if turn.speaker is Speaker.CALLEE]
+    words = plain_words(str(said.get("words") or ""))
+    quoting = [turn for turn in spoken if words and f" {words} " in f" {plain_words(turn.text)} "]
+    proof = quoting or [turn for turn in spoken if turn.turn == said.get("turn")]
+    numbers, quote = ([proof[-1].turn], str(said["words"]) if quoting else proof[-1].text) if proof else ([], "")
+    return FieldFinding(key=str(said["key"]), value=str(said["value"]), turns=numbers, quote=quote[:MAX_QUOTE_CHARS])

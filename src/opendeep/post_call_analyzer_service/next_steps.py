@@ -4,7 +4,7 @@ One budget of attempts per task. A call-back that the callee asked for is a prom
 is asked when the budget is used up.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -31,6 +31,8 @@ class Outcome:
     question: str | None = None
     required_answered: bool = False
     message_left: bool = False  # on a mailbox, by an earlier call
+    promised: bool = False  # the callee was told that we call at `callback_at`
+    put_through_to: str | None = None  # a person who talked with the callee afterwards
 
     @property
     def exhausted(self) -> bool:
@@ -39,8 +41,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The task's next state. `question` is put to the user when the state is NEEDS_USER; `disposition` is the task's
-    where it differs from the call's; `promised`: the callee has named the time of the next attempt."""
+    """The task's next state. `question` is put to the user, who is waited for when the state is NEEDS_USER;
+    `disposition` is the task's where it differs from the call's; `promised`: the callee has named the time of the next
+    attempt."""
 
     status: TaskStatus
     reason: str
@@ -56,8 +59,12 @@ def decide(
     """The next state of the task. `place` is the callee's; `jitter` is in [-1, 1]."""
     if final := _final(outcome):
         return final
+    if outcome.promised and (kept := _call_back(outcome, contact)):  # also while the user thinks about a question
+        return replace(kept, question=kept.question or outcome.question)
     if outcome.question:
         return Decision(TaskStatus.NEEDS_USER, "Waiting for your decision.", question=outcome.question)
+    if outcome.put_through_to and outcome.disposition is D.INCONCLUSIVE:
+        return _handed_over(outcome.put_through_to, contact)
     if outcome.disposition is D.DECLINED:
         return Decision(TaskStatus.COMPLETED, "The callee said no.")
     if outcome.disposition is D.CALLBACK_REQUESTED and (kept := _call_back(outcome, contact)):
@@ -93,6 +100,12 @@ def _call_back(outcome: Outcome, contact: str) -> Decision | None:
     return Decision(TaskStatus.SCHEDULED, reason, outcome.callback_at, promised=True)
 
 
+def _handed_over(person: str, contact: str) -> Decision:
+    """What the two agreed on was not heard: the user knows."""
+    question = f"{contact} was put through to {person}. Is there anything left to do by phone?"
+    return Decision(TaskStatus.NEEDS_USER, f"The callee was put through to {person}.", question=question)
+
+
 def _given_up(outcome: Outcome) -> Decision:
     if outcome.disposition is D.VOICEMAIL_LEFT:
         return Decision(TaskStatus.COMPLETED, _MESSAGE_LEFT)
@@ -101,6 +114,12 @@ def _given_up(outcome: Outcome) -> Decision:
     stopped = outcome.max_attempts == 0 or outcome.attempts > outcome.max_attempts  # the user took the rest away
     end = "It is not tried again." if stopped else f"All {outcome.max_attempts} attempts are used."
     return Decision(TaskStatus.FAILED, f"{_REASONS[outcome.disposition]} {end}")
+
+
+def kept_promise(judged: Disposition) -> Disposition:
+    """A promised call-back outranks whatever would have led to a retry at our own time, to a no, or to no call at all;
+    only what makes another call needless or forbids it stands."""
+    return judged if judged in (D.ACHIEVED, D.OPTED_OUT, D.WRONG_NUMBER) else D.CALLBACK_REQUESTED
 
 
 def claimed_disposition(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from opendeep.common.campaign_plan import Question, QuestionType
 from opendeep.common.data_models import Speaker, TranscriptTurn
 from opendeep.post_call_analyzer_service.analysis_schema import FieldFinding
-from opendeep.post_call_analyzer_service.citations import check_findings, normal_value
+from opendeep.post_call_analyzer_service.citations import check_findings, recorded_finding
 
 CALL = UUID(int=1)
 
@@ -62,28 +62,24 @@ def test_what_is_not_proved_is_dropped_with_its_reason(wrong: FieldFinding, reas
 def test_the_first_of_two_findings_counts() -> None:
     checked = check_findings([finding(), finding(value="no")], QUESTIONS, TURNS)
     assert checked.kept["slot_ok"].value == "yes"
+    assert checked.dropped == ("slot_ok: “no” differs from what was found first",)
+    assert check_findings([finding(), finding(value="Y")], QUESTIONS, TURNS).dropped == ()
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "normal"),
+    ("said", "turns", "quote"),
     [
-        (QuestionType.YES_NO, "Yes", "yes"),
-        (QuestionType.NUMBER, "4.0", "4"),
-        (QuestionType.NUMBER, "2,5", "2.5"),
-        (QuestionType.NUMBER, "inf", None),
-        (QuestionType.DATE, "2026-11-24", "2026-11-24"),
-        (QuestionType.DATE, "24.11.2026", None),
-        (QuestionType.TIME, "10:30", "10:30"),
-        (QuestionType.TIME, "25:00", None),
-        (QuestionType.DATETIME, "2026-11-24T10:00:00+01:00", "2026-11-24T10:00:00+01:00"),
-        (QuestionType.CHOICE, "TEA", "tea"),
-        (QuestionType.CHOICE, "milk", None),
-        (QuestionType.TEXT, "  ", None),
+        ({"words": "Tuesday at ten works", "turn": 3}, [2], "Tuesday at ten works"),  # the words tell the turn
+        ({"words": "something else", "turn": 2}, [2], "Yes, Tuesday at ten works for me."),
+        ({"words": None, "turn": 2}, [2], "Yes, Tuesday at ten works for me."),
+        ({"words": "something else", "turn": 1}, [], ""),  # a turn of ours proves nothing
+        ({"words": "...", "turn": None}, [], ""),
     ],
 )
-def test_values_get_the_normal_form_of_their_type(kind: QuestionType, value: str, normal: str | None) -> None:
-    question = Question(key="k", ask="?", type=kind, options=["tea", "coffee"])
-    assert normal_value(question, value) == normal
+def test_what_was_recorded_in_the_call_gets_its_proof(said: dict[str, object], turns: list[int], quote: str) -> None:
+    found = recorded_finding({"key": "slot_ok", "value": "yes", **said}, TURNS)
+    assert (found.turns, found.quote) == (turns, quote)
+    assert bool(check_findings([found], QUESTIONS, TURNS).kept) == bool(turns)
 
 
 @given(st.text(), st.text(), st.lists(st.integers()))

@@ -11,7 +11,7 @@ from opendeep.common.callee_place import CalleePlace
 from opendeep.common.campaign_plan import TaskBrief, VoicemailPolicy, brief_for
 from opendeep.common.data_models import CallStatus, Disposition, TaskStatus
 from opendeep.common.task_states import check_transition
-from opendeep.post_call_analyzer_service.next_steps import Decision, Outcome, claimed_disposition, decide
+from opendeep.post_call_analyzer_service.next_steps import Decision, Outcome, claimed_disposition, decide, kept_promise
 from tests.support.database import sample_plan
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
@@ -131,3 +131,29 @@ def test_only_what_is_proved_is_claimed(
 ) -> None:
     found = claimed_disposition(judged, brief(policy), required_answered=answered, refused=False, message_left=left)
     assert found is claimed
+
+
+@pytest.mark.parametrize("judged", D)
+def test_a_promise_outranks_all_but_what_makes_it_needless_or_forbids_it(judged: Disposition) -> None:
+    final = judged in (D.ACHIEVED, D.OPTED_OUT, D.WRONG_NUMBER)
+    assert kept_promise(judged) is (judged if final else D.CALLBACK_REQUESTED)
+
+
+def test_a_promise_is_kept_while_the_user_thinks() -> None:
+    at = NOW + timedelta(hours=3)
+    found = replace(outcome(D.CALLBACK_REQUESTED), callback_at=at, promised=True, question="They want a fee. Pay?")
+    decision = step(found)
+    assert (decision.status, decision.next_attempt_at, decision.promised) == (TaskStatus.SCHEDULED, at, True)
+    assert decision.question == "They want a fee. Pay?"
+    last = step(replace(found, attempts=3))
+    assert (last.status, last.next_attempt_at) == (TaskStatus.NEEDS_USER, None)
+    assert "once more" in (last.question or "")
+
+
+def test_whoever_was_put_through_to_a_person_is_not_called_again_unasked() -> None:
+    found = replace(outcome(D.INCONCLUSIVE), put_through_to="reception")
+    decision = step(found)
+    assert decision.status is TaskStatus.NEEDS_USER
+    assert "put through to reception" in (decision.question or "")
+    assert step(replace(found, disposition=D.ACHIEVED)).status is TaskStatus.COMPLETED
+    assert step(replace(found, disposition=D.VOICEMAIL)).status is TaskStatus.SCHEDULED

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opendeep.post_call_analyzer_service.callback_times import EARLIEST, LATEST, callback_time
+from opendeep.common.callback_times import EARLIEST, LATEST, callback_time
 
 ZONE = ZoneInfo("America/New_York")
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)  # Sunday, 13:00 in New York
