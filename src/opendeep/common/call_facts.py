@@ -7,7 +7,7 @@ number of the transcript turn that a fact rests on, None when the callee had sai
 from typing import Final
 
 END_REQUESTED: Final = "call.end_requested"  # reason, note: the AI ends the call
-ANSWERED_BY: Final = "call.answered_by"  # answered_by, confidence: who or what, as the line sounded; the last one counts
+ANSWERED_BY: Final = "call.answered_by"  # answered_by, confidence: as the line sounded; the last one counts
 CALLBACK_PROMISED: Final = "call.callback_promised"  # at (ISO, UTC), words, turn: the last one counts
 DO_NOT_CALL: Final = "call.do_not_call"  # words, turn: the callee wants no more calls
 RESULT_RECORDED: Final = "call.result_recorded"  # key, value, words, turn: an answer; the last of each key counts
