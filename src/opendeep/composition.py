@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from opendeep.audio_processing_service.audio_socket_server import build_audio_socket_server
+from opendeep.audio_processing_service.call_control_svc import CallControlService
 from opendeep.call_processor_service.asterisk_ami_client import AmiAddress, AsteriskAmiClient
 from opendeep.call_processor_service.call_initiator_svc import CallInitiatorService
 from opendeep.call_processor_service.lines_query_svc import LinesQueryService
@@ -230,6 +231,7 @@ def _web(ground: _Ground, status: SystemStatus, lines: LinesQueryService) -> Fas
         feedback=FeedbackManagerService(ground.db, ground.bell),
         preflight=PreflightService(ground.db, ground.clock, _preflight_settings(ground)),
         lines=lines,
+        control=CallControlService(ground.db, ground.bell, ground.clock),
         status=status,
         bell=ground.bell,
     )

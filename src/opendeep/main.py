@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 EXIT_CONFIGURATION = 2
 WEB_STOP_DEADLINE_S = 5.0
+MAX_SOCKET_MESSAGE_BYTES = 64 * 1024
 READY_LINE = "OPENDEEP ready"
 
 
@@ -103,6 +104,7 @@ def _web_worker(web: FastAPI, listener: socket.socket) -> Worker:
         log_config=None,
         access_log=False,
         ws="websockets-sansio",
+        ws_max_size=MAX_SOCKET_MESSAGE_BYTES,
         timeout_graceful_shutdown=int(WEB_STOP_DEADLINE_S),
         server_header=False,
     )

@@ -21,6 +21,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from opendeep.audio_processing_service.call_control_svc import CallControlService
 from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 from opendeep.common.campaign_plan import AssistantTurn
 from opendeep.common.clock import SystemClock
@@ -56,6 +57,7 @@ ZONE = "America/New_York"
 RULES = GateRules(REGION, EXTENSIONS, ("US",), ZONE, calls_per_number=4)
 LEASE_S = 60.0
 TENANT_CAP = 5
+ANSWER_S = 0.5  # of a live call to an order; the tests that wait for it in vain are quick
 TRUNKS = (
     Trunk("world", "PJSIP/{number}@world", 10, 2.0, 1, caller_ids=("+12025550100", "+12025550101")),
     Trunk("private", "PJSIP/{number}@private", 3, 1.0, 1, tenants=frozenset({"Ann"}), caller_ids=("+12125550100",)),
@@ -165,6 +167,7 @@ async def web_world(directory: Path, trunks: Sequence[Trunk] = TRUNKS) -> AsyncI
         feedback=FeedbackManagerService(db, bell),
         preflight=PreflightService(db, SystemClock(), PreflightSettings(RULES, 10, ZONE)),
         lines=LinesQueryService(trunks, TENANT_CAP, db, clock, lambda: node),
+        control=CallControlService(db, bell, clock, ANSWER_S),
         status=status,
         bell=bell,
     )

@@ -23,6 +23,7 @@ from opendeep.audio_processing_service.call_watch import CallWatch, LineFacts, W
 from opendeep.audio_processing_service.conversation_ports import ConversationPorts
 from opendeep.audio_processing_service.finishing import to_its_end
 from opendeep.audio_processing_service.line_sentences import LineSentence, words_heard
+from opendeep.audio_processing_service.live_control import CallParts, ControlPorts, LiveControl
 from opendeep.audio_processing_service.live_conversation import LiveConversation
 from opendeep.audio_processing_service.recorder import Recorder
 from opendeep.audio_processing_service.row_writer import RowWriter
@@ -73,6 +74,7 @@ class AudioSocketHandler:
         self._conversation = LiveConversation(self._ports(), self._line.playout, self._book, self._usage)
         self._senses = CallSenses(self._sense_ports(), services.hold)
         self._line.hearers += [self._session.hear, self._senses.hear]
+        self._control = self._steered()
         self._tasks: set[asyncio.Task[None]] = set()
         self._tools_running = 0
         self._wanted = asyncio.Event()
@@ -174,6 +176,7 @@ class AudioSocketHandler:
         services = self._services
         self._brief = brief
         self._records.know(brief.call)
+        self._control.know(brief.call.user_id)
         task = TaskBrief.model_validate(brief.task.brief)
         self._watch.limit_ms = int(task.max_call_minutes * 60_000)
         self._line.language = task.language
@@ -208,6 +211,7 @@ class AudioSocketHandler:
                     self._finish_with(self._ending or "ended")
                 case _ if self._tools is not None:
                     self._tools.receive(message.data)
+                    self._control.receive(message.data)
 
     async def _look(self) -> None:
         try:
@@ -245,6 +249,7 @@ class AudioSocketHandler:
             detail = f"The voice AI was lost: {end.reason}. The other side heard {heard}."
             self._records.note("call.voice_lost", detail, reason=end.reason, fatal=end.fatal)
             if final:
+                await self._control.until_given_back()  # a human speaks meanwhile
                 ours = self._book.ai_spoke or (end.fatal and not end.everywhere)  # else nobody could have talked
                 self._end("provider_failed" if ours else VOICE_UNAVAILABLE)
                 return
@@ -260,6 +265,8 @@ class AudioSocketHandler:
         history = self._book.history()
         for event in protocol.history_items(history):
             send(event)
+        for note in self._control.whispers:
+            send(protocol.message("system", note))
         if history:
             send(protocol.message("system", line_broke_note(self._line.language)))
         self._conversation.begin_session(self._session.stream_offset_ms(self._line.now_ms))
@@ -271,7 +278,7 @@ class AudioSocketHandler:
         """What is overdue."""
         self._conversation.check()
         if self._ending is None:
-            self._senses.check(self._line.now_ms, we_speak=not self._line.playout.idle)
+            self._senses.check(self._line.now_ms, we_speak=self._control.taken_over or not self._line.playout.idle)
         match self._watch.check(self._facts()):
             case WatchAct.PROMPT:
                 self._conversation.request_response()
@@ -291,12 +298,27 @@ class AudioSocketHandler:
             session_live=self._session.live,
             playing=not self._line.playout.idle,
             callee_speaking=self._conversation.speaking,
-            answering=self._conversation.responding,
+            answering=self._conversation.responding or self._control.taken_over,
             tools_running=self._tools_running > 0,
             waiting=self._tools is not None and self._tools.waits_for_user,
             on_hold=self._senses.on_hold,
             last_words_out=self._conversation.final_response_done,
         )
+
+    def _steered(self) -> LiveControl:
+        parts = CallParts(self._line, self._conversation, self._book, self._records, self._usage)
+        ports = ControlPorts(
+            spawn=self._spawn,
+            refusal=self._takes_no_orders,
+            ai_live=lambda: self._session.live,
+            text_arrived=lambda: self._text_arrived.set(),
+        )
+        return LiveControl(self.call_id, self._services, self._counters, parts, ports)
+
+    def _takes_no_orders(self) -> str | None:
+        if self._ending is not None or self._over.is_set():
+            return "The call is ending."
+        return None if self._line.attached else "Nobody has answered the call yet."
 
     # -- ending
 
@@ -400,9 +422,9 @@ class AudioSocketHandler:
         self._conversation.answer_tool(request, output, respond=self._ending is None)
 
     def _say(self, sentence: LineSentence) -> str:
-        """Let the line speak for the AI, unless nobody listens; what was heard, in words."""
-        if self._senses.on_hold:
-            return "nothing, the call being on hold"
+        """Let the line speak for the AI, unless nobody listens or somebody speaks; what was heard, in words."""
+        if self._senses.on_hold or self._control.taken_over:
+            return "nothing of it"
         self._line.say(sentence)
         return words_heard(sentence, self._line.language)
 

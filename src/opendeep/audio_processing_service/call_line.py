@@ -1,7 +1,8 @@
 """The line of one live call: what goes out every 20 ms, what comes in, and the call's own time.
 
 Owns the playout, the recording's alignment and the AudioSocket connection while there is one; whoever wants to hear
-the callee is in `hearers`. What is said, and when the call ends, is `audio_socket_handler`'s.
+the callee is in `hearers`, whoever wants to hear us in `watchers`. What is said, and when the call ends, is
+`audio_socket_handler`'s.
 """
 
 from collections import Counter, deque
@@ -45,13 +46,15 @@ class CallLine:
         self._counters = counters
         self._ports = ports
         self._connection: AudioSocketConnection | None = None
-        self._recorder: Recorder | None = None
         self._next_check_ms = 0
+        self._recorder: Recorder | None = None
         self._played: deque[bytes] = deque(maxlen=PLAYED_MS // FRAME_MS)  # newest last, as sent; silence is b""
         self._heard: deque[bytes] = deque(maxlen=HEARD_MS // FRAME_MS)
         self.playout = Playout(Law.ULAW.silence)
+        self.source: Callable[[], bytes | None] = self.playout.next_frame  # who speaks: 20 ms of µ-law, None: silence
         self.hearers: list[Callable[[bytes], None]] = []  # get each frame of the callee, s16le at `LINE_RATE_HZ`
         self.language = ""  # of the sentences that the line says itself
+        self.watchers: list[Callable[[bytes | None], None]] = []  # get each frame of ours as it leaves, None: silence
         self.now_ms = 0  # of the call: 20 for each tick since the line came
 
     @property
@@ -68,14 +71,16 @@ class CallLine:
         """Record from now on; the time before is silence."""
         for _ in range(self.now_ms // FRAME_MS):
             recorder.tick(None)
-        self.hearers.append(recorder.hear)
         self._recorder = recorder
+        self.hearers.append(recorder.hear)
+        self.watchers.append(recorder.tick)
 
     def stop_recording(self) -> None:
         """From now on nothing is handed to the recorder."""
-        if self._recorder is not None:
-            self.hearers.remove(self._recorder.hear)
-            self._recorder = None
+        if self._recorder is not None:  # new lists: the line may be going through the old ones
+            recorder, self._recorder = self._recorder, None
+            self.hearers = [each for each in self.hearers if each != recorder.hear]
+            self.watchers = [each for each in self.watchers if each != recorder.tick]
 
     def say(self, sentence: LineSentence) -> None:
         """Words of our own after what is queued: the voice AI is away, and the callee knows that the line lives."""
@@ -117,12 +122,12 @@ class CallLine:
         """`frames` of 20 ms are due on the line."""
         out = []
         for _ in range(frames):
-            audio = self.playout.next_frame()
+            audio = self.source()
             pcm = None if audio is None else Law.ULAW.decode(audio)
             self._played.append(audio or b"")
             out.append(SILENCE if pcm is None else audio_frame(pcm))
-            if self._recorder is not None:
-                self._recorder.tick(pcm)
+            for watcher in self.watchers:
+                watcher(pcm)
         if self._connection is not None and not self._connection.send(out[0] if frames == 1 else b"".join(out)):
             self._counters["frame_dropped"] += frames
         self.now_ms += FRAME_MS * frames

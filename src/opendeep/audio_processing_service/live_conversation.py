@@ -33,6 +33,8 @@ SPEECH_CAP_MS: Final = 120_000  # speech that never stops is a lost event
 RETRY_AFTER_MS: Final = 400  # of a response that failed
 MAX_FAILED_RESPONSES: Final = 2
 MAX_ITEM_CHARS: Final = 20_000
+TAKEN_OVER: Final = "taken over"  # why the AI is paused: its user speaks
+_REFUSED: Final = {"status": "refused", "detail": "Your principal has taken the call over; nothing was done."}
 
 
 class LiveConversation:
@@ -243,6 +245,9 @@ class LiveConversation:
             if call_id not in self._tool_calls:
                 self._tool_calls.append(call_id)
                 self._asked_here.add(call_id)
+                if TAKEN_OVER in self._paused:
+                    self._send(protocol.function_output(call_id, _REFUSED))
+                    return
                 self._ports.start_tool(ToolRequest(call_id, str(item["name"]), str(item.get("arguments") or "")))
         elif item.get("type") == "message":
             self._playout.complete(str(item["id"]))
@@ -309,11 +314,11 @@ class LiveConversation:
                 self.request_response()
         elif act is TurnAct.CUT:
             self._want_response = False
-            self._interrupt(self._ports.now_ms())
+            self.interruptions += self._interrupt(self._ports.now_ms())
             self.request_response(answers_turn=True)  # not while the callee still speaks
 
-    def _interrupt(self, now_ms: int) -> None:
-        """Barge-in: no more of this response; tell the server what was heard, keep only those words."""
+    def _interrupt(self, now_ms: int) -> bool:
+        """No more of this response: tell the server what was heard, keep only those words. False: nothing was cut."""
         if self._response is not None:
             self._cut.append(self._response)
             self._send(protocol.response_cancel(self._next_id("cancel"), self._response))
@@ -328,7 +333,7 @@ class LiveConversation:
                 self._send(protocol.truncate(item.item_id, item.content_index, heard_ms))
             else:
                 self._send(protocol.delete_item(item.item_id))
-        self.interruptions += bool(cut)
+        return bool(cut)
 
     def _speech_stopped(self, event: Event) -> None:
         if self._echo_item is not None:

@@ -149,8 +149,12 @@ def function_output(call_id: str, output: Mapping[str, Any]) -> Event:
 
 def history_items(turns: Sequence[tuple[Speaker, str]]) -> list[Event]:
     """The last turns of a conversation for a new, blank session."""
-    roles = {Speaker.AI: "assistant", Speaker.CALLEE: "user"}
-    return [message(roles[speaker], text) for speaker, text in turns[-MAX_HISTORY_TURNS:]]
+    told = {
+        Speaker.AI: ("assistant", ""),
+        Speaker.CALLEE: ("user", ""),
+        Speaker.USER: ("system", "Your principal, who had taken over, said: "),
+    }
+    return [message(told[speaker][0], told[speaker][1] + text) for speaker, text in turns[-MAX_HISTORY_TURNS:]]
 
 
 def heard_ms(played_ms: int, received_ms: int) -> int:

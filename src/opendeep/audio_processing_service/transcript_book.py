@@ -42,28 +42,34 @@ class TranscriptBook:
 
     @property
     def waiting_for_text(self) -> bool:
-        """Some words of the callee are not recognised yet."""
-        return any(turn.speaker is Speaker.CALLEE and not turn.settled for turn in self._turns.values())
+        """Some words of the callee, or of the user, are not recognised yet."""
+        return any(turn.speaker is not Speaker.AI and not turn.settled for turn in self._turns.values())
 
-    def history(self) -> list[tuple[Speaker, str]]:
-        """What was said so far, in order."""
-        spoken = sorted((turn for turn in self._turns.values() if turn.number and turn.text), key=lambda t: t.number)
+    @property
+    def last_number(self) -> int:
+        """Of the turn that began last; 0 before the first."""
+        return self._last_number
+
+    def history(self, after: int = 0) -> list[tuple[Speaker, str]]:
+        """What was said so far, in order; `after` the turn of that number."""
+        known = (turn for turn in self._turns.values() if turn.number > after and turn.text)
+        spoken = sorted(known, key=lambda turn: turn.number)
         return [(turn.speaker, turn.text) for turn in spoken]
 
     @property
     def ai_spoke(self) -> bool:
         """Whether a word of ours was heard."""
-        return any(turn.speaker is Speaker.AI and turn.number and turn.text for turn in self._turns.values())
+        return any(turn.speaker is not Speaker.CALLEE and turn.number and turn.text for turn in self._turns.values())
 
     def words_of(self, item_id: str) -> str:
         """All words of an item so far, spoken or still to be."""
         turn = self._turns.get(item_id)
         return turn.text if turn is not None else ""
 
-    # -- the callee
+    # -- the callee; in the same way the user who has taken over
 
-    def callee_started(self, item_id: str, at_ms: int) -> None:
-        turn = self._turn(item_id, Speaker.CALLEE)
+    def callee_started(self, item_id: str, at_ms: int, who: Speaker = Speaker.CALLEE) -> None:
+        turn = self._turn(item_id, who)
         if turn is not None and not turn.number:
             self._number(turn, at_ms)
 
@@ -72,9 +78,9 @@ class TranscriptBook:
         if turn is not None:
             turn.ended_ms = max(at_ms, turn.started_ms)
 
-    def callee_text(self, item_id: str, text: str, now_ms: int) -> None:
+    def callee_text(self, item_id: str, text: str, now_ms: int, who: Speaker = Speaker.CALLEE) -> None:
         """The recognised words; empty when there were none."""
-        turn = self._turn(item_id, Speaker.CALLEE)
+        turn = self._turn(item_id, who)
         if turn is None:
             return
         if not turn.number:
@@ -88,9 +94,9 @@ class TranscriptBook:
         if old_item_id in self._turns and new_item_id not in self._turns:
             self._turns[new_item_id] = self._turns.pop(old_item_id)
 
-    def callee_inaudible(self, item_id: str, now_ms: int) -> None:
+    def callee_inaudible(self, item_id: str, now_ms: int, who: Speaker = Speaker.CALLEE) -> None:
         """There was speech, but nobody could understand it."""
-        self.callee_text(item_id, INAUDIBLE, now_ms)
+        self.callee_text(item_id, INAUDIBLE, now_ms, who)
 
     # -- the AI
 
@@ -133,7 +139,7 @@ class TranscriptBook:
         for turn in self._turns.values():
             if turn.number and (turn.ended_ms is None or not turn.settled):
                 turn.ended_ms = now_ms if turn.ended_ms is None else turn.ended_ms
-                if turn.speaker is Speaker.CALLEE and not turn.text:
+                if turn.speaker is not Speaker.AI and not turn.text:
                     turn.text = INAUDIBLE
                 turn.settled = True
                 self._write(turn)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from opendeep.call_processor_service.attempt_facts import Evidence, Wait
-from opendeep.common.channels import VOICE_UNAVAILABLE
+from opendeep.common.channels import USER_HUNG_UP, VOICE_UNAVAILABLE
 from opendeep.common.data_models import CallStatus, Disposition
 
 Word = TypeVar("Word", int, str)
@@ -197,6 +197,7 @@ def _when(test: Callable[[Evidence], bool], outcome: Outcome) -> Callable[[Evide
 
 
 _STOPPED = Outcome(CallStatus.FAILED, Disposition.FAILED, "Asterisk was shut down before the call was answered.")
+_CALLED_OFF = Outcome(CallStatus.CANCELLED, Disposition.FAILED, "The user hung up before the call was answered.")
 _GIVEN_UP = Outcome(CallStatus.CANCELLED, Disposition.FAILED, "We gave the call up before it was answered.")
 _VOICELESS = Outcome(
     CallStatus.CANCELLED, Disposition.FAILED, "The voice AI could not be reached; the call was given up in time."
@@ -217,6 +218,7 @@ HANGUP_WORDS = {
     "hold_too_dear": "the wait on hold cost too much",
     "cut_off": "this node could not reach the database",
     "closed_elsewhere": "the call was closed elsewhere",
+    USER_HUNG_UP: "the user hung up",
 }
 
 _RINGING = 3  # `AST_CONTROL_RINGING`: with this reason Asterisk ends an originate that was not answered in time
@@ -237,6 +239,7 @@ UNANSWERED: tuple[Rule, ...] = (
     ("the network never reacted", _when(_network_never_reacted, SILENT)),
     ("nobody answered in time", _when(lambda e: Wait.RING in e.timed_out, NO_ANSWER)),
     ("we had no voice", _when(lambda e: unheard(e), _VOICELESS)),
+    ("the user hung up", _when(lambda e: USER_HUNG_UP in e.hangups, _CALLED_OFF)),
     ("we gave up", _when(lambda e: bool(e.hangups), _GIVEN_UP)),
     ("the network gave up", network_word),
     ("the dial ended", lambda e: _first_said(DIAL_OUTCOMES, e.dial_ends)),

@@ -14,6 +14,7 @@ TASKS_FINISHED = "bell:tasks_finished"  # a task became terminal: the summariser
 LIFECYCLE = "bell:lifecycle"  # something unusual: the lifecycle manager looks
 
 VOICE_UNAVAILABLE = "voice_unavailable"  # reason of `hangup` and `media_ended`: the callee heard nothing of us
+USER_HUNG_UP = "user_hung_up"  # reason of `hangup`
 
 
 def user_events(user_id: UUID) -> str:
@@ -24,6 +25,16 @@ def user_events(user_id: UUID) -> str:
 def call_commands(call_id: UUID) -> str:
     """Between `CallAttemptHandler`, `AudioSocketHandler` and whoever controls the live call."""
     return f"call:{call_id}"
+
+
+def call_sound(call_id: UUID) -> str:
+    """What a live call sounds like, from its node to whoever listens; silent while nobody does."""
+    return f"call:{call_id}:sound"
+
+
+def call_microphone(call_id: UUID) -> str:
+    """The microphone of a user who has taken the call over, to the call's node."""
+    return f"call:{call_id}:microphone"
 
 
 def node_calls(node_id: str) -> str:

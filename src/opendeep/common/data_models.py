@@ -75,6 +75,7 @@ class FeedbackKind(StrEnum):
 class Speaker(StrEnum):
     AI = "ai"
     CALLEE = "callee"
+    USER = "user"  # who has taken the call over
 
 
 class Disposition(StrEnum):

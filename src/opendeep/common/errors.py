@@ -46,6 +46,12 @@ class Conflict(UserMistake):
     http_status = 409
 
 
+class TooManyRequests(UserMistake):
+    """Too much at once from one user; nothing was done."""
+
+    http_status = 429
+
+
 class NotSignedIn(UserMistake):
     http_status = 401
 
@@ -75,6 +81,12 @@ class ProviderRefused(ProviderFault):
     """The provider will not do it, now or later (bad key, no quota, refusal)."""
 
     retryable = False
+
+
+class CallUnreachable(PeerFault):
+    """The node that holds a live call did not answer in time."""
+
+    http_status = 503
 
 
 class TelephonyFault(PeerFault):

@@ -249,7 +249,7 @@ CREATE TABLE call_transcripts (
     interrupted BOOLEAN NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     CONSTRAINT pk_call_transcripts PRIMARY KEY (id),
-    CONSTRAINT ck_call_transcripts_speaker CHECK (speaker IN ('ai', 'callee')),
+    CONSTRAINT ck_call_transcripts_speaker CHECK (speaker IN ('ai', 'callee', 'user')),
     CONSTRAINT uq_call_transcripts_call_id_turn UNIQUE (call_id, turn),
     CONSTRAINT fk_call_transcripts_user_id FOREIGN KEY(user_id) REFERENCES users (id),
     CONSTRAINT fk_call_transcripts_call_id FOREIGN KEY(call_id) REFERENCES calls (id)

@@ -83,7 +83,7 @@ def _yes_no(question: Question, turns: Sequence[TranscriptTurn]) -> FieldFinding
         return None
     wanted, asked = plain_words(question.ask), False
     for turn in turns:
-        if turn.speaker is Speaker.AI:
+        if turn.speaker is not Speaker.CALLEE:  # the AI, or the user who has taken over
             asked = asked or wanted in plain_words(turn.text)
             continue
         text = _HARMLESS_NO.sub("yes", plain_words(turn.text))

@@ -6,7 +6,15 @@ from fastapi.staticfiles import StaticFiles
 from opendeep import __version__
 from opendeep.common.clock import Clock, SystemClock
 from opendeep.config.app_config import AppConfig
-from opendeep.web_interface import error_answers, events_socket, routes_api, routes_health, routes_ui
+from opendeep.web_interface import (
+    call_audio_socket,
+    error_answers,
+    events_socket,
+    routes_api,
+    routes_calls,
+    routes_health,
+    routes_ui,
+)
 from opendeep.web_interface.events_socket import PageCounter
 from opendeep.web_interface.http_boundary import BodyLimit, RequestBoundary, SameOrigin, SecurityHeaders
 from opendeep.web_interface.services import Services
@@ -29,10 +37,11 @@ def create_app(services: Services, config: AppConfig, clock: Clock | None = None
     app.state.clock = clock or SystemClock()
     app.state.cookies = SessionCookies(key, app.state.clock)
     app.state.pages = PageCounter()
+    app.state.ears = PageCounter()
     app.state.default_user_name = config.default_user_name
     error_answers.install(app)
-    for router in (routes_ui.router, routes_health.router, routes_api.router, events_socket.router):
-        app.include_router(router)
+    for part in (routes_ui, routes_health, routes_api, routes_calls, events_socket, call_audio_socket):
+        app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=routes_ui.STATIC_DIR), name="static")
     # Each layer is outside the one before it.
     app.add_middleware(BodyLimit)

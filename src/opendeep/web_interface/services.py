@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from opendeep.audio_processing_service.call_control_svc import CallControlService
 from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 from opendeep.common.redis_client import Doorbell
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
@@ -37,5 +38,6 @@ class Services:
     feedback: FeedbackManagerService
     preflight: PreflightService
     lines: LinesQueryService
+    control: CallControlService
     status: StatusSource
     bell: Doorbell

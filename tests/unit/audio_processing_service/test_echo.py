@@ -37,8 +37,8 @@ def likenesses(ours: bytes, theirs: bytes) -> list[float]:
 def test_an_echo_is_known(voice: str, delay_ms: int, loss_db: float) -> None:
     ours = spoken(OURS, voice)
     found = likenesses(ours, returned(ours, loss_db=loss_db, delay_ms=delay_ms))
-    assert len(found) >= 5
-    assert min(found) >= ECHO_AT
+    assert len(found) >= 10
+    assert sum(likeness >= ECHO_AT for likeness in found) >= 0.9 * len(found)
 
 
 @pytest.mark.parametrize("ours", ["slt", "rms", "awb"])
