@@ -16,7 +16,7 @@ from uuid import UUID
 import pytest
 from playwright.async_api import BrowserContext, Page, Route, expect
 
-from opendeep.common.data_models import Disposition, FeedbackStatus, Speaker, Task
+from opendeep.common.data_models import CallStatus, Disposition, FeedbackStatus, Speaker, Task
 from opendeep.llm_integrations.openai_form_client import ToolStep
 from tests.support.browser import Complaints, chromium, skip_without_browser, watch
 from tests.support.product import product
@@ -33,6 +33,7 @@ FORM = {
     ],
 }
 CONFIRM = "Confirm and Schedule Campaign"
+KEPT = "The call is over; your answer is kept for the next call."
 WHOLE_LOOP_MS = 120_000
 
 
@@ -233,14 +234,50 @@ async def test_a_question_during_the_call_is_answered_on_the_page(desk: Desk) ->
     assert await answer_of(desk, second.id) == (FeedbackStatus.ANSWERED, "The blue one")
 
 
-async def test_a_question_that_expired_goes_away(desk: Desk) -> None:
+async def test_a_question_that_was_missed_is_answered_late(desk: Desk) -> None:
     tasks = await desk.campaign()
-    question = await ask(desk.world, await dial(desk.world, tasks[0]), "Still there?")
+    call = await dial(desk.world, tasks[0])
+    question = await ask(desk.world, call, "Still there?", ["Yes"])
     panel = desk.page.get_by_role("region", name="Needs you")
-    await expect(panel).to_be_visible()
+    answer = panel.get_by_label("Your answer")
+    await answer.fill("I was on")
     async with desk.world.db.transaction() as work:
         await work.feedback.close(question.id, FeedbackStatus.EXPIRED)
+    await expect(panel).to_contain_text("Time is up, the AI goes on without it.")
+    await expect(panel.locator(".pill")).to_have_text("Missed")
+    await expect(panel.locator(".countdown")).to_be_hidden()
+    await expect(answer).to_have_value("I was on")
+    assert await desk.page.title() == "OpenDeep"
+    await desk.world.db.update_call_status(call.id, CallStatus.COMPLETED)
+    await expect(panel.get_by_role("status")).to_have_text(KEPT)
+    await answer.fill("I was on the stairs")
+    await answer.press("Enter")
+    await expect(panel.locator(".pill")).to_have_text("Answered")
+    await expect(panel.get_by_role("status")).to_have_text(KEPT)
+    await expect(answer).to_have_count(0)
+    await panel.get_by_role("button", name="Close").click()
     await expect(panel).to_be_hidden()
+    assert await answer_of(desk, question.id) == (FeedbackStatus.ANSWERED, "I was on the stairs")
+    async with desk.world.db.read() as work:
+        assert (await work.feedback.get(call.user_id, question.id)).late
+
+
+async def test_a_missed_question_is_offered_again_until_it_is_left_or_its_task_is_done(desk: Desk) -> None:
+    tasks = await desk.campaign()
+    calls = [await dial(desk.world, task) for task in tasks[:2]]
+    for call, words in zip(calls, ("Which door?", "Which floor?"), strict=True):
+        await ask(desk.world, call, words)
+        async with desk.world.db.transaction() as work:
+            await work.feedback.withdraw_of_call(call.id)
+    questions = desk.page.locator(".question-text")
+    await expect(questions).to_have_text(["Which door?", "Which floor?"])
+    await desk.page.reload()
+    await expect(questions).to_have_text(["Which floor?", "Which door?"])  # the newest first
+    await expect(desk.page.locator(".question").first).to_contain_text(KEPT)
+    await desk.page.get_by_role("button", name="Leave it").first.click()
+    await expect(questions).to_have_text(["Which door?"])
+    await finish(desk.world, calls[0], Disposition.DECLINED, "No.", None)
+    await expect(questions).to_have_count(0)
 
 
 async def test_hostile_strings_stay_text_everywhere(desk: Desk) -> None:

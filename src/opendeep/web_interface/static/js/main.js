@@ -6,7 +6,7 @@ import { CallDialog } from "./call_dialog.js";
 import { Campaigns } from "./campaigns.js";
 import { Chat } from "./chat.js";
 import { byId, fill, h, setText } from "./dom.js";
-import { campaignState, clockTime } from "./labels.js";
+import { campaignState, clockTime, isLiveCall } from "./labels.js";
 import { Live } from "./live.js";
 import { pill } from "./parts.js";
 import { Questions } from "./questions.js";
@@ -52,6 +52,11 @@ class Page {
     });
     this.questions = new Questions({
       answer: (id, text) => this.answer(id, text),
+      leave: (id) => this.world.leaveFeedback(id),
+      isOver: (question) => {
+        const call = this.world.calls.get(question.call_id);
+        return question.status === "CANCELLED" || (call !== undefined && !isLiveCall(call));
+      },
       nameOf: (question) => this.world.tasks.get(question.task_id)?.contact_name ?? "",
       now: () => Date.now() + this.clockOffsetMs,
     });
@@ -238,7 +243,7 @@ class Page {
 
   changed(kind, id) {
     if (kind === "feedback") this.showQuestions();
-    else if (kind !== "turn") this.questions.show(this.world.pendingFeedback()); // names may be known now
+    else if (kind !== "turn") this.questions.show(this.world.answerableFeedback()); // names may be known now
     this.campaigns.touch(kind, id);
     this.chat.scrollToEnd();
   }
@@ -278,7 +283,7 @@ class Page {
   // -- the questions of the AI
 
   showQuestions() {
-    const open = this.world.pendingFeedback();
+    const open = this.world.answerableFeedback();
     this.questions.show(open);
     for (const question of open) {
       if (!this.world.tasks.has(question.task_id)) this.campaigns.loadTask(question.task_id);
@@ -290,8 +295,9 @@ class Page {
     try {
       const { feedback } = await api.answer(id, text);
       this.world.receive({ type: "feedback", feedback });
+      return feedback;
     } catch (problem) {
-      if (problem.status === 409) this.refetch(); // it was answered elsewhere, or its time was up
+      if (problem.status === 409) this.refetch(); // it was answered elsewhere
       throw problem;
     }
   }

@@ -117,7 +117,7 @@ function conversation(plan) {
     task.questions.map((question) => ({ ...question, who: task.contact_name })),
   );
   const questions = [...plan.questions, ...perTask].slice(0, 40);
-  const says = [plan.disclosure, plan.opening].filter(Boolean);
+  const says = [plan.disclosure, plan.recording_notice, plan.opening].filter(Boolean);
   return [
     says.length > 0 &&
       part(

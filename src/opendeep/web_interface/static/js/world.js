@@ -3,8 +3,13 @@
 // Snapshots (from the API) and live events (from the socket) go into the same maps. While a snapshot is fetched, live
 // events wait and are applied after it in their order: the last word about a row is always the newest one.
 
+import { isFinishedTask } from "./labels.js";
+
 const MAX_WAITING_EVENTS = 5_000; // beyond it the oldest are dropped; the page then refetches once more
 const MAX_KNOWN_EVENTS_PER_TASK = 300;
+const MAX_MISSED = 5; // unanswered questions of ended or waiting calls, the newest
+
+const isMissed = (question) => question.kind === "LIVE" && ["EXPIRED", "CANCELLED"].includes(question.status);
 
 export class World {
   constructor() {
@@ -14,6 +19,7 @@ export class World {
     this.turns = new Map(); // call id → Map(turn number → turn)
     this.events = new Map(); // id of the task, or of the campaign as a whole → Map(event id → event)
     this.feedback = new Map();
+    this._left = new Set(); // missed questions that the person does not want to answer
     this.onChange = () => {}; // (kind, id) after each change
     this.onGap = () => {}; // events were lost while a snapshot was fetched
     this._fetching = 0;
@@ -68,7 +74,10 @@ export class World {
     this.tasks.set(detail.task.id, detail.task);
     for (const call of detail.calls) this.calls.set(call.id, call);
     for (const event of detail.events) this._putEvent(event);
-    for (const question of detail.feedback) this.feedback.set(question.id, question);
+    for (const question of detail.feedback) {
+      // what was missed long ago is not offered again
+      if (!isMissed(question) || this.feedback.has(question.id)) this.feedback.set(question.id, question);
+    }
     this.onChange("task", detail.task.id);
   }
 
@@ -80,10 +89,10 @@ export class World {
     this.onChange("task", detail.call.task_id);
   }
 
-  /** All open questions, as the server has them now. */
+  /** All open and missed questions, as the server has them now. */
   putPendingFeedback(questions) {
     for (const [id, known] of this.feedback) {
-      if (known.status === "PENDING") this.feedback.delete(id);
+      if (known.status !== "ANSWERED") this.feedback.delete(id);
     }
     for (const question of questions) this.feedback.set(question.id, question);
     this.onChange("feedback", null);
@@ -109,9 +118,21 @@ export class World {
     );
   }
 
-  pendingFeedback() {
-    const open = [...this.feedback.values()].filter((question) => question.status === "PENDING");
-    return open.sort((a, b) => (a.kind === b.kind ? a.asked_at.localeCompare(b.asked_at) : a.kind === "LIVE" ? -1 : 1));
+  /** What can be answered: open questions, live ones first, then the newest missed ones of tasks that go on. */
+  answerableFeedback() {
+    const all = [...this.feedback.values()];
+    const open = all.filter((question) => question.status === "PENDING");
+    open.sort((a, b) => (a.kind === b.kind ? a.asked_at.localeCompare(b.asked_at) : a.kind === "LIVE" ? -1 : 1));
+    const goesOn = ({ task_id }) => !this.tasks.has(task_id) || !isFinishedTask(this.tasks.get(task_id));
+    const missed = all.filter((question) => isMissed(question) && !this._left.has(question.id) && goesOn(question));
+    missed.sort((a, b) => b.asked_at.localeCompare(a.asked_at));
+    return [...open, ...missed.slice(0, MAX_MISSED)];
+  }
+
+  /** A missed question will not be answered. */
+  leaveFeedback(id) {
+    this._left.add(id);
+    this.onChange("feedback", id);
   }
 
   _release() {
