@@ -91,11 +91,13 @@ async def test_unusable_names_are_refused(stranger: httpx.AsyncClient, name: str
         ("POST", f"/api/feedback/{uuid4()}"),
         ("GET", "/api/dnd"),
         ("GET", "/api/lifecycle"),
+        ("GET", "/api/profile"),
+        ("PATCH", "/api/profile"),
     ],
 )
 async def test_without_a_session_it_is_401(stranger: httpx.AsyncClient, method: str, path: str) -> None:
     body = {"message": "x"} if path.endswith("chat") else {"plan_id": str(uuid4())} if "execute" in path else None
-    body = {"answer": "x"} if "/feedback/" in path else body
+    body = {"answer": "x"} if "/feedback/" in path else {} if method == "PATCH" else body
     assert error(await stranger.request(method, path, json=body)) == (401, "NotSignedIn")
 
 
@@ -287,6 +289,50 @@ async def test_a_question_is_answered_once(world: WebWorld, maria: httpx.AsyncCl
     assert answered.json()["feedback"]["answer"] == "yes"
     assert error(await maria.post(f"/api/feedback/{question.id}", json={"answer": "no"})) == (409, "Conflict")
     assert (await maria.get("/api/feedback")).json()["feedback"] == []
+
+
+async def test_a_question_that_was_missed_is_listed_and_answered_late(
+    world: WebWorld, maria: httpx.AsyncClient
+) -> None:
+    campaign = await campaign_of(world, maria)
+    _, call = await first_call(world, campaign)
+    question = await ask(world, call, "May I?")
+    async with world.db.transaction() as work:
+        await work.feedback.withdraw_of_call(call.id)
+    [missed] = (await maria.get("/api/feedback")).json()["feedback"]
+    assert (missed["id"], missed["status"], missed["late"]) == (str(question.id), "CANCELLED", False)
+    answered = (await maria.post(f"/api/feedback/{question.id}", json={"answer": "yes"})).json()["feedback"]
+    assert (answered["status"], answered["answer"], answered["late"]) == ("ANSWERED", "yes", True)
+    assert (await maria.get("/api/feedback")).json()["feedback"] == []
+
+
+# -- the profile
+
+
+async def test_the_profile_is_the_users_own_and_checked(
+    world: WebWorld, maria: httpx.AsyncClient, person: Person
+) -> None:
+    empty = (await maria.get("/api/profile")).json()
+    assert (empty["full_name"], empty["time_zone"], empty["may_say"]) == ("Maria Keller", "America/New_York", [])
+    facts = {"may_say": ["My insurance is Harbour Mutual."], "preferences": ["Mornings only."]}
+    changed = (await maria.patch("/api/profile", json=facts)).json()
+    assert changed == empty | facts
+    notice = {"recording_notice": "This call is recorded; you may refuse."}
+    assert (await maria.patch("/api/profile", json=notice)).json() == empty | facts | notice
+    wrong: list[dict[str, object]] = [
+        {"time_zone": "Mars/Base"},
+        {"may_say": ["x"] * 41},
+        {"may_say": ["\u0000"]},
+        {"preferences": "none"},
+        {"full_name": ""},
+        {"admin": True},
+    ]
+    for body in wrong:
+        assert error(await maria.patch("/api/profile", json=body)) == (422, "InvalidRequest")
+    assert (await maria.get("/api/profile")).json() == empty | facts | notice
+    ann = person()
+    await ann.post("/api/session", json={"user_name": "Ann"})
+    assert (await ann.get("/api/profile")).json()["may_say"] == []
 
 
 # -- the system

@@ -26,6 +26,8 @@ MAX_MISSES: Final = 3  # not understood so often: give the question up
 MAX_SILENCES: Final = 2
 MAX_HOLD_SILENCES: Final = 6  # silent prompts that a callee who asked us to wait may take
 
+ALL_TOOLS: Final = frozenset({END_CALL, SEND_DTMF, ASK_USER, STOP_RECORDING})
+
 _SLOT: Final = re.compile(
     r"^(?:does|do|would|will|is|could you do|can you do|are you free) (.+?)"
     r"(?: (?:work|suit|be|ok|fine|good|possible|at all)\b.*|\?)$",
@@ -40,7 +42,7 @@ class ScriptedConversation:
     phase; at most `MAX_INPUTS` inputs are answered.
     """
 
-    def __init__(self, brief: CallBrief, *, tools: frozenset[str] = frozenset({END_CALL, SEND_DTMF, ASK_USER})) -> None:
+    def __init__(self, brief: CallBrief, *, tools: frozenset[str] = ALL_TOOLS) -> None:
         self._course = Course(brief, tools)
         self._inputs = 0
 
