@@ -27,7 +27,7 @@ from opendeep.audio_processing_service.voice_services import CallTimes, VoiceSer
 from opendeep.common.channels import call_commands, node_calls, user_events
 from opendeep.common.clock import SystemClock
 from opendeep.common.data_models import Call, CallCreate, CallEvent, CallStatus, TaskStatus, TranscriptTurn
-from opendeep.common.redis_client import InProcessDoorbell, Subscription
+from opendeep.common.redis_client import Doorbell, InProcessDoorbell, Subscription
 from opendeep.database.db_manager import DatabaseManager
 from tests.support.database import add_campaign, add_user, sample_plan, sqlite_url
 
@@ -112,7 +112,7 @@ class MediaWorld:
     """Everything around one call. `channel` hears what is said between the two sides of the call."""
 
     db: DatabaseManager
-    bell: InProcessDoorbell
+    bell: Doorbell
     server: AudioSocketServer
     ticker: Ticker
     call: Call
@@ -191,10 +191,11 @@ async def media_world(
     hold: HoldLimits | None = None,
     limits: ConnectionLimits | None = None,
     number: str = "+12025550101",
+    bell: Doorbell | None = None,
     **plan: object,
 ) -> AsyncIterator[MediaWorld]:
     """The server in a task of its own over real SQLite; `url` is the Realtime socket's address."""
-    bell = InProcessDoorbell()
+    bell = bell or InProcessDoorbell()
     db = DatabaseManager(sqlite_url(tmp_path), bell)
     await db.upgrade()
     call = await add_call(db, number, **plan)

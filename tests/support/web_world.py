@@ -37,7 +37,7 @@ from opendeep.common.data_models import (
     TaskStatus,
     TranscriptTurn,
 )
-from opendeep.common.redis_client import InProcessDoorbell
+from opendeep.common.redis_client import Doorbell, InProcessDoorbell
 from opendeep.config.app_config import AppConfig
 from opendeep.config.trunk_config import Trunk
 from opendeep.database.db_manager import DatabaseManager
@@ -141,7 +141,7 @@ class ScriptedStatus:
 @dataclass
 class WebWorld:
     db: DatabaseManager
-    bell: InProcessDoorbell
+    bell: Any  # a `Doorbell`; tests look into the one of this process
     model: ScriptedModel
     status: ScriptedStatus
     services: Services
@@ -156,9 +156,18 @@ class WebWorld:
 async def web_world(directory: Path, trunks: Sequence[Trunk] = TRUNKS) -> AsyncIterator[WebWorld]:
     """A fresh world whose database and session key live in `directory`."""
     bell = InProcessDoorbell()
-    clock = SystemClock()
-    db = DatabaseManager(f"sqlite+aiosqlite:///{directory}/web.db", bell, clock)
+    db = DatabaseManager(f"sqlite+aiosqlite:///{directory}/web.db", bell, SystemClock())
     await db.upgrade()
+    try:
+        yield web_over(directory, db, bell, trunks)
+    finally:
+        await db.close()
+        await _database_threads_end()
+
+
+def web_over(directory: Path, db: DatabaseManager, bell: Doorbell, trunks: Sequence[Trunk] = TRUNKS) -> WebWorld:
+    """The web interface over a database and a doorbell that are there already."""
+    clock = SystemClock()
     model, status, node = ScriptedModel(), ScriptedStatus(), dict(NODE_LINES)
     services = Services(
         assistant=UIAssistantService(db, model, NoTools(), AssistantSettings(REGION, EXTENSIONS, ZONE), clock),
@@ -172,11 +181,7 @@ async def web_world(directory: Path, trunks: Sequence[Trunk] = TRUNKS) -> AsyncI
         bell=bell,
     )
     config = AppConfig(_env_file=None, data_dir=directory, default_user_name="Guest")  # type: ignore[call-arg]
-    try:
-        yield WebWorld(db, bell, model, status, services, config, create_app(services, config, clock))
-    finally:
-        await db.close()
-        await _database_threads_end()
+    return WebWorld(db, bell, model, status, services, config, create_app(services, config, clock))
 
 
 async def _database_threads_end() -> None:

@@ -101,12 +101,13 @@ class CallListener:
             if now - self._alive_at >= LEASE_S:
                 raise ListenerGone("This page was silent for too long.")
             if now >= self._renew_at:
-                await self._renew(now)
-            message = await self._inbox.next(timeout=max(0.0, self._renew_at - now))
-            if message is None:
                 if await self._is_over():
                     return None
-            elif message.channel == call_commands(self._call.id):
+                await self._renew(now)
+            message = await self._inbox.next(timeout=self._renew_at - now)
+            if message is None:
+                continue
+            if message.channel == call_commands(self._call.id):
                 if message.data.get("type") in ("ended", "media_ended"):
                     return None
             elif (sound := messages.read_sound(message.data)) is not None:

@@ -8,7 +8,7 @@ import pytest
 
 from opendeep.audio_processing_service.call_tools import ToolRequest
 from opendeep.audio_processing_service.conversation_ports import ConversationPorts
-from opendeep.audio_processing_service.live_conversation import STALL_MS, LiveConversation
+from opendeep.audio_processing_service.live_conversation import STALL_MS, TAKEN_OVER, LiveConversation
 from opendeep.audio_processing_service.openai_realtime_client import SessionEnd
 from opendeep.audio_processing_service.playout import Playout
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
@@ -384,3 +384,11 @@ def test_two_reasons_to_be_silent_must_both_end(call: Call) -> None:
     assert "response.create" not in call.kinds()
     call.talk.resume("user", "Your turn.")
     assert call.kinds()[-1] == "response.create"
+
+
+def test_the_ai_does_nothing_while_its_user_speaks(call: Call) -> None:
+    call.talk.pause(TAKEN_OVER)
+    item = {"type": "function_call", "call_id": "c1", "name": "end_call", "arguments": "{}", "status": "completed"}
+    call.get("response.output_item.done", item=item)
+    assert call.tools == []
+    assert "taken the call over" in call.sent[0]["item"]["output"]
