@@ -10,7 +10,6 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
-from opendeep.audio_processing_service.live_messages import MAX_ID_CHARS, MAX_WHISPER_CHARS
 from opendeep.common.caller_profile import MAX_FACTS
 from opendeep.common.campaign_plan import CampaignPlan, Form, ZoneName
 from opendeep.common.data_models import (
@@ -85,26 +84,6 @@ class ProfileChanges(_Request):
     preferences: PlainLines = []
     may_say: PlainLines = []
     recording_notice: FieldText = ""
-
-
-class Whisper(_Request):
-    text: Annotated[str, Field(min_length=1, max_length=MAX_WHISPER_CHARS), Plain]
-
-
-class Keys(_Request):
-    digits: Annotated[str, Field(pattern=r"^[0-9*#A-D]{1,32}$")]
-
-
-class TakeOver(_Request):
-    """`listener` is the id from the `hello` of the call's audio socket: its microphone replaces the AI."""
-
-    listener: Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARS)]
-
-
-class OrderDone(BaseModel):
-    """The call has done it."""
-
-    status: Literal["done"] = "done"
 
 
 class UserView(BaseModel):
