@@ -120,9 +120,7 @@ async def test_audio_before_its_call_is_known_is_bounded(tmp_path: Path) -> None
         def __init__(self) -> None:
             self.counters: Counter[str] = Counter()
 
-        def opened(self, connection: AudioSocketConnection) -> bool:
-            return True
-
+        def opened(self, connection: AudioSocketConnection) -> None: ...
         def named(self, connection: AudioSocketConnection, call_id: UUID) -> None: ...
         def closed(self, connection: AudioSocketConnection) -> None: ...
 
@@ -145,6 +143,20 @@ async def test_audio_before_its_call_is_known_is_bounded(tmp_path: Path) -> None
     assert heard[-1][:2] == (2 * MAX_EARLY_FRAMES - 1).to_bytes(2, "little")
     transport.abort()
     far.close()
+
+
+async def test_a_peer_that_does_not_read_is_dropped_and_its_call_ends(voice: FakeRealtime, tmp_path: Path) -> None:
+    """What the kernel takes is not ours to bound, therefore the smallest window that there is."""
+    limits = ConnectionLimits(max_unsent_bytes=640, unread_s=0.1)
+    async with media_world(tmp_path, voice.url, limits=limits) as world:
+        await world.expect()
+        with socket.socket() as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            deaf.connect(("127.0.0.1", world.server.port))
+            deaf.sendall(b"\x01\x00\x10" + world.call.id.bytes)
+            assert (await world.ended())["reason"] == "unread_peer"
+        assert world.server.counters["slow_peer"] == world.server.counters["unread_peer"] == 1
+        assert world.server.counters["frame_dropped"] > 0
 
 
 async def test_odd_frames_cost_nothing(voice: FakeRealtime, tmp_path: Path) -> None:

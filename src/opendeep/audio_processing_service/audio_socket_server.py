@@ -6,6 +6,7 @@ Unknown ids, second connections and strangers are refused with a counter. A call
 """
 
 import asyncio
+import socket
 import ssl
 from collections import Counter, OrderedDict
 from typing import Any
@@ -35,6 +36,7 @@ log = structlog.get_logger(__name__)
 MAX_REMEMBERED = 1_000  # ended calls whose late connections are refused
 MAX_LOOKUPS = 8  # unknown ids being looked up at once; more are refused
 BACKLOG = 1_024
+KERNEL_UNSENT_BYTES = 32 * 1024  # of frames that a peer does not read; left alone, the kernel takes minutes of them
 
 
 class AudioSocketServer:
@@ -52,7 +54,7 @@ class AudioSocketServer:
         self._handlers: dict[UUID, AudioSocketHandler] = {}
         self._ended: OrderedDict[UUID, None] = OrderedDict()
         self._connections: set[AudioSocketConnection] = set()
-        self._unnamed: set[AudioSocketConnection] = set()
+        self._unnamed: dict[AudioSocketConnection, None] = {}  # the oldest first
         self._tasks: set[asyncio.Task[None]] = set()
         self._lookups = 0
         self.counters: Counter[str] = Counter()
@@ -77,11 +79,9 @@ class AudioSocketServer:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
             lambda: AudioSocketConnection(self, self._services.ticker, self._limits),
-            self._host,
-            self._port,
+            sock=self._listen(),
             backlog=BACKLOG,
         )
-        self._port = server.sockets[0].getsockname()[1]
         try:
             async with asyncio.TaskGroup() as group:  # a ticker that dies ends the server, not just all sound
                 parts = [
@@ -101,6 +101,13 @@ class AudioSocketServer:
                 self._services.recordings.close()
             await server.wait_closed()
 
+    def _listen(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listening = socket.create_server((self._host, self._port), family=family, backlog=BACKLOG)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_UNSENT_BYTES)  # its connections inherit it
+        self._port = listening.getsockname()[1]
+        return listening
+
     async def _serve(self) -> None:
         """Learn of calls before their audio comes."""
         async with self._services.bell.listen(node_calls(self._node_id)) as inbox:
@@ -113,17 +120,19 @@ class AudioSocketServer:
 
     # -- for the connections
 
-    def opened(self, connection: AudioSocketConnection) -> bool:
+    def opened(self, connection: AudioSocketConnection) -> None:
+        """Room for who comes: whoever has waited longest without naming a call goes."""
         self.counters["accepted"] += 1
         if len(self._unnamed) >= self._limits.max_unnamed:
-            return False
+            oldest = next(iter(self._unnamed))
+            del self._unnamed[oldest]
+            oldest.drop("too_many_unnamed")
         self._connections.add(connection)
-        self._unnamed.add(connection)
-        return True
+        self._unnamed[connection] = None
 
     def named(self, connection: AudioSocketConnection, call_id: UUID) -> None:
         """The first frame has come: give the line to its call, or refuse it."""
-        self._unnamed.discard(connection)
+        self._unnamed.pop(connection, None)
         handler = self._handlers.get(call_id)
         if handler is not None:
             if not handler.attach(connection):
@@ -137,7 +146,7 @@ class AudioSocketServer:
 
     def closed(self, connection: AudioSocketConnection) -> None:
         self._connections.discard(connection)
-        self._unnamed.discard(connection)
+        self._unnamed.pop(connection, None)
 
     # -- calls
 

@@ -44,7 +44,7 @@ class ConnectionLimits:
     close_s: float = 2.0  # until our hang-up must have closed the socket
     max_unsent_bytes: int = 32 * 1024  # 2 s of frames
     unread_s: float = 5.0
-    max_unnamed: int = 512
+    max_unnamed: int = 2_048  # beyond it the oldest goes: Asterisk names its call at once, a stranger never does
 
 
 class Listener(Protocol):
@@ -61,10 +61,7 @@ class Switchboard(Protocol):
 
     counters: Counter[str]
 
-    def opened(self, connection: "AudioSocketConnection") -> bool:
-        """False: too many connections that have not named a call."""
-        ...
-
+    def opened(self, connection: "AudioSocketConnection") -> None: ...
     def named(self, connection: "AudioSocketConnection", call_id: UUID) -> None: ...
     def closed(self, connection: "AudioSocketConnection") -> None: ...
 
@@ -91,10 +88,8 @@ class AudioSocketConnection(asyncio.Protocol):
         stream = cast(asyncio.Transport, transport)  # uvloop's is none of its subclasses
         self._transport = stream
         stream.set_write_buffer_limits(high=self._limits.max_unsent_bytes)
-        if not self._board.opened(self):
-            self.drop("too_many_unnamed")
-            return
         self._arm(self._limits.name_s, "silent_peer")
+        self._board.opened(self)
 
     def data_received(self, data: bytes) -> None:
         if self._ended:
@@ -165,10 +160,11 @@ class AudioSocketConnection(asyncio.Protocol):
         self._deadline = asyncio.get_running_loop().call_later(self._limits.close_s, self._transport.abort)
 
     def drop(self, counter: str) -> None:
-        """Close without a word and count why."""
-        self._board.counters[counter] += 1
-        self._reason = counter
-        self._end()
+        """Close without a word and count why, unless the end had come already."""
+        if not self._ended:
+            self._board.counters[counter] += 1
+            self._reason = counter
+            self._end()
         if self._transport is not None:
             self._transport.abort()
 
