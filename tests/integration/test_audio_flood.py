@@ -48,8 +48,9 @@ class Callee:
 
     async def talk(self) -> None:
         words = noise(60, seed=2)
-        for at in range(0, len(words), FRAME):
-            await self.line.wait(lambda frames=at // FRAME: len(self.line.heard) > frames)
+        while len(self.said) < len(words):
+            at = len(self.said)
+            await self.line.wait(lambda: len(self.line.heard) > len(self.said) // FRAME)
             self.line.send(SLIN8, mulaw_decode(words[at : at + FRAME]))
             self.said = words[: at + FRAME]
 

@@ -31,9 +31,7 @@ class Board:
     def __init__(self) -> None:
         self.counters: Counter[str] = Counter()
 
-    def opened(self, connection: object) -> bool:
-        return True
-
+    def opened(self, connection: object) -> None: ...
     def named(self, connection: object, call_id: object) -> None: ...
 
     def closed(self, connection: object) -> None: ...
