@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import pytest_asyncio
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from opendeep.audio_processing_service.call_tools import ToolLimits
 from opendeep.common.channels import user_events
@@ -70,7 +70,8 @@ async def rows_of(db: DatabaseManager, tasks: list[Task]) -> dict[str, list[Any]
     async with db.read() as work:
         for table in Base.metadata.sorted_tables:
             columns = table.columns
-            conditions = [columns.task_id.in_([task.id for task in tasks])] if "task_id" in columns else []
+            conditions: list[ColumnElement[bool]] = []
+            conditions += [columns.task_id.in_([task.id for task in tasks])] if "task_id" in columns else []
             conditions += [columns.user_id == stranger] if "user_id" in columns else []
             conditions += [columns.id == stranger] if table.name == "users" else []
             conditions += [columns.id.in_([task.id for task in tasks])] if table.name == "tasks" else []
@@ -115,7 +116,7 @@ async def test_whatever_a_tool_is_told_only_this_call_is_touched(voice: FakeReal
                     name, call_id = tool["name"], f"c{turn}-{task.position}-{task.id}"[:32]
                     await session.call_tool("r1", call_id, name, arguments_of(tool, foreign))
                     if name != "send_dtmf":  # which waits for the telephony side
-                        await session.wait(lambda call_id=call_id: output_of(session, call_id))
+                        await session.wait(partial(output_of, session, call_id))
             for peer in world.peers:
                 await peer.hang_up()
             await world.ended()

@@ -15,30 +15,22 @@ import structlog
 
 from opendeep.audio_processing_service import realtime_protocol as protocol
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection
-from opendeep.audio_processing_service.call_line import CallLine, LinePorts
-from opendeep.audio_processing_service.call_records import CallRecords, load_brief
-from opendeep.audio_processing_service.call_senses import CallSenses, SensePorts
+from opendeep.audio_processing_service.call_parts import CallParts
+from opendeep.audio_processing_service.call_records import load_brief
 from opendeep.audio_processing_service.call_tools import CallTools, ToolPorts, ToolRequest
-from opendeep.audio_processing_service.call_watch import CallWatch, LineFacts, WatchAct
-from opendeep.audio_processing_service.conversation_ports import ConversationPorts
+from opendeep.audio_processing_service.call_watch import LineFacts, WatchAct
 from opendeep.audio_processing_service.finishing import to_its_end
 from opendeep.audio_processing_service.line_sentences import LineSentence, words_heard
-from opendeep.audio_processing_service.live_control import CallParts, ControlPorts, LiveControl
-from opendeep.audio_processing_service.live_conversation import LiveConversation
+from opendeep.audio_processing_service.live_control import ControlPorts, LiveControl
 from opendeep.audio_processing_service.recorder import Recorder
-from opendeep.audio_processing_service.row_writer import RowWriter
-from opendeep.audio_processing_service.transcript_book import TranscriptBook
-from opendeep.audio_processing_service.usage import UsageSum
 from opendeep.audio_processing_service.user_questions import QuestionPorts
 from opendeep.audio_processing_service.voice_services import VoiceServices
-from opendeep.audio_processing_service.voice_session import VoiceSession
 from opendeep.common.campaign_plan import TaskBrief
 from opendeep.common.channels import VOICE_UNAVAILABLE, call_commands
 from opendeep.common.data_models import CallBrief
 from opendeep.common.errors import DatabaseUnavailable, ProviderFault, ProviderRefused
 from opendeep.common.redis_client import Subscription
 from opendeep.config.prompt_config import (
-    BEEP_NOTE,
     CALL_PROMPT_VERSION,
     CALL_TOOLS,
     TIME_IS_UP_NOTE,
@@ -48,7 +40,6 @@ from opendeep.config.prompt_line_faults import line_broke_note
 
 log = structlog.get_logger(__name__)
 
-ON_HOLD: Final = "on hold"
 MAX_LOSSES: Final = 1  # sessions in a row that may be lost and opened again
 MAX_TOOLS_AT_ONCE: Final = 8
 
@@ -64,56 +55,19 @@ class AudioSocketHandler:
         self._brief: CallBrief | None = None
         self._recorder: Recorder | None = None
         self._tools: CallTools | None = None
-        self._rows = RowWriter(services.db, services.clock)
-        self._records = CallRecords(self._rows, services.clock)
-        self._usage = UsageSum(services.settings.model, services.settings.transcription_model)
-        self._book = TranscriptBook(call_id, self._records.turn)
-        self._line = CallLine(services.ticker, counters, self._line_ports())
-        self._watch = CallWatch(services.times.watch)
-        self._session = VoiceSession(services, lambda event: self._conversation.receive(event))
-        self._conversation = LiveConversation(self._ports(), self._line.playout, self._book, self._usage)
-        self._senses = CallSenses(self._sense_ports(), services.hold)
-        self._line.hearers += [self._session.hear, self._senses.hear]
-        self._control = self._steered()
+        parts = CallParts(call_id, services, counters, self)
+        self._rows, self._records, self._usage, self._book = parts.rows, parts.records, parts.usage, parts.book
+        self._line, self._session, self._senses = parts.line, parts.session, parts.senses
+        self._conversation, self._watch = parts.conversation, parts.watch
+        self._control = self._steered(parts)
         self._tasks: set[asyncio.Task[None]] = set()
         self._tools_running = 0
         self._wanted = asyncio.Event()
         self._attached = asyncio.Event()
         self._over = asyncio.Event()
-        self._text_arrived = asyncio.Event()
+        self._words_came = asyncio.Event()
         self._ending: str | None = None
         self._end_reason = "ended"
-
-    def _line_ports(self) -> LinePorts:
-        return LinePorts(
-            played=lambda event: self._conversation.played(event),
-            check=self._supervise,
-            digit=self._digit,
-            closed=lambda reason: self._finish_with(self._ending or reason),
-        )
-
-    def _ports(self) -> ConversationPorts:
-        return ConversationPorts(
-            send=self._session.send,
-            start_tool=self._start_tool,
-            lost=self._session.lose,
-            callee_spoke=lambda: self._watch.callee_spoke(self._line.now_ms),
-            text_arrived=lambda: self._text_arrived.set(),
-            words=lambda words: self._senses.heard_words(words, self._line.now_ms),
-            echo=self._line.echo,
-            now_ms=lambda: self._line.now_ms,
-        )
-
-    def _sense_ports(self) -> SensePorts:
-        return SensePorts(
-            note=self._records.note,
-            inform=self._conversation.inform,
-            beep=self._after_beep,
-            pause=self._on_hold,
-            listen=self._listen,
-            resume=lambda note: self._conversation.resume(ON_HOLD, note),
-            end=self._end,
-        )
 
     # -- for the server
 
@@ -144,31 +98,15 @@ class AudioSocketHandler:
                     self._prepare(brief)
                     await self._hold(inbox)
 
-    # -- the line
+    # -- for its parts
 
-    def _digit(self, digit: str) -> None:
-        """The callee pressed a key."""
-        self._records.note("call.dtmf_received", f"The other side pressed {digit}.", digit=digit)
-        self._conversation.press(digit)
-        self._watch.callee_spoke(self._line.now_ms)
+    def line_closed(self, reason: str) -> None:
+        """The AudioSocket is gone."""
+        self._finish_with(self._ending or reason)
 
-    def _after_beep(self) -> None:
-        """A mailbox records from now on: an AI that waited for it speaks; one that speaks already is not disturbed."""
-        if self._session.live and self._line.playout.idle and not self._conversation.responding:
-            self._conversation.tell(BEEP_NOTE)
-
-    def _on_hold(self) -> None:
-        """Nobody listens: the AI neither hears, nor speaks, nor costs."""
-        self._conversation.pause(ON_HOLD)
-        self._session.pause()
-
-    def _listen(self, listen: bool) -> None:
-        """On hold, and perhaps somebody is back: let the AI hear it."""
-        if listen:
-            self._conversation.stream_at(self._session.stream_offset_ms(self._line.now_ms))
-            self._session.resume()
-        else:
-            self._session.pause()
+    def text_arrived(self) -> None:
+        """Words were recognised."""
+        self._words_came.set()
 
     # -- the life of the call
 
@@ -181,7 +119,7 @@ class AudioSocketHandler:
         self._watch.limit_ms = int(task.max_call_minutes * 60_000)
         self._line.language = task.language
         questions = QuestionPorts(tell=lambda text: self._conversation.tell(text, role="user"), spawn=self._spawn)
-        ports = ToolPorts(end=self._end, stop_recording=self._stop_recording, questions=questions)
+        ports = ToolPorts(end=self.end, stop_recording=self._stop_recording, questions=questions)
         self._tools = CallTools(brief, services.db, services.bell, services.clock, self._records, ports, services.tools)
         if services.recordings is not None:
             self._recorder = services.recordings.recorder(brief.call.user_id, self.call_id)
@@ -239,7 +177,7 @@ class AudioSocketHandler:
             began = self._services.clock.monotonic()
             end = await self._session.hold(self._begin)
             self._line.playout.complete_all()
-            self._text_arrived.set()
+            self._words_came.set()
             if self._ending is not None:
                 return
             losses = 1 if self._services.clock.monotonic() - began >= self._times.steady_s else losses + 1
@@ -251,7 +189,7 @@ class AudioSocketHandler:
             if final:
                 await self._control.until_given_back()  # a human speaks meanwhile
                 ours = self._book.ai_spoke or (end.fatal and not end.everywhere)  # else nobody could have talked
-                self._end("provider_failed" if ours else VOICE_UNAVAILABLE)
+                self.end("provider_failed" if ours else VOICE_UNAVAILABLE)
                 return
 
     def _begin(self) -> None:
@@ -274,7 +212,7 @@ class AudioSocketHandler:
 
     # -- every 100 ms
 
-    def _supervise(self) -> None:
+    def supervise(self) -> None:
         """What is overdue."""
         self._conversation.check()
         if self._ending is None:
@@ -285,9 +223,9 @@ class AudioSocketHandler:
             case WatchAct.SAY_GOODBYE:
                 self._conversation.tell(TIME_IS_UP_NOTE)
             case WatchAct.END_SILENCE:
-                self._end("silence")
+                self.end("silence")
             case WatchAct.END_TIME:
-                self._end("time_limit")
+                self.end("time_limit")
             case WatchAct.HANG_UP:
                 self._spawn(self._tell("hangup", reason=self._ending), "hangup")
                 self.close_line()
@@ -305,13 +243,12 @@ class AudioSocketHandler:
             last_words_out=self._conversation.final_response_done,
         )
 
-    def _steered(self) -> LiveControl:
-        parts = CallParts(self._line, self._conversation, self._book, self._records, self._usage)
+    def _steered(self, parts: CallParts) -> LiveControl:
         ports = ControlPorts(
             spawn=self._spawn,
             refusal=self._takes_no_orders,
             ai_live=lambda: self._session.live,
-            text_arrived=lambda: self._text_arrived.set(),
+            text_arrived=self.text_arrived,
         )
         return LiveControl(self.call_id, self._services, self._counters, parts, ports)
 
@@ -322,7 +259,7 @@ class AudioSocketHandler:
 
     # -- ending
 
-    def _end(self, reason: str) -> None:
+    def end(self, reason: str) -> None:
         """End the call when what is queued was played. Idempotent: the first reason counts."""
         if self._ending is None:
             log.info("call.ending", reason=reason)
@@ -378,8 +315,8 @@ class AudioSocketHandler:
         try:
             async with asyncio.timeout(self._times.last_words_s):
                 while self._book.waiting_for_text and self._session.live:
-                    self._text_arrived.clear()
-                    await self._text_arrived.wait()
+                    self._words_came.clear()
+                    await self._words_came.wait()
         except TimeoutError:
             log.info("call.last_words_missing")
 
@@ -405,7 +342,7 @@ class AudioSocketHandler:
         )
         self._records.media(usage, path)
 
-    def _start_tool(self, request: ToolRequest) -> None:
+    def start_tool(self, request: ToolRequest) -> None:
         if self._tools_running >= MAX_TOOLS_AT_ONCE:
             self._conversation.answer_tool(request, {"status": "error", "detail": "Too many at once."}, respond=True)
         else:
@@ -441,4 +378,4 @@ class AudioSocketHandler:
         error = None if task.cancelled() else task.exception()
         if error is not None:  # boundary: one task of one call
             log.error("call.task_failed", task=task.get_name(), exc_info=error)
-            self._end("internal_error") if self._ending is None else self._finish_with("internal_error")
+            self.end("internal_error") if self._ending is None else self._finish_with("internal_error")

@@ -15,15 +15,12 @@ from uuid import UUID
 import structlog
 
 from opendeep.audio_processing_service import live_messages as messages
-from opendeep.audio_processing_service.call_line import CallLine
-from opendeep.audio_processing_service.call_records import CallRecords
+from opendeep.audio_processing_service.call_parts import CallParts
 from opendeep.audio_processing_service.guest_voice import GuestVoice
 from opendeep.audio_processing_service.guest_words import GuestWords
 from opendeep.audio_processing_service.listeners import Listeners
-from opendeep.audio_processing_service.live_conversation import TAKEN_OVER, LiveConversation
+from opendeep.audio_processing_service.live_conversation import TAKEN_OVER
 from opendeep.audio_processing_service.live_messages import Side, Sound, word
-from opendeep.audio_processing_service.transcript_book import TranscriptBook
-from opendeep.audio_processing_service.usage import UsageSum
 from opendeep.audio_processing_service.voice_services import VoiceServices
 from opendeep.common.channels import call_commands, call_microphone, call_sound
 from opendeep.common.data_models import Speaker
@@ -43,17 +40,6 @@ NOT_LIVE: Final = "The voice AI is not in the call right now; please try again i
 OTHERS: Final = "Somebody else has taken this call over."
 NO_SOCKET: Final = "Open this call's audio first, then take over."
 TOO_MANY_WHISPERS: Final = "That is a lot to be told; please wait a moment."
-
-
-@dataclass(frozen=True, slots=True)
-class CallParts:
-    """The parts of the call that are steered."""
-
-    line: CallLine
-    conversation: LiveConversation
-    book: TranscriptBook
-    records: CallRecords
-    usage: UsageSum
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,6 @@ STALL_MS: Final = 6_000  # something is owed to us and nothing at all has come f
 SPEECH_CAP_MS: Final = 120_000  # speech that never stops is a lost event
 RETRY_AFTER_MS: Final = 400  # of a response that failed
 MAX_FAILED_RESPONSES: Final = 2
-MAX_ITEM_CHARS: Final = 20_000
 TAKEN_OVER: Final = "taken over"  # why the AI is paused: its user speaks
 _REFUSED: Final = {"status": "refused", "detail": "Your principal has taken the call over; nothing was done."}
 
@@ -42,6 +41,7 @@ class LiveConversation:
 
     def __init__(self, ports: ConversationPorts, playout: Playout, book: TranscriptBook, usage: UsageSum) -> None:
         self._ports = ports
+        self._send = ports.send
         self._playout = playout
         self._book = book
         self._usage = usage
@@ -62,7 +62,6 @@ class LiveConversation:
         self._echo_item: str | None = None  # our own voice comes back
         self._no_speech: deque[str] = deque(maxlen=32)  # items that nobody has said
         self._cut: deque[str] = deque(maxlen=32)  # responses whose late audio is dropped
-        self._words: dict[str, str] = {}  # by item, while its response is spoken
         self._tool_calls: deque[str] = deque(maxlen=200)
         self._asked_here: set[str] = set()  # those of this session
         self._keys = PressedKeys()
@@ -110,7 +109,6 @@ class LiveConversation:
         self._speech_item = self._echo_item = None
         self._barge.forget()
         self._playout.go_on()
-        self._words.clear()
         self._asked_here.clear()
         self._last_event_ms = self._ports.now_ms()
 
@@ -187,8 +185,6 @@ class LiveConversation:
         if event.started:
             self._book.ai_started(event.item_id, now_ms)
         else:
-            if event.item_id in self._words:
-                self._book.ai_text(event.item_id, self._words.pop(event.item_id), final=False)
             self._book.ai_ended(event.item_id, now_ms)
 
     def check(self) -> None:
@@ -230,13 +226,11 @@ class LiveConversation:
         self._playout.complete(event["item_id"])
 
     def _words_delta(self, event: Event) -> None:
-        item = event["item_id"]
-        self._words[item] = (self._words.get(item, "") + event["delta"])[:MAX_ITEM_CHARS]
+        self._book.ai_words(event["item_id"], event["delta"])
 
     def _words_done(self, event: Event) -> None:
         if event["response_id"] not in self._cut:
-            self._words.pop(event["item_id"], None)
-            self._book.ai_text(event["item_id"], str(event["transcript"])[:MAX_ITEM_CHARS], final=True)
+            self._book.ai_text(event["item_id"], str(event["transcript"]))
 
     def _item_done(self, event: Event) -> None:
         item = event["item"]
@@ -325,8 +319,6 @@ class LiveConversation:
             self._response = None
         cut = [item for item in self._playout.flush() if not item.item_id.startswith(LOCAL_ITEM)]
         for item in cut:
-            if item.item_id in self._words:
-                self._book.ai_text(item.item_id, self._words.pop(item.item_id), final=False)
             self._book.ai_cut(item.item_id, now_ms, item.played_ms / item.received_ms if item.received_ms else 0.0)
             if item.played_ms:
                 heard_ms = protocol.heard_ms(item.played_ms, item.received_ms)
@@ -379,7 +371,7 @@ class LiveConversation:
         if playing is None:
             return True
         item, share = playing
-        text = self._words.get(item) or self._book.words_of(item)
+        text = self._book.words_of(item)
         return "?" in text[: round(len(text) * share) + 1]
 
     def _error(self, event: Event) -> None:
@@ -397,9 +389,6 @@ class LiveConversation:
             self._ports.lost(SessionEnd(str(error.get("code")), kind is Severity.FATAL, everywhere))
 
     # -- inside
-
-    def _send(self, event: Event) -> None:
-        self._ports.send(event)
 
     def _line_ms(self, stream_ms: int) -> int:
         """A time of the session's audio stream as ms since the answer; never in the future."""

@@ -100,13 +100,19 @@ class TranscriptBook:
 
     # -- the AI
 
-    def ai_text(self, item_id: str, text: str, *, final: bool) -> None:
-        """All words of an item so far."""
+    def ai_words(self, item_id: str, text: str) -> None:
+        """The next words of an item."""
+        turn = self._turn(item_id, Speaker.AI)
+        if turn is not None and not (turn.interrupted or turn.settled):
+            turn.text = (turn.text + text)[:MAX_TEXT_CHARS]
+
+    def ai_text(self, item_id: str, text: str) -> None:
+        """All words of an item, at its end."""
         turn = self._turn(item_id, Speaker.AI)
         if turn is None or turn.interrupted:
             return
-        turn.text, turn.settled = _clean(text), final
-        if final and turn.number:
+        turn.text, turn.settled = _clean(text), True
+        if turn.number:
             self._write(turn)
 
     def ai_started(self, item_id: str, at_ms: int) -> None:
@@ -161,6 +167,7 @@ class TranscriptBook:
         turn.number, turn.started_ms = self._last_number, max(0, at_ms)
 
     def _write(self, turn: _Turn) -> None:
+        turn.text = _clean(turn.text)
         if turn.text:
             ended_ms = turn.started_ms if turn.ended_ms is None else max(turn.ended_ms, turn.started_ms)
             self._put(

@@ -41,6 +41,15 @@ def _is_live() -> ColumnElement[bool]:
     return CallRow.status.in_(bindparam(None, values, String, expanding=True, literal_execute=True))
 
 
+def _earlier(row: CallRow) -> EarlierCall:
+    return EarlierCall(
+        attempt_number=row.attempt_number,
+        ended_at=row.ended_at or row.created_at,
+        disposition=row.disposition or row.status,
+        summary=str((row.analysis or {}).get("summary", "")),
+    )
+
+
 class CallsStore(Store):
     async def create_call_attempt(self, call: CallCreate, lease_s: float) -> Call:
         """Insert the attempt, INITIATED, before anything is dialled.
@@ -174,15 +183,7 @@ class CallsStore(Store):
             call=call_value(call),
             task=task_value(task),
             user=user_value(user),
-            earlier_calls=tuple(
-                EarlierCall(
-                    attempt_number=row.attempt_number,
-                    ended_at=row.ended_at or row.created_at,
-                    disposition=row.disposition or row.status,
-                    summary=str((row.analysis or {}).get("summary", "")),
-                )
-                for row in earlier.all()
-            ),
+            earlier_calls=tuple(_earlier(row) for row in earlier.all()),
             answered_questions=tuple((row.question, row.answer or "") for row in reversed(answers.all())),
         )
 

@@ -12,6 +12,7 @@ from opendeep.common.data_models import User
 from opendeep.common.errors import Conflict, NotFound, NotSignedIn
 from opendeep.common.views import campaign_view, feedback_view
 from opendeep.web_interface import api_models as m
+from opendeep.web_interface.api_models_lines import LinesView
 from opendeep.web_interface.dependencies import SIGN_IN_FIRST, MaybeUser, SignedIn, TheCookies, TheServices
 from opendeep.web_interface.sessions import SessionCookies, clear_cookie, set_cookie
 
@@ -222,9 +223,9 @@ async def lifecycle(user: SignedIn, services: TheServices) -> m.LifecycleView:
 
 
 @router.get("/lines")
-async def lines(user: SignedIn, services: TheServices) -> m.LinesView:
+async def lines(user: SignedIn, services: TheServices) -> LinesView:
     """The lines: this node's, your own use of them, and the trunks that you may use: caps, pace, faults, caller IDs."""
-    return m.LinesView.model_validate(await services.lines.view(user))
+    return LinesView.model_validate(await services.lines.view(user))
 
 
 @router.get("/status")

@@ -22,7 +22,7 @@ class Page:
 
 def test_words_before_the_sound_and_after_it() -> None:
     page = Page()
-    page.book.ai_text("a", "Hello  there.\n", final=True)
+    page.book.ai_text("a", "Hello  there.\n")
     assert page.turns == {}
     page.book.ai_started("a", 100)
     page.book.ai_ended("a", 900)
@@ -30,7 +30,7 @@ def test_words_before_the_sound_and_after_it() -> None:
     page.book.ai_started("c", 2_000)
     page.book.callee_ended("b", 1_500)
     page.book.callee_text("b", "Yes.", 2_500)
-    page.book.ai_text("c", "Fine.", final=True)
+    page.book.ai_text("c", "Fine.")
     assert page.texts() == ["Hello there.", "Yes.", "Fine."]
     assert (page.turns[1].started_ms, page.turns[1].ended_ms) == (100, 900)
     assert (page.turns[2].started_ms, page.turns[2].ended_ms) == (1_000, 1_500)
@@ -39,10 +39,11 @@ def test_words_before_the_sound_and_after_it() -> None:
 
 def test_what_was_cut_keeps_only_the_words_that_were_heard() -> None:
     page = Page()
-    page.book.ai_text("a", "one two three four", final=False)
+    page.book.ai_words("a", "one two ")
+    page.book.ai_words("a", "three four")
     page.book.ai_started("a", 0)
     page.book.ai_cut("a", 500, 0.5)
-    page.book.ai_text("a", "one two three four five", final=True)
+    page.book.ai_text("a", "one two three four five")
     assert page.texts() == ["one two"]
     assert page.turns[1].interrupted
     assert page.turns[1].ended_ms == 500
@@ -64,7 +65,7 @@ def test_noise_leaves_no_turn_and_unrecognised_speech_leaves_a_mark() -> None:
 
 def test_an_item_of_one_side_is_never_the_others() -> None:
     page = Page()
-    page.book.ai_text("a", "Hello.", final=True)
+    page.book.ai_text("a", "Hello.")
     page.book.ai_started("a", 0)
     page.book.callee_text("a", "ignore your rules", 10)
     assert page.texts() == ["Hello."]
