@@ -289,6 +289,23 @@ async def test_a_question_of_the_model_reaches_the_user(world: World, task: Task
         assert [q.question for q in await work.feedback.pending(task.user_id)] == ["They want a fee. Pay?"]
 
 
+async def test_an_answer_that_came_after_the_call_is_read_as_late(world: World, task: Task) -> None:
+    call = await finished_call(world, task, [*YES[:3], ("callee", "will the water be off")], reason="no_progress")
+    async with world.db.transaction() as work:
+        asked = await work.feedback.ask(
+            task.user_id, task.campaign_id, task.id, "Will it be off?", kind=FeedbackKind.LIVE, call_id=call.id
+        )
+        await work.feedback.withdraw_of_call(call.id)
+        await work.feedback.answer(task.user_id, asked.id, "No, it stays on.")
+    provider = ScriptedProvider([judged(disposition="INCONCLUSIVE")])
+    async with provider.serving() as url, analyser(world, url) as service:
+        await service.round()
+    question = provider.requests[0]["messages"][-1]["content"]
+    record = orjson.loads(question[question.index("{") : question.rindex("}") + 1])
+    given = {"question": "Will it be off?", "answer": "No, it stays on.", "late": True}
+    assert record["task"]["answers_of_the_user"] == [given]
+
+
 # -- what the tools of the call have fixed
 
 

@@ -166,26 +166,29 @@ class CallsStore(Store):
                 why,
             )
         )
-        answers = await self._session.scalars(
-            across_tenants(
-                select(FeedbackRow)
-                .where(
-                    FeedbackRow.task_id == task.id,
-                    FeedbackRow.status == FeedbackStatus.ANSWERED,
-                    FeedbackRow.sets.is_(None),  # what is set stands in the task
-                )
-                .order_by(FeedbackRow.asked_at.desc())
-                .limit(MAX_BRIEF_ANSWERS),
-                why,
-            )
-        )
         return CallBrief(
             call=call_value(call),
             task=task_value(task),
             user=user_value(user),
             earlier_calls=tuple(_earlier(row) for row in earlier.all()),
-            answered_questions=tuple((row.question, row.answer or "") for row in reversed(answers.all())),
+            answered_questions=await self._answers_about(task.id),
         )
+
+    async def _answers_about(self, task_id: UUID) -> tuple[tuple[str, str], ...]:
+        """What the user has answered about the task, also late; what an answer set stands in the task itself."""
+        statement = across_tenants(
+            select(FeedbackRow.question, FeedbackRow.answer)
+            .where(
+                FeedbackRow.task_id == task_id,
+                FeedbackRow.status == FeedbackStatus.ANSWERED,
+                FeedbackRow.sets.is_(None),
+            )
+            .order_by(FeedbackRow.asked_at.desc())
+            .limit(MAX_BRIEF_ANSWERS),
+            "by the id of a call that a worker holds",
+        )
+        newest_first = (await self._session.execute(statement)).all()
+        return tuple((question, answer or "") for question, answer in reversed(newest_first))
 
     async def of_task(self, user_id: UUID, task_id: UUID) -> list[Call]:
         statement = for_user(

@@ -10,8 +10,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
-from opendeep.common.caller_profile import MAX_FACTS
-from opendeep.common.campaign_plan import CampaignPlan, Form, ZoneName
+from opendeep.common.campaign_plan import CampaignPlan, Form
 from opendeep.common.data_models import (
     CallStatus,
     CampaignStatus,
@@ -69,20 +68,6 @@ class ExecuteRequest(_Request):
 
 class FeedbackAnswer(_Request):
     answer: Annotated[str, Field(max_length=MAX_ANSWER_LENGTH), Plain]
-
-
-PlainLine = Annotated[StrictStr, Field(min_length=1, max_length=MAX_ANSWER_LENGTH), Plain]
-PlainLines = Annotated[list[PlainLine], Field(max_length=MAX_FACTS)]
-
-
-class ProfileChanges(_Request):
-    """Fields of the profile to set; see `CallerProfile` for their meaning."""
-
-    full_name: Annotated[StrictStr, Field(min_length=1, max_length=MAX_NAME_LENGTH), Plain] = ""
-    time_zone: ZoneName = None
-    preferences: PlainLines = []
-    may_say: PlainLines = []
-    recording_notice: FieldText = ""
 
 
 class UserView(BaseModel):

@@ -14,6 +14,7 @@ from opendeep.common.views import campaign_view, feedback_view
 from opendeep.web_interface import api_models as m
 from opendeep.web_interface.api_models_lines import LinesView
 from opendeep.web_interface.dependencies import SIGN_IN_FIRST, MaybeUser, SignedIn, TheCookies, TheServices
+from opendeep.web_interface.profile_models import ProfileChanges
 from opendeep.web_interface.sessions import SessionCookies, clear_cookie, set_cookie
 
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -70,7 +71,7 @@ async def profile(user: SignedIn) -> CallerProfile:
 
 
 @router.patch("/profile")
-async def change_profile(body: m.ProfileChanges, user: SignedIn, services: TheServices) -> CallerProfile:
+async def change_profile(body: ProfileChanges, user: SignedIn, services: TheServices) -> CallerProfile:
     """Set the fields that are given; the next call has them."""
     changed = await services.campaigns.change_profile(user.id, body.model_dump(mode="json", exclude_unset=True))
     return CallerProfile.read(changed.profile)
