@@ -16,8 +16,11 @@ from uuid import UUID
 import pytest
 from playwright.async_api import BrowserContext, Page, Route, expect
 
+from opendeep.audio_processing_service.live_messages import Sound, write_sound
+from opendeep.common.channels import call_commands, call_sound
 from opendeep.common.data_models import CallStatus, Disposition, FeedbackStatus, Speaker, Task
 from opendeep.llm_integrations.openai_form_client import ToolStep
+from tests.support.audio import mulaw_encode, tone
 from tests.support.browser import Complaints, chromium, skip_without_browser, watch
 from tests.support.product import product
 from tests.support.web_world import PLAN, WebWorld, ask, dial, finish, report, serving, speak, web_world, wish
@@ -35,6 +38,7 @@ FORM = {
 CONFIRM = "Confirm and Schedule Campaign"
 KEPT = "The call is over; your answer is kept for the next call."
 WHOLE_LOOP_MS = 120_000
+DEADLINE_S = 30.0
 
 
 @dataclass
@@ -232,6 +236,46 @@ async def test_a_question_during_the_call_is_answered_on_the_page(desk: Desk) ->
     await panel.get_by_label("Your answer").press("Enter")
     await expect(panel).to_be_hidden()
     assert await answer_of(desk, second.id) == (FeedbackStatus.ANSWERED, "The blue one")
+
+
+async def test_a_live_call_is_listened_to_told_something_and_hung_up_from_its_row(desk: Desk) -> None:
+    tasks = await desk.campaign()
+    call = await dial(desk.world, tasks[0])
+    row = desk.page.locator(".task-row").first
+    async with desk.world.bell.listen(call_commands(call.id)) as orders:
+
+        async def order(kind: str) -> dict[str, Any]:
+            async with asyncio.timeout(DEADLINE_S):
+                while (message := await orders.next()) is None or message.data["type"] != kind:
+                    pass
+            return dict(message.data)
+
+        await row.get_by_role("button", name="Listen").click()
+        listen = await order("listen")
+        assert listen["side"] == "both"
+        loud = write_sound(Sound(100, mulaw_encode(tone(500, 100)), None, -15.3, None, None))
+        callee = desk.page.locator(".levels meter").first
+        while await callee.evaluate("meter => meter.value") < -16:  # levels come with every second batch
+            await desk.world.bell.ring(call_sound(call.id), loud)
+        assert await desk.page.locator(".levels meter").last.evaluate("meter => meter.value") == -60
+        await row.get_by_role("button", name="Stop listening").click()
+        assert (await order("unlisten"))["listener"] == listen["listener"]
+        await expect(row.get_by_role("button", name="Listen")).to_be_visible()
+
+        await row.get_by_label("What the AI should know").fill("Offer ten percent.")
+        await desk.page.keyboard.press("Enter")
+        told = await order("whisper")
+        assert told["text"] == "Offer ten percent."
+        await desk.world.bell.ring(call_commands(call.id), {"type": "obeyed", "request_id": told["request_id"]})
+        await expect(row.get_by_role("status")).to_have_text("The AI knows.")
+        await expect(row.get_by_label("What the AI should know")).to_have_value("")
+
+        await row.get_by_role("button", name="Hang up").click()
+        await row.get_by_role("button", name="Really hang up?").click()
+        assert (await order("hangup"))["reason"] == "user_hung_up"
+        await finish(desk.world, call, Disposition.DECLINED, "No.", None)
+        await desk.world.bell.ring(call_commands(call.id), {"type": "ended"})
+        await expect(row.locator(".live-call")).to_be_hidden()
 
 
 async def test_a_question_that_was_missed_is_answered_late(desk: Desk) -> None:

@@ -406,7 +406,7 @@ async def test_too_many_whispers_are_refused(desk: Desk, voice: FakeRealtime) ->
     assert codes == [200] * 20 + [409]
 
 
-@pytest.mark.parametrize("text", ["", "x" * 1_001, "a\x00b", 7])
+@pytest.mark.parametrize("text", ["", "  \n", "x" * 1_001, "a\x00b", 7])
 async def test_unusable_whispers_are_refused(desk: Desk, text: object) -> None:
     assert (await desk.owner.order(desk.call_id, "whisper", text=text)).status_code == 422
 

@@ -38,6 +38,7 @@ MAX_WHISPERS_KEPT: Final = 20  # for a session that replaces a lost one
 
 NOT_LIVE: Final = "The voice AI is not in the call right now; please try again in a moment."
 OTHERS: Final = "Somebody else has taken this call over."
+NOTHING_SAID: Final = f"Write 1 to {messages.MAX_WHISPER_CHARS} characters."
 NO_SOCKET: Final = "Open this call's audio first, then take over."
 TOO_MANY_WHISPERS: Final = "That is a lot to be told; please wait a moment."
 
@@ -161,9 +162,7 @@ class LiveControl:
 
     def _whisper(self, data: Mapping[str, Any]) -> None:
         text = word(data, "text", messages.MAX_WHISPER_CHARS).strip()
-        if not text:
-            return
-        why = self._ports.refusal() or self._no_whisper()
+        why = self._ports.refusal() or self._no_whisper(text)
         if why is None:
             note = whisper_note(text)
             self._whispered_ms.append(self._line.now_ms)
@@ -172,7 +171,9 @@ class LiveControl:
             self._records.note("call.whisper", f"You told the AI: {text}", text=text)
         self._answer(data, why)
 
-    def _no_whisper(self) -> str | None:
+    def _no_whisper(self, text: str) -> str | None:
+        if not text:
+            return NOTHING_SAID
         if not self._ports.ai_live():
             return NOT_LIVE
         often = len(self._whispered_ms) == MAX_WHISPERS_A_MINUTE

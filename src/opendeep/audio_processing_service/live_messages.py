@@ -2,8 +2,8 @@
 
 Owns names, bounds and validation: whatever comes from the bell is data. Commands and their answers use the call's own
 channel, sound and levels `call_sound`, the microphone `call_microphone`. The bell carries JSON, so audio is base64:
-100 ms of both sides are 2.2 kB and cost 8 µs to write and 11 µs to read, next to some 200 µs of Redis itself; a binary
-way of the bell would save a quarter of the bytes and nothing that can be measured beside them.
+100 ms of both sides are 2.2 kB instead of 1.6, 6 µs to write and 30 µs to read. Through Redis, both ends together, such
+a message cost 456 µs and an empty one 462 (measured): a binary way of the bell would save nothing that can be seen.
 """
 
 from binascii import Error as Base64Error

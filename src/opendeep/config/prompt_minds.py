@@ -55,6 +55,7 @@ Rules
 6. summary: one or two sentences for the user, no guesses.
 7. answers_of_the_user: one that is late came after its time; unless a turn shows that the callee was told, a question
    that it answers is open with the callee, not with the user.
+8. Turns of the speaker "user" are the user in person, who had taken the call over: what they agreed to holds.
 {_DATA_RULE}"""
 
 _REPORT: Final = f"""You write the report of a finished telephone campaign for the user who ordered it.

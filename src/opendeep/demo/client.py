@@ -33,11 +33,15 @@ class PageClient:
 
     async def events(self) -> AsyncGenerator[dict[str, Any]]:
         """The live events of the page, for as long as the iterator is used."""
-        cookies = "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
-        url = self._base_url.replace("http", "ws", 1) + "/api/events"
-        async with connect(url, additional_headers={"Cookie": cookies}, origin=self._base_url, proxy=None) as socket:  # type: ignore[arg-type]
+        async with self.socket("/api/events") as socket:
             async for message in socket:
                 yield orjson.loads(message)
+
+    def socket(self, path: str) -> connect:
+        """One of the page's WebSockets, to be entered."""
+        cookies = "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
+        url = self._base_url.replace("http", "ws", 1) + path
+        return connect(url, additional_headers={"Cookie": cookies}, origin=self._base_url, proxy=None)  # type: ignore[arg-type]
 
     async def healthy(self, deadline_s: float) -> None:
         """Wait until the server is ready. Raises `TimeoutError`."""

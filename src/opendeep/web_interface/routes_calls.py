@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/calls", responses=ERRORS)
 
 
 class _Order(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
 class Whisper(_Order):

@@ -43,6 +43,7 @@ from opendeep.call_processor_service.attempt_states import (
     reported_cause,
     reported_sip_code,
 )
+from opendeep.common.channels import USER_HUNG_UP
 from opendeep.common.data_models import LIVE_CALL_STATUSES, CallStatus, Disposition
 
 CAPTURES = Path(__file__).parents[2] / "captures" / "ami"
@@ -318,6 +319,8 @@ def test_what_is_final_stays_ended(said: list[Fact]) -> None:
         ([Dialled(), HungUp(True, 0, 433)], PROVIDER, "caller ID"),
         ([Dialled(), HangupSent("drain"), HungUp(True, 17, 486)], BUSY, "busy"),  # both at once: the network's word
         ([Dialled(), HangupSent("drain"), HungUp(True, 19, 487)], CANCELLED, "gave the call up"),
+        ([Dialled(), HangupSent(USER_HUNG_UP), HungUp(True, 19, 487)], CANCELLED, "user hung up before"),
+        ([MediaStarted(), HangupSent(USER_HUNG_UP), HungUp(True, 16)], COMPLETED, "the user hung up"),
         ([Dialled(), Ringing(), GoneFromSwitch()], (CallStatus.LOST, Disposition.FAILED), "without"),
         ([Dialled(), Answered(), GoneFromSwitch()], (CallStatus.LOST, None), "not seen"),
         ([MediaStarted(), MediaEnded("closed"), GoneFromSwitch()], COMPLETED, "ended"),

@@ -53,6 +53,7 @@ export const api = {
   report: (id) => request("GET", at("campaigns", id, "/report")),
   task: (id) => request("GET", at("tasks", id)),
   call: (id) => request("GET", at("calls", id)),
+  order: (callId, what, body) => request("POST", at("calls", callId, `/${what}`), body),
   feedback: () => request("GET", "/api/feedback"),
   answer: (id, answer) => request("POST", at("feedback", id), { answer }),
   recordingUrl: (callId) => at("calls", callId, "/recording"),

@@ -13,6 +13,7 @@ import {
   preciseTime,
   taskState,
 } from "./labels.js";
+import { LiveCall } from "./live_call.js";
 import { ReportCard } from "./report_card.js";
 import { pill, turnLine } from "./parts.js";
 
@@ -22,7 +23,7 @@ const NEWS = 3;
 const TONES = ["good", "live", "warn", "calm", "bad"];
 
 export class CampaignCard {
-  /** `actions`: `control(id, action)`, `load(id)`, `loadTask(taskId)`, `report(campaignId)`, `openCall(callId, turns)`. */
+  /** `actions`: `control(id, action)`, `load(id)`, `loadTask(taskId)`, `report(campaignId)`, `openCall(callId, turns)`, `order(callId, what, body)`. */
   constructor(world, campaignId, actions) {
     this.campaignId = campaignId;
     this._world = world;
@@ -203,6 +204,7 @@ class TaskRow {
     this._number = h("span", { class: "number" });
     this._state = h("span", { class: "pill" });
     this._line = h("span", { class: "task-line muted" });
+    this._control = new LiveCall(actions.order);
     this._live = h("div", { class: "live-words", hidden: true, "aria-live": "off" });
     this._body = h("div", { class: "task-body" });
     this._summary = h(
@@ -216,7 +218,7 @@ class TaskRow {
       if (this._details.open) this._actions.loadTask(this.id);
       this.draw();
     });
-    this.node = h("div", { class: "task-row" }, this._details, this._live);
+    this.node = h("div", { class: "task-row" }, this._details, this._live, this._control.node);
     Object.defineProperty(this.node, "open", { get: () => this._details.open });
   }
 
@@ -232,6 +234,7 @@ class TaskRow {
     this._state.className = `pill ${tone}`;
     setText(this._line, lineOf(task, live));
     this._drawLive(live);
+    this._control.show(live);
     if (this._details.open) this._drawBody(task, calls);
   }
 

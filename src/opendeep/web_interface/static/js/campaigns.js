@@ -14,6 +14,7 @@ export class Campaigns {
       control: async (id, action) => world.putCampaign((await api.control(id, action)).campaign),
       load: (campaignId) => this._load(campaignId),
       loadTask: (taskId) => this.loadTask(taskId),
+      order: api.order,
       report: api.report,
       openCall,
       recordingUrl: api.recordingUrl,

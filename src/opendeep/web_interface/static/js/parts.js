@@ -5,7 +5,8 @@ import { position } from "./labels.js";
 
 export const pill = (label, tone) => h("span", { class: `pill ${tone}` }, label);
 
-export const speakerName = (speaker) => (speaker === "ai" ? "AI" : "Callee");
+const SPEAKERS = { ai: "AI", callee: "Callee", user: "You" };
+export const speakerName = (speaker) => SPEAKERS[speaker] ?? "Callee";
 
 /** One spoken turn in its voice. */
 export function turnLine(turn, props = {}) {
@@ -13,7 +14,7 @@ export function turnLine(turn, props = {}) {
     "p",
     {
       ...props,
-      class: `turn ${turn.speaker === "ai" ? "ai" : "callee"} ${props.class ?? ""}`.trim(),
+      class: `turn ${turn.speaker in SPEAKERS ? turn.speaker : "callee"} ${props.class ?? ""}`.trim(),
       dataset: { turn: turn.turn },
     },
     h("span", { class: "speaker" }, speakerName(turn.speaker)),
