@@ -318,6 +318,11 @@ async def test_a_missed_question_is_offered_again_until_it_is_left_or_its_task_i
     await desk.page.reload()
     await expect(questions).to_have_text(["Which floor?", "Which door?"])  # the newest first
     await expect(desk.page.locator(".question").first).to_contain_text(KEPT)
+    urgent = await ask(desk.world, await dial(desk.world, tasks[2]), "Which entrance?")
+    await expect(questions.first).to_have_text(urgent.question)  # somebody waits on the phone for this one
+    await desk.page.get_by_label("Your answer").first.fill("The west one")
+    await desk.page.keyboard.press("Enter")
+    await expect(questions).to_have_text(["Which floor?", "Which door?"])
     await desk.page.get_by_role("button", name="Leave it").first.click()
     await expect(questions).to_have_text(["Which door?"])
     await finish(desk.world, calls[0], Disposition.DECLINED, "No.", None)

@@ -35,7 +35,7 @@ export class Questions {
       if (!this._cards.has(question.id)) {
         const card = this._card(question);
         this._cards.set(question.id, card);
-        this._list.append(card.node);
+        this._list.insertBefore(card.node, isOpen(question) ? this._list.querySelector(".missed") : null);
       }
       this._cards.get(question.id).update(question);
     }
@@ -85,6 +85,7 @@ export class Questions {
       current = newest;
       const open = isOpen(current);
       node.classList.toggle("live", open && current.kind === "LIVE");
+      node.classList.toggle("missed", !open); // stands after the open ones without being moved: somebody may write in it
       setText(kind, !open ? "Missed" : current.kind === "LIVE" ? "On the phone now" : "To decide");
       setText(who, this._nameOf(current));
       setText(note, open ? "" : this._isOver(current) ? KEPT : TOO_LATE);
