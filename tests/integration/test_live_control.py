@@ -498,6 +498,8 @@ async def test_the_users_microphone_replaces_the_ai_and_gives_back(desk: Desk, v
 
         async with sounding(ear.socket.send, piece, 0.04):
             user = await voice.session(2)  # what the user says is recognised by a session of its own
+            mute = (await user.received_event("session.update"))["session"]["audio"]["input"]["turn_detection"]
+            assert mute["create_response"] is False
             await line.wait(lambda: frames_of(USER_HZ, line, since) >= 600)
             assert frames_of(AI_HZ, line, since + 1) == 0
             await ear.heard(USER_HZ, 300)
@@ -629,6 +631,28 @@ async def test_a_human_goes_on_when_the_ai_is_lost(desk: Desk, voice: FakeRealti
             assert not [e for e in third.received if e["type"] == "response.create"]
             assert (await desk.owner.order(desk.call_id, "give_back")).status_code == 200
         await third.received_event("response.create")
+
+
+async def test_an_ai_that_cannot_be_had_any_more_ends_the_call_only_when_it_is_given_back(
+    desk: Desk, voice: FakeRealtime
+) -> None:
+    line, session = await answered(desk, voice)
+    await session.speak("r1", "Hello.", ulaw(AI_HZ, 100))
+    await line.wait(lambda: frames_of(AI_HZ, line) >= 80)
+    async with desk.owner.listening(desk.call_id, "?side=none") as ear:
+        await _take_over(desk, ear)
+        async with sounding(ear.socket.send, ulaw(USER_HZ, 40), 0.04):
+            await voice.session(2)
+            await session.socket.close()
+            third = await voice.session(3)
+            await third.received_event("session.update", 3)
+            await third.socket.close()
+            while len(await _events(desk, "call.voice_lost")) < 2:
+                await asyncio.sleep(0)
+            since = len(line.heard)
+            await line.wait(lambda: frames_of(USER_HZ, line, since) >= 300)
+            await desk.owner.order(desk.call_id, "give_back")
+    assert (await desk.world.said("hangup"))["reason"] == "provider_failed"
 
 
 # -- the page's node is not the call's node
