@@ -26,7 +26,7 @@ _FFT: Final = 1024
 _BIN_HZ: Final = RATE_HZ / _FFT
 _LOBE: Final = round(LOBE_HZ / _BIN_HZ)
 _FIRST, _LAST = round(250 / _BIN_HZ), round(3_500 / _BIN_HZ)  # the telephone's band
-_WINDOW: Final = np.hanning(RATE_HZ * BLOCK_MS // 1000) / 32_768
+_WINDOW: Final = (np.hanning(RATE_HZ * BLOCK_MS // 1000) / 32_768).astype(np.float32)
 _S16: Final = np.dtype("<i2")
 
 
@@ -80,11 +80,11 @@ def loudness_dbfs(pcm: bytes) -> float:
 
 def measure(pcm: bytes, start_ms: int) -> SoundBlock:
     """Measure one block: exactly `BLOCK_BYTES` of s16le. Raises `ValueError` for another length."""
-    samples = np.frombuffer(pcm, _S16).astype(np.float64)
-    rows = samples.reshape(FRAMES, -1)
-    if rows.shape[1] * FRAMES * 2 != BLOCK_BYTES:
+    if len(pcm) != BLOCK_BYTES:
         raise ValueError(f"a block is {BLOCK_BYTES} bytes, not {len(pcm)}")
-    powers = [float(row @ row) / (len(row) * 32_768.0**2) for row in rows]
+    samples = np.frombuffer(pcm, _S16).astype(np.float32)
+    rows = samples.reshape(FRAMES, -1)
+    powers = (np.einsum("ij,ij->i", rows, rows) * _POWER_OF_ONE).tolist()
     levels = tuple([_dbfs(power) for power in powers])
     level = _dbfs(sum(powers) / FRAMES)
     if level < QUIET_DBFS:
@@ -97,28 +97,32 @@ def _dbfs(power: float) -> float:
     return max(SILENT_DBFS, 10 * log10(power)) if power > 0.0 else SILENT_DBFS
 
 
-def _lobes(samples: NDArray[np.float64]) -> tuple[Lobe, Lobe | None]:
+def _lobes(samples: NDArray[np.float32]) -> tuple[Lobe, Lobe | None]:
     """The two strongest lobes of the spectrum; no second one beside a tone that is (nearly) all there is."""
-    spectrum = np.fft.rfft(samples * _WINDOW, _FFT)[_FIRST:_LAST]
+    np.multiply(samples, _WINDOW, out=_PADDED[: len(_WINDOW)])
+    spectrum = np.fft.rfft(_PADDED)[_FIRST:_LAST]
     power = spectrum.real**2 + spectrum.imag**2
-    total = float(power.sum()) or 1.0
+    total = float(np.add.reduce(power)) or 1.0
     first = _take_lobe(power, total)
     return first, None if first.share >= PURE_SHARE else _take_lobe(power, total)
 
 
-def _take_lobe(power: NDArray[np.float64], total: float) -> Lobe:
+def _take_lobe(power: NDArray[np.float32], total: float) -> Lobe:
     """The strongest lobe; it is removed from `power`."""
     peak = int(power.argmax())
     start = max(0, peak - _LOBE)
     lobe = power[start : peak + _LOBE + 1]
-    inside = float(lobe.sum())
+    inside, first_moment, second_moment = _MOMENTS[len(lobe)].dot(lobe).tolist()
     if inside <= 0.0:
         return Lobe(0.0, 0.0, 0.0)
-    places = _PLACES[: len(lobe)]
-    mean = float(lobe @ places) / inside
-    spread = float(lobe @ (places * places)) / inside - mean * mean
+    mean = first_moment / inside
+    spread = second_moment / inside - mean * mean
     lobe[:] = 0.0
     return Lobe((_FIRST + start + mean) * _BIN_HZ, max(0.0, spread) ** 0.5 * _BIN_HZ, inside / total)
 
 
-_PLACES: Final = np.arange(2 * _LOBE + 1, dtype=np.float64)
+_POWER_OF_ONE: Final = 1 / (RATE_HZ * FRAME_MS / 1000 * 32_768.0**2)
+_PADDED: Final = np.zeros(_FFT, np.float32)  # scratch, zero beyond the window: padding costs `rfft` as much again
+_MOMENTS: Final = [  # by the lobe's length: what gives its power, and its first and second moment
+    np.vander(np.arange(length, dtype=np.float32), 3, increasing=True).T.copy() for length in range(2 * _LOBE + 2)
+]
