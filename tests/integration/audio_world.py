@@ -23,6 +23,7 @@ from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealt
 from opendeep.audio_processing_service.realtime_protocol import RealtimeSettings
 from opendeep.audio_processing_service.recorder import RecordingDisk
 from opendeep.audio_processing_service.ticker import Ticker
+from opendeep.audio_processing_service.voice_format import VoiceFormat
 from opendeep.audio_processing_service.voice_services import CallTimes, VoiceServices
 from opendeep.common.channels import call_commands, node_calls, user_events
 from opendeep.common.clock import SystemClock
@@ -37,6 +38,7 @@ ENDED_S = 20.0  # a line that has lost its voice AI says two sentences first
 HEADER = struct.Struct("!BH")
 FRAME_BYTES = 320
 HANG_UP, NAME, DTMF, SLIN8, SLIN24, ERROR = 0x00, 0x01, 0x03, 0x10, 0x13, 0xFF
+SOUND = range(0x10, 0x19)
 API_KEY = "sk-secret-of-the-test"
 
 
@@ -97,7 +99,7 @@ class FakeAsterisk:
                 payload = await self.reader.readexactly(length)
                 async with self._changed:
                     self.kinds.append(kind)
-                    if kind == SLIN8:
+                    if kind in SOUND:
                         self.heard.append(payload)
                     self._changed.notify_all()
         except (asyncio.IncompleteReadError, OSError):
@@ -190,6 +192,7 @@ async def media_world(
     tools: ToolLimits | None = None,
     hold: HoldLimits | None = None,
     limits: ConnectionLimits | None = None,
+    audio: VoiceFormat = VoiceFormat.PCMU,
     number: str = "+12025550101",
     bell: Doorbell | None = None,
     **plan: object,
@@ -199,7 +202,7 @@ async def media_world(
     db = DatabaseManager(sqlite_url(tmp_path), bell)
     await db.upgrade()
     call = await add_call(db, number, **plan)
-    settings = RealtimeSettings(url, "a-model", "marin", "a-transcriber", API_KEY)
+    settings = RealtimeSettings(url, "a-model", "marin", "a-transcriber", API_KEY, audio)
     ticker = Ticker()
     services = VoiceServices(
         db=db,

@@ -165,9 +165,9 @@ async def test_odd_frames_cost_nothing(voice: FakeRealtime, tmp_path: Path) -> N
         line.send(0x42, b"unknown kind")
         line.send(DTMF, b"!")
         line.send(NAME, uuid4().bytes)
-        line.send(SLIN24, bytes(960))
         heard = len(session.audio)
         line.speak(tone(500, 40))
+        line.send(SLIN24, bytes(960))
         await session.wait(lambda: len(session.audio) >= heard + 320)
         assert world.server.counters["ignored_frame"] == 3
         assert world.server.counters["wrong_rate"] == 1

@@ -79,7 +79,7 @@ class AudioSocketConnection(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
         self._early: deque[AudioHeard] = deque(maxlen=MAX_EARLY_FRAMES)  # heard before a call took over
-        self._ended = False
+        self._ended = self._dropped = False
         self._reason = "line closed"
 
     # -- asyncio.Protocol
@@ -160,11 +160,12 @@ class AudioSocketConnection(asyncio.Protocol):
         self._deadline = asyncio.get_running_loop().call_later(self._limits.close_s, self._transport.abort)
 
     def drop(self, counter: str) -> None:
-        """Close without a word and count why, unless the end had come already."""
-        if not self._ended:
+        """Close without a word and count why; the first reason counts."""
+        if not self._dropped:
+            self._dropped = True
             self._board.counters[counter] += 1
             self._reason = counter
-            self._end()
+        self._end()
         if self._transport is not None:
             self._transport.abort()
 

@@ -47,11 +47,12 @@ class CallParts:
         self.usage = UsageSum(services.settings.model, services.settings.transcription_model)
         self.book = TranscriptBook(call_id, self.records.turn)
         self.watch = CallWatch(services.times.watch)
-        self.line = CallLine(services.ticker, counters, self._line_ports(host))
-        self.session = VoiceSession(services, lambda event: self.conversation.receive(event))
+        self.line = CallLine(services.ticker, counters, self._line_ports(host), services.settings.audio)
+        self.session = VoiceSession(services, lambda event: self.conversation.receive(event), self.line.for_voice)
         self.conversation = LiveConversation(self._conversation_ports(host), self.line.playout, self.book, self.usage)
         self.senses = CallSenses(self._sense_ports(host), services.hold)
-        self.line.hearers += [self.session.hear, self.senses.hear]
+        self.line.listen = self.session.hear
+        self.line.hearers.append(self.senses.hear)
 
     def _line_ports(self, host: CallHost) -> LinePorts:
         return LinePorts(

@@ -12,10 +12,12 @@ from typing import Final
 import structlog
 
 from opendeep.audio_processing_service import realtime_protocol as protocol
+from opendeep.audio_processing_service.g711 import Law
 from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient, SessionEnd
 from opendeep.audio_processing_service.realtime_protocol import Event
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
+from opendeep.audio_processing_service.voice_format import NARROW_HZ, line_format
 from opendeep.audio_processing_service.voice_services import RealtimeFactory
 from opendeep.common.data_models import Speaker
 from opendeep.common.errors import ProviderFault
@@ -42,6 +44,7 @@ class GuestWords:
     ) -> None:
         self._make_client = realtime
         self._settings = settings
+        self._encode = line_format(settings.audio, NARROW_HZ).hear
         self._book = book
         self._usage = usage
         self._now_ms = now_ms
@@ -151,7 +154,7 @@ class GuestWords:
 
     def _send_batch(self) -> None:
         if self._client is not None and self._unsent:
-            self._client.append_audio(b"".join(self._unsent))
+            self._client.append_audio(self._encode(Law.ULAW.decode(b"".join(self._unsent))))
             self._unsent.clear()
 
     def _line_ms(self, stream_ms: int) -> int:

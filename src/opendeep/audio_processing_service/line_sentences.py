@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from opendeep.audio_processing_service.bridge_tone import bridge_tone
+from opendeep.audio_processing_service.g711 import Law
+from opendeep.audio_processing_service.resampling import Resampler
+from opendeep.audio_processing_service.voice_format import VoiceFormat
 from opendeep.config.prompt_line_faults import LINE_IS_LOST, ONE_MOMENT, spoken_language
 
 RATE_HZ: Final = 8_000
@@ -32,9 +35,13 @@ class LineSentence(Enum):
 
 
 @cache
-def line_sound(sentence: LineSentence, code: str | None) -> bytes:
-    """µ-law of the sentence in a language of `spoken_language`; the tone without one."""
-    return bridge_tone() if code is None else sentence.file(code).read_bytes()
+def line_sound(sentence: LineSentence, code: str | None, voice: VoiceFormat = VoiceFormat.PCMU) -> bytes:
+    """The sentence in a language of `spoken_language`, or the tone, in the format in which the voice AI speaks."""
+    sound = bridge_tone() if code is None else sentence.file(code).read_bytes()
+    if voice is VoiceFormat.PCMU:
+        return sound
+    pcm = Law.ULAW.decode(sound)
+    return voice.encode(pcm if voice.rate_hz == RATE_HZ else Resampler(RATE_HZ, voice.rate_hz).convert(pcm))
 
 
 def words_heard(sentence: LineSentence, language: str) -> str:

@@ -7,7 +7,7 @@ used by whoever must know what answered, and only while that is open.
 
 from dataclasses import dataclass
 from math import log10
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +107,7 @@ def _lobes(samples: NDArray[np.float32]) -> tuple[Lobe, Lobe | None]:
     return first, None if first.share >= PURE_SHARE else _take_lobe(power, total)
 
 
-def _take_lobe(power: NDArray[np.float32], total: float) -> Lobe:
+def _take_lobe(power: NDArray[np.floating[Any]], total: float) -> Lobe:
     """The strongest lobe; it is removed from `power`."""
     peak = int(power.argmax())
     start = max(0, peak - _LOBE)

@@ -203,7 +203,7 @@ class LiveControl:
             self._ports.text_arrived,
         )
         voice = GuestVoice(words.hear)
-        self._line.source = voice.next_frame
+        self._line.lend(voice.next_frame)
         self._microphone = self._bell.listen(call_microphone(self._call_id), capacity=MICROPHONE_INBOX)
         self._records.note("call.taken_over", "You took the call over; the AI is silent.")
         log.info("control.taken_over")
@@ -257,7 +257,7 @@ class LiveControl:
             self._answer(data, None)  # the AI speaks already, or is about to
 
     def _give_back(self, said: list[tuple[Speaker, str]], *, vanished: bool) -> None:
-        self._line.source = self._line.playout.next_frame
+        self._line.lend(None)
         self._guest = self._listeners.guest = None
         self._line.playout.flush()  # sounds of our own that nobody should hear late
         self._conversation.resume(TAKEN_OVER, given_back_note(said, vanished=vanished))

@@ -1,10 +1,12 @@
 """The playout queue of one call: what the AI has said and the callee has not heard yet. Pure, exact to the byte.
 
-Truncation after barge-in and the times of the transcript depend on this accounting. Audio is whatever the line takes
-(G.711: 8 bytes a ms). Silence that fills a gap is never counted as played. No codec, no clock, no sockets here.
+Truncation after barge-in and the times of the transcript depend on this accounting. Sound waits as the line takes it:
+`convert` makes it so when it comes, in large pieces, so that a tick only has to cut. Silence that fills a gap is never
+counted as played. No clock, no sockets here.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +14,11 @@ G711_BYTES_PER_MS: Final = 8
 FRAME_MS: Final = 20
 LOCAL_ITEM: Final = "local:"  # begins the id of a sound of our own
 CAPACITY_MS: Final = 180_000  # the provider sends faster than real time; more than this in one go is nonsense
+
+Convert = Callable[[bytes], bytes]
+
+
+def _nothing() -> None: ...
 
 
 @dataclass(slots=True)
@@ -50,12 +57,18 @@ class Playout:
     """
 
     def __init__(
-        self, silence: bytes = b"\xff", bytes_per_ms: int = G711_BYTES_PER_MS, capacity_ms: int = CAPACITY_MS
+        self,
+        silence: bytes = b"\xff",
+        bytes_per_ms: int = G711_BYTES_PER_MS,
+        capacity_ms: int = CAPACITY_MS,
+        convert: Convert = bytes,
+        restart: Callable[[], None] = _nothing,
     ) -> None:
-        self._frame_bytes = bytes_per_ms * FRAME_MS
-        self._bytes_per_ms = bytes_per_ms
+        """`silence`: one sample of it. `convert`: what is appended to what the line takes, at `bytes_per_ms`;
+        `restart`: what was converted last was cut off."""
         self._silence = silence
-        self._capacity = capacity_ms * bytes_per_ms
+        self._capacity_ms = capacity_ms
+        self._set_format(bytes_per_ms, convert, restart)
         self._items: deque[Item] = deque()
         self._chunks: deque[tuple[Item, bytes]] = deque()
         self._offset = 0  # played part of the first chunk
@@ -76,15 +89,26 @@ class Playout:
 
     def append(self, item_id: str, audio: bytes, content_index: int = 0) -> None:
         """Queue audio of an item."""
+        audio = self._convert(audio)
         room = self._capacity - self._queued
         if len(audio) > room:
             self.dropped_bytes += len(audio) - room
             audio = audio[:room]
-        item = self._item(item_id, content_index)
-        if audio:
-            item.received += len(audio)
-            self._chunks.append((item, audio))
-            self._queued += len(audio)
+        self._queue(self._item(item_id, content_index), audio)
+
+    def change_format(
+        self, bytes_per_ms: int, convert: Convert, restart: Callable[[], None], convert_waiting: Convert
+    ) -> None:
+        """The line takes something else from now on; what waits is converted."""
+        for item in self._items:
+            item.played = item.received = item.played * bytes_per_ms // self._bytes_per_ms
+        waiting, offset = list(self._chunks), self._offset
+        self._chunks.clear()
+        self._offset = self._queued = 0
+        self._set_format(bytes_per_ms, convert, restart)
+        for item, chunk in waiting:
+            self._queue(item, convert_waiting(chunk[offset:]))
+            offset = 0
 
     def complete(self, item_id: str) -> None:
         """No more audio of this item will come."""
@@ -141,6 +165,7 @@ class Playout:
         self._chunks.clear()
         self._offset = self._queued = 0
         self._held = False
+        self._restart()
         return cut
 
     def _gather(self) -> bytes:
@@ -158,7 +183,20 @@ class Playout:
             self._count(item, len(part))
             parts.append(part)
         self._retire()
-        return b"".join(parts) + self._silence * missing
+        return b"".join(parts) + self._silence * (missing // len(self._silence))
+
+    def _set_format(self, bytes_per_ms: int, convert: Convert, restart: Callable[[], None]) -> None:
+        self._frame_bytes = bytes_per_ms * FRAME_MS
+        self._bytes_per_ms = bytes_per_ms
+        self._capacity = self._capacity_ms * bytes_per_ms
+        self._convert = convert
+        self._restart = restart
+
+    def _queue(self, item: Item, audio: bytes) -> None:
+        if audio:
+            item.received += len(audio)
+            self._chunks.append((item, audio))
+            self._queued += len(audio)
 
     def _item(self, item_id: str, content_index: int) -> Item:
         for item in reversed(self._items):

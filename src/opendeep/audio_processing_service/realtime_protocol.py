@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import orjson
 
+from opendeep.audio_processing_service.voice_format import VoiceFormat
 from opendeep.common.data_models import Speaker
 from opendeep.config.app_config import AppConfig
 
@@ -37,6 +38,7 @@ class RealtimeSettings:
     voice: str
     transcription_model: str
     api_key: str | None = None
+    audio: VoiceFormat = VoiceFormat.PCMU
 
     def __repr__(self) -> str:
         return f"RealtimeSettings(url={self.url!r}, model={self.model!r})"
@@ -50,6 +52,7 @@ def settings_from(config: AppConfig, base_url: str | None = None) -> RealtimeSet
         voice=config.openai_realtime_voice,
         transcription_model=config.openai_transcription_model,
         api_key=config.openai_api_key.get_secret_value() if config.openai_api_key else None,
+        audio=VoiceFormat.of(config.openai_realtime_audio),
     )
 
 
@@ -77,7 +80,7 @@ def append_audio(audio: bytes) -> bytes:
 
 def minimal_session(settings: RealtimeSettings) -> Event:
     """While the phone rings: formats, voice, transcription; no instructions yet."""
-    audio_format = {"type": "audio/pcmu"}
+    audio_format = settings.audio.as_field()
     return {
         "type": "session.update",
         "event_id": "session-minimal",

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Final
 
 from opendeep.audio_processing_service import realtime_protocol as protocol
-from opendeep.audio_processing_service.g711 import Law
 from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient, SessionEnd
 from opendeep.audio_processing_service.voice_services import VoiceServices
 from opendeep.common.errors import ProviderFault, ProviderRefused
@@ -22,9 +21,15 @@ BATCH_FRAMES: Final = 2  # sent together: half the messages for 10 ms of delay o
 
 
 class VoiceSession:
-    """One per call; `hold` once for each session of it. `receive` gets the server's events."""
+    """One per call; `hold` once for each session of it.
 
-    def __init__(self, services: VoiceServices, receive: Callable[[protocol.Event], None]) -> None:
+    `receive` gets the server's events; `encode` makes the line's sound what the session takes.
+    """
+
+    def __init__(
+        self, services: VoiceServices, receive: Callable[[protocol.Event], None], encode: Callable[[bytes], bytes]
+    ) -> None:
+        self._encode = encode
         self._make_client = services.realtime
         self._settings = services.settings
         self._breaker = services.breaker
@@ -132,4 +137,4 @@ class VoiceSession:
             pcm = b"".join([self._unsent.popleft() for _ in range(frames)])
             self._sent_ms += frames * FRAME_MS
             if self._client is not None:
-                self._client.append_audio(Law.ULAW.encode(pcm))
+                self._client.append_audio(self._encode(pcm))

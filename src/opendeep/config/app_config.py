@@ -138,6 +138,7 @@ class AppConfig(BaseSettings):
     openai_realtime_url: OptionalText = None
     openai_realtime_model: str = "gpt-realtime-2.1"
     openai_realtime_voice: str = "marin"
+    openai_realtime_audio: Literal["pcmu", "pcma", "pcm24k"] = "pcmu"
     openai_transcription_model: str = "gpt-transcribe"
     openai_text_model: str = "gpt-6.1-terra"
     google_base_url: OptionalText = None

@@ -5,6 +5,7 @@ import pytest
 
 from opendeep.audio_processing_service.bridge_tone import bridge_tone
 from opendeep.audio_processing_service.line_sentences import RATE_HZ, SOUNDS, LineSentence, line_sound, words_heard
+from opendeep.audio_processing_service.voice_format import VoiceFormat
 from opendeep.config.prompt_line_faults import line_broke_note, spoken_language
 from opendeep.offline.speech import SpeechEngineMissing, SpeechEngines
 from tests.support import audio, services
@@ -54,6 +55,15 @@ def test_what_the_ai_is_told_is_what_was_heard() -> None:
     assert "petit problème" in note
     assert "a short tone. " in line_broke_note("tr")
     assert words_heard(LineSentence.ONE_MOMENT, "tr") == "a soft tone"
+
+
+@pytest.mark.parametrize("voice", VoiceFormat)
+def test_every_format_of_a_voice_has_them(voice: VoiceFormat) -> None:
+    sound = voice.decode(line_sound(LineSentence.ONE_MOMENT, "en", voice))
+    plain = np.frombuffer(audio.mulaw_decode(line_sound(LineSentence.ONE_MOMENT, "en")), "<i2").astype(float)
+    samples = np.frombuffer(sound, "<i2").astype(float)
+    assert len(samples) * 8_000 == len(plain) * voice.rate_hz
+    assert samples.std() == pytest.approx(plain.std(), rel=0.02)
 
 
 def test_a_language_without_sentences_gets_the_tone() -> None:
