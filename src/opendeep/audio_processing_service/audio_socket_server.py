@@ -23,7 +23,8 @@ from opendeep.audio_processing_service.realtime_protocol import settings_from
 from opendeep.audio_processing_service.recorder import RecordingDisk
 from opendeep.audio_processing_service.ticker import Ticker
 from opendeep.audio_processing_service.voice_health import VoiceHealth
-from opendeep.audio_processing_service.voice_services import RealtimeFactory, VoiceServices
+from opendeep.audio_processing_service.voice_provider import MakeProvider
+from opendeep.audio_processing_service.voice_services import VoiceServices
 from opendeep.common.channels import node_calls
 from opendeep.common.clock import Clock
 from opendeep.common.errors import DatabaseUnavailable, NotFound
@@ -227,7 +228,7 @@ def build_audio_socket_server(
     """From the settings. `openai_base_url` (http://…/v1) is the offline server's, when that stands in."""
     settings = settings_from(config, openai_base_url)
     tls = ssl.create_default_context() if settings.url.startswith("wss:") else None
-    realtime: RealtimeFactory = lambda on_event, on_end: OpenAIRealtimeClient(settings, on_event, on_end, tls=tls)  # noqa: E731
+    realtime: MakeProvider = lambda on_event, on_end: OpenAIRealtimeClient(settings, on_event, on_end, tls=tls)  # noqa: E731
     services = VoiceServices(
         db=db,
         bell=bell,

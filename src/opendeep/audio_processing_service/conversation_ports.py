@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from opendeep.audio_processing_service.call_tools import ToolRequest
-from opendeep.audio_processing_service.openai_realtime_client import SessionEnd
 from opendeep.audio_processing_service.realtime_protocol import Event
+from opendeep.audio_processing_service.voice_provider import SessionEnd
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,11 @@ import structlog
 
 from opendeep.audio_processing_service import realtime_protocol as protocol
 from opendeep.audio_processing_service.g711 import Law
-from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient, SessionEnd
 from opendeep.audio_processing_service.realtime_protocol import Event
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
 from opendeep.audio_processing_service.voice_format import NARROW_HZ, line_format
-from opendeep.audio_processing_service.voice_services import RealtimeFactory
+from opendeep.audio_processing_service.voice_provider import MakeProvider, SessionEnd, VoiceProvider
 from opendeep.common.data_models import Speaker
 from opendeep.common.errors import ProviderFault
 
@@ -35,7 +34,7 @@ class GuestWords:
 
     def __init__(
         self,
-        realtime: RealtimeFactory,
+        realtime: MakeProvider,
         settings: protocol.RealtimeSettings,
         book: TranscriptBook,
         usage: UsageSum,
@@ -49,7 +48,7 @@ class GuestWords:
         self._usage = usage
         self._now_ms = now_ms
         self._arrived = arrived
-        self._client: OpenAIRealtimeClient | None = None
+        self._client: VoiceProvider | None = None
         self._unsent: deque[bytes] = deque(maxlen=MAX_UNSENT_FRAMES)
         self._offset_ms = 0
         self._speaking: str | None = None

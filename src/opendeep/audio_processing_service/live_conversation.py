@@ -18,12 +18,12 @@ from opendeep.audio_processing_service.barge_in import BargeIn, TurnAct
 from opendeep.audio_processing_service.call_tools import ToolRequest
 from opendeep.audio_processing_service.conversation_ports import ConversationPorts
 from opendeep.audio_processing_service.echo import ECHO_AT
-from opendeep.audio_processing_service.openai_realtime_client import SessionEnd
 from opendeep.audio_processing_service.playout import LOCAL_ITEM, Playout, PlayoutEvent
 from opendeep.audio_processing_service.pressed_keys import PressedKeys
 from opendeep.audio_processing_service.realtime_protocol import Event, Severity
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
+from opendeep.audio_processing_service.voice_provider import SessionEnd
 from opendeep.config.prompt_config import tool_result_note
 
 log = structlog.get_logger(__name__)

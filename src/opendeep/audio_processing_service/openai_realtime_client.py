@@ -18,6 +18,7 @@ from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, 
 
 from opendeep.audio_processing_service import realtime_protocol as protocol
 from opendeep.audio_processing_service.realtime_protocol import Event, RealtimeSettings, Severity
+from opendeep.audio_processing_service.voice_provider import SessionEnd
 from opendeep.common.errors import ProviderFault, ProviderRefused
 
 log = structlog.get_logger(__name__)
@@ -40,21 +41,8 @@ class RealtimeLimits:
     max_nonsense: int = 20
 
 
-@dataclass(frozen=True, slots=True)
-class SessionEnd:
-    """Why a session is over. `fatal`: this call's next one would end the same way. `everywhere`: any call's would."""
-
-    reason: str
-    fatal: bool = False
-    everywhere: bool = False
-
-
 class OpenAIRealtimeClient:
-    """Build, `connect()`, then `send`/`append_audio` until `on_end` was called or `close()` returned.
-
-    `on_event` gets every server event as a dict, in order, on the event loop; it must not block. `on_end` is called
-    exactly once after a successful `connect`, unless `close()` came first.
-    """
+    """A `VoiceProvider`: build, `connect()`, then `send` and `append_audio` until `on_end` was called or `close()` ran."""
 
     def __init__(
         self,

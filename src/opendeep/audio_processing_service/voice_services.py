@@ -1,22 +1,18 @@
 """What every live call of a process shares, as values handed to each `AudioSocketHandler`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from opendeep.audio_processing_service.call_tools import ToolLimits
 from opendeep.audio_processing_service.call_watch import WatchLimits
 from opendeep.audio_processing_service.hold_watch import HoldLimits
-from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient, SessionEnd
-from opendeep.audio_processing_service.realtime_protocol import Event, RealtimeSettings
+from opendeep.audio_processing_service.realtime_protocol import RealtimeSettings
 from opendeep.audio_processing_service.recorder import RecordingDisk
 from opendeep.audio_processing_service.ticker import Ticker
 from opendeep.audio_processing_service.voice_health import VoiceBreaker
+from opendeep.audio_processing_service.voice_provider import MakeProvider
 from opendeep.common.clock import Clock
 from opendeep.common.redis_client import Doorbell
 from opendeep.database.db_manager import DatabaseManager
-
-RealtimeFactory = Callable[[Callable[[Event], None], Callable[[SessionEnd], None]], OpenAIRealtimeClient]
-"""Makes an unconnected client from `on_event` and `on_end`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,7 @@ class VoiceServices:
     bell: Doorbell
     clock: Clock
     ticker: Ticker
-    realtime: RealtimeFactory
+    realtime: MakeProvider
     settings: RealtimeSettings
     tools: ToolLimits = field(default_factory=ToolLimits)
     hold: HoldLimits = field(default_factory=HoldLimits)

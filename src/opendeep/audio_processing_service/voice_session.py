@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from opendeep.audio_processing_service import realtime_protocol as protocol
-from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient, SessionEnd
+from opendeep.audio_processing_service.voice_provider import SessionEnd, VoiceProvider
 from opendeep.audio_processing_service.voice_services import VoiceServices
 from opendeep.common.errors import ProviderFault, ProviderRefused
 
@@ -35,7 +35,7 @@ class VoiceSession:
         self._breaker = services.breaker
         self._reopen_s = services.times.reopen_s
         self._receive = receive
-        self._client: OpenAIRealtimeClient | None = None
+        self._client: VoiceProvider | None = None
         self._end: asyncio.Future[SessionEnd] | None = None
         self._unsent: deque[bytes] = deque(maxlen=EARLY_FRAMES)
         self._live = False

@@ -9,10 +9,10 @@ import pytest
 from opendeep.audio_processing_service.call_tools import ToolRequest
 from opendeep.audio_processing_service.conversation_ports import ConversationPorts
 from opendeep.audio_processing_service.live_conversation import STALL_MS, TAKEN_OVER, LiveConversation
-from opendeep.audio_processing_service.openai_realtime_client import SessionEnd
 from opendeep.audio_processing_service.playout import Playout
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
+from opendeep.audio_processing_service.voice_provider import SessionEnd
 from opendeep.common.data_models import TranscriptTurn
 
 
