@@ -42,7 +42,7 @@ class RealtimeLimits:
 
 
 class OpenAIRealtimeClient:
-    """A `VoiceProvider`: build, `connect()`, then `send` and `append_audio` until `on_end` was called or `close()` ran."""
+    """A `VoiceProvider`: build, `connect()`, then `send` and `append_audio` until `on_end` was called or `close()`."""
 
     def __init__(
         self,
