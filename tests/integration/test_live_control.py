@@ -489,8 +489,6 @@ async def test_the_users_microphone_replaces_the_ai_and_gives_back(desk: Desk, v
 
         truncate = await session.received_event("conversation.item.truncate")
         assert heard_ms <= truncate["audio_end_ms"] <= frames_of(AI_HZ, line)
-        quiet = (await session.received_event("session.update", 3))["session"]["audio"]["input"]["turn_detection"]
-        assert (quiet["create_response"], quiet["interrupt_response"]) == (False, False)
         await session.received_event("response.cancel")
         await session.audio_delta("r1", ulaw(AI_HZ, 2_000))  # late
         await session.end_response("r1", "cancelled")
@@ -525,9 +523,6 @@ async def test_the_users_microphone_replaces_the_ai_and_gives_back(desk: Desk, v
             assert answer.json() == {"status": "done"}
         await user.closed.wait()
         await ear.wait(lambda: [t for t in ear.texts if t["type"] == "speaker"][-1]["speaker"] == "ai")
-        assert (await session.received_event("session.update", 4))["session"]["audio"]["input"]["turn_detection"][
-            "create_response"
-        ]
         note = (await session.received_event("conversation.item.create", 2))["item"]
         assert note["role"] == "system"
         told = note["content"][0]["text"]
@@ -624,8 +619,6 @@ async def test_a_human_goes_on_when_the_ai_is_lost(desk: Desk, voice: FakeRealti
             await session.socket.close()
             third = await voice.session(3)
             await third.received_event("session.update", 2)
-            quiet = await third.received_event("session.update", 3)
-            assert quiet["session"]["audio"]["input"]["turn_detection"]["create_response"] is False
             since = len(line.heard)
             await line.wait(lambda: frames_of(USER_HZ, line, since) >= 300)
             assert not [e for e in third.received if e["type"] == "response.create"]
@@ -645,7 +638,7 @@ async def test_an_ai_that_cannot_be_had_any_more_ends_the_call_only_when_it_is_g
             await voice.session(2)
             await session.socket.close()
             third = await voice.session(3)
-            await third.received_event("session.update", 3)
+            await third.received_event("session.update", 2)
             await third.socket.close()
             await _events(desk, "call.voice_lost", 2)
             since = len(line.heard)

@@ -129,6 +129,7 @@ class LiveConversation:
     def pause(self, why: str) -> None:
         """The AI says nothing from this moment on, whatever comes; what it was saying is cut."""
         self._paused.add(why)
+        self._awaiting_since = self._retry_at = None
         self._barge.forget()
         self._interrupt(self._ports.now_ms())
 
