@@ -1,14 +1,15 @@
-"""An answer in the one moment that no test of a whole call can hit: the question expires, and nobody knows it yet."""
+"""The questions of one call at moments that no test of a whole call can hit."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from opendeep.audio_processing_service.call_records import CallRecords
 from opendeep.audio_processing_service.row_writer import RowWriter
 from opendeep.audio_processing_service.user_questions import QuestionPorts, UserQuestions
-from opendeep.common.channels import call_commands
 from opendeep.common.clock import SystemClock
 from opendeep.common.data_models import CallCreate
 from opendeep.common.redis_client import InProcessDoorbell
@@ -16,53 +17,81 @@ from opendeep.database.db_manager import DatabaseManager
 from tests.support.database import add_campaign, add_user, sample_plan, sqlite_url
 
 NUMBER = "+12025550101"
+ANSWER = "No, it stays on."
 
 
 class QuickUser(InProcessDoorbell):
-    """A user who answers as soon as the page says that the time is up."""
+    """A user who, when `quick`, answers as soon as the page says that the time is up."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.db: DatabaseManager | None = None
-        self.questions: UserQuestions | None = None
+        self.desk: Desk | None = None
+        self.quick = True
 
     async def ring(self, channel: str, data: Mapping[str, Any] | None = None) -> None:
         await super().ring(channel, data)
-        assert self.db is not None
-        assert self.questions is not None
-        feedback = (data or {}).get("feedback", {})
-        if feedback.get("status") == "EXPIRED":
-            async with self.db.transaction() as work:
-                user_id = (await work.users.get_or_create("Maria Keller")).id
-                [asked] = await work.feedback.missed(user_id)
-                await work.feedback.answer(user_id, asked.id, "No, it stays on.")
-        elif (data or {}).get("type") == "feedback_answered":
-            self.questions.receive_answered(data or {})
+        if self.desk is None or not data:
+            return
+        if data.get("type") == "feedback_answered":
+            self.desk.questions.receive_answered(data)
+        elif self.quick and data.get("feedback", {}).get("status") == "EXPIRED":
+            await self.desk.answer()
 
 
-async def test_an_answer_just_after_the_deadline_is_given_once(tmp_path: Path) -> None:
-    bell, clock = QuickUser(), SystemClock()
-    db = DatabaseManager(sqlite_url(tmp_path), InProcessDoorbell())
+@dataclass
+class Desk:
+    """One call's questions, what the AI was told, and what runs for them."""
+
+    db: DatabaseManager
+    bell: QuickUser
+    questions: UserQuestions
+    told: list[str]
+    running: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def answer(self) -> None:
+        async with self.db.transaction() as work:
+            user_id = (await work.users.get_or_create("Maria Keller")).id
+            [asked] = await work.feedback.missed(user_id)
+            await work.feedback.answer(user_id, asked.id, ANSWER)
+
+
+@asynccontextmanager
+async def a_desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    bell, clock, told = QuickUser(), SystemClock(), list[str]()
+    db = DatabaseManager(sqlite_url(tmp_path), bell)
     await db.upgrade()
     user = await add_user(db)
     _, [task] = await add_campaign(db, user.id, sample_plan([NUMBER]))
     call = await db.create_call_attempt(CallCreate(user.id, task.campaign_id, task.id, NUMBER, None, "node"), 60)
-    await db.close()
-    told: list[str] = []
-    running: list[asyncio.Task[None]] = []
 
     def spawn(work: Coroutine[Any, Any, None], name: str) -> None:
-        running.append(asyncio.create_task(work, name=name))
+        desk.running.append(asyncio.create_task(work, name=name))
 
-    bell.db = db = DatabaseManager(sqlite_url(tmp_path), bell)
     records = CallRecords(RowWriter(db, clock), clock)
     ports = QuestionPorts(told.append, spawn)
-    bell.questions = questions = UserQuestions(call, db, clock, records, ports, timeout_s=0.01, most=1)
-    async with bell.listen(call_commands(call.id)) as commands:
-        output = await questions.ask("c1", "Is the water off?", ())
-        assert await commands.next(5) is not None
-    await asyncio.gather(*running)
+    questions = UserQuestions(call, db, clock, records, ports, timeout_s=0.01, most=1)
+    desk = bell.desk = Desk(db, bell, questions, told)
+    yield desk
     await db.close()
-    assert output == {"status": "answered", "answer": "No, it stays on."}
-    assert told == []
-    assert not questions.waiting
+
+
+async def test_an_answer_just_after_the_deadline_is_given_once(tmp_path: Path) -> None:
+    """The question is expired, and nobody in the call knows it yet."""
+    async with a_desk(tmp_path) as desk:
+        assert await desk.questions.ask("c1", "Is the water off?", ()) == {"status": "answered", "answer": ANSWER}
+        assert desk.running == []
+        assert not desk.questions.waiting
+
+
+async def test_a_late_answer_is_told_once_however_often_the_bell_rings(tmp_path: Path) -> None:
+    async with a_desk(tmp_path) as desk:
+        desk.bell.quick = False
+        assert (await desk.questions.ask("c1", "Is the water off?", ()))["status"] == "expired"
+        async with desk.db.read() as work:
+            [asked] = await work.feedback.missed((await work.users.get_or_create("Maria Keller")).id)
+        await desk.answer()
+        for rung in (str(asked.id), "what?", None):
+            desk.questions.receive_answered({"feedback_id": rung})
+        await asyncio.gather(*desk.running)
+        assert len(desk.told) == 1
+        assert ANSWER in desk.told[0]
