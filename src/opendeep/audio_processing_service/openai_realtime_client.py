@@ -24,6 +24,7 @@ from opendeep.common.errors import ProviderFault, ProviderRefused
 log = structlog.get_logger(__name__)
 
 CLOSE_DEADLINE_S: Final = 1.0
+READ_BUFFER_BYTES: Final = 4 * 1024  # to begin with: half a second of G.711 in one event; picows takes 16 kB a call
 HEADER_ROOM: Final = 14  # bytes that picows wants before a message
 CLOSE_BETA_SHAPE: Final = "4000"
 
@@ -86,6 +87,7 @@ class OpenAIRealtimeClient:
                     auto_ping_idle_timeout=self._limits.ping_idle_s,
                     auto_ping_reply_timeout=self._limits.ping_reply_s,
                     max_frame_size=self._limits.max_frame_bytes,
+                    read_buffer_init_size=READ_BUFFER_BYTES,
                     extra_headers=self._headers(),
                 )
             async with asyncio.timeout(self._limits.created_s):
