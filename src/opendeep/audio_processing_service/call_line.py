@@ -165,16 +165,19 @@ class CallLine:
             self._played.append(narrow or b"")
             for watcher in self.watchers:
                 watcher(narrow)
+            self.now_ms += FRAME_MS
+            if self.playout.events:
+                self._report_played()  # at the time of its own frame, also when several are made up for
         if self._connection is not None and not self._connection.send(out[0] if frames == 1 else b"".join(out)):
             self._counters["frame_dropped"] += frames
-        self.now_ms += FRAME_MS * frames
-        if self.playout.events:
-            events, self.playout.events = self.playout.events, []
-            for event in events:
-                self._ports.played(event)
         if self.now_ms >= self._next_check_ms:
             self._next_check_ms = self.now_ms + CHECK_MS
             self._ports.check()
+
+    def _report_played(self) -> None:
+        events, self.playout.events = self.playout.events, []
+        for event in events:
+            self._ports.played(event)
 
 
 def _nobody(_: bytes) -> None: ...
