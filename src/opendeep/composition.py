@@ -114,7 +114,7 @@ def _voice(ground: _Ground) -> tuple[Lines | None, list[Worker], dict[str, Probe
     if Role.VOICE not in config.opendeep_roles:
         return None, [], {}
     ami = _ami(ground)
-    audio = build_audio_socket_server(config, ground.db, ground.bell, ground.clock)
+    audio = build_audio_socket_server(config, ground.db, ground.bell, ground.clock, ground.retriever)
 
     def audio_address() -> tuple[str, int]:
         return config.audiosocket_public_host or config.audiosocket_host, audio.port

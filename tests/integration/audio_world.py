@@ -17,12 +17,13 @@ from uuid import UUID
 
 from opendeep.audio_processing_service.audio_socket_server import AudioSocketServer
 from opendeep.audio_processing_service.audiosocket_connection import ConnectionLimits
-from opendeep.audio_processing_service.call_tools import ToolLimits
+from opendeep.audio_processing_service.call_lookups import Lookups
 from opendeep.audio_processing_service.hold_watch import HoldLimits
 from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient
 from opendeep.audio_processing_service.realtime_protocol import RealtimeSettings
 from opendeep.audio_processing_service.recorder import RecordingDisk
 from opendeep.audio_processing_service.ticker import Ticker
+from opendeep.audio_processing_service.tool_ground import ToolLimits
 from opendeep.audio_processing_service.voice_format import VoiceFormat
 from opendeep.audio_processing_service.voice_services import CallTimes, VoiceServices
 from opendeep.common.channels import call_commands, node_calls, user_events
@@ -193,6 +194,7 @@ async def media_world(
     hold: HoldLimits | None = None,
     limits: ConnectionLimits | None = None,
     audio: VoiceFormat = VoiceFormat.PCMU,
+    lookups: Lookups | None = None,
     number: str = "+12025550101",
     bell: Doorbell | None = None,
     **plan: object,
@@ -213,6 +215,7 @@ async def media_world(
         settings=settings,
         tools=tools or ToolLimits(),
         hold=hold or HoldLimits(),
+        lookups=lookups,
         recordings=RecordingDisk(tmp_path),
         times=times or CallTimes(),
     )

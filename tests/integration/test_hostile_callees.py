@@ -14,10 +14,10 @@ import orjson
 import pytest_asyncio
 from sqlalchemy import ColumnElement, select
 
-from opendeep.audio_processing_service.call_tools import ToolLimits
+from opendeep.audio_processing_service.tool_ground import ToolLimits
 from opendeep.common.channels import user_events
 from opendeep.common.data_models import CallCreate, FeedbackKind, Task
-from opendeep.config.prompt_config import CALL_TOOLS
+from opendeep.config.prompt_tools import CALL_TOOLS
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.database.models import Base
 from tests.integration.audio_realtime import Event, FakeRealtime, FakeSession, fake_realtime

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest_asyncio
 
-from opendeep.audio_processing_service.call_tools import ToolLimits
+from opendeep.audio_processing_service.tool_ground import ToolLimits
 from opendeep.audio_processing_service.user_questions import FEEDBACK_POLL_S
 from opendeep.common.data_models import CallStatus, FeedbackRequest, FeedbackStatus
 from opendeep.config.prompt_config import CALL_PROMPT_VERSION

@@ -17,12 +17,13 @@ from opendeep.audio_processing_service import realtime_protocol as protocol
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection
 from opendeep.audio_processing_service.call_parts import CallParts
 from opendeep.audio_processing_service.call_records import load_brief
-from opendeep.audio_processing_service.call_tools import CallTools, ToolPorts, ToolRequest
+from opendeep.audio_processing_service.call_tools import CallTools, ToolPorts
 from opendeep.audio_processing_service.call_watch import LineFacts, WatchAct
 from opendeep.audio_processing_service.finishing import to_its_end
 from opendeep.audio_processing_service.line_sentences import LineSentence, words_heard
 from opendeep.audio_processing_service.live_control import ControlPorts, LiveControl
 from opendeep.audio_processing_service.recorder import Recorder
+from opendeep.audio_processing_service.tool_ground import ToolGround
 from opendeep.audio_processing_service.user_questions import QuestionPorts
 from opendeep.audio_processing_service.voice_services import VoiceServices
 from opendeep.common.campaign_plan import TaskBrief
@@ -32,16 +33,16 @@ from opendeep.common.errors import DatabaseUnavailable, ProviderFault, ProviderR
 from opendeep.common.redis_client import Subscription
 from opendeep.config.prompt_config import (
     CALL_PROMPT_VERSION,
-    CALL_TOOLS,
     TIME_IS_UP_NOTE,
+    bridge_instructions,
     realtime_instructions,
 )
 from opendeep.config.prompt_line_faults import line_broke_note
+from opendeep.config.prompt_tools import call_tools
 
 log = structlog.get_logger(__name__)
 
 MAX_LOSSES: Final = 1  # sessions in a row that may be lost and opened again
-MAX_TOOLS_AT_ONCE: Final = 8
 
 
 class AudioSocketHandler:
@@ -54,14 +55,12 @@ class AudioSocketHandler:
         self._counters = counters
         self._brief: CallBrief | None = None
         self._recorder: Recorder | None = None
-        self._tools: CallTools | None = None
         parts = CallParts(call_id, services, counters, self)
         self._rows, self._records, self._usage, self._book = parts.rows, parts.records, parts.usage, parts.book
         self._line, self._session, self._senses = parts.line, parts.session, parts.senses
-        self._conversation, self._watch = parts.conversation, parts.watch
+        self._conversation, self._watch, self._tools = parts.conversation, parts.watch, parts.tools
         self._control = self._steered(parts)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._tools_running = 0
         self._wanted = asyncio.Event()
         self._attached = asyncio.Event()
         self._over = asyncio.Event()
@@ -88,7 +87,7 @@ class AudioSocketHandler:
         """The whole call. Returns when everything is closed and written; a cancellation closes it as well."""
         async with self._services.bell.listen(call_commands(self.call_id)) as inbox:
             with structlog.contextvars.bound_contextvars(call_id=str(self.call_id)):
-                brief = await load_brief(self._services.db, self._services.clock, self.call_id)
+                brief = await load_brief(self._services.db, self._services.clock, self._services.zones, self.call_id)
                 if brief is None:
                     return
                 call = brief.call
@@ -118,18 +117,31 @@ class AudioSocketHandler:
         task = TaskBrief.model_validate(brief.task.brief)
         self._watch.limit_ms = int(task.max_call_minutes * 60_000)
         self._line.language = task.language
-        questions = QuestionPorts(tell=lambda text: self._conversation.tell(text, role="user"), spawn=self._spawn)
-        ports = ToolPorts(end=self.end, stop_recording=self._stop_recording, questions=questions)
-        self._tools = CallTools(brief, services.db, services.bell, services.clock, self._records, ports, services.tools)
+        self._tools.equip(self._call_tools(brief), bridge_instructions(brief))
         if services.recordings is not None:
             self._recorder = services.recordings.recorder(brief.call.user_id, self.call_id)
             self._line.record(self._recorder)
 
+    def _call_tools(self, brief: CallBrief) -> CallTools:
+        services = self._services
+        questions = QuestionPorts(tell=lambda text: self._conversation.tell(text, role="user"), spawn=self.spawn)
+        ports = ToolPorts(self.end, self._stop_recording, self._tools.words_out, questions)
+        ground = ToolGround(
+            brief,
+            services.db,
+            services.bell,
+            services.clock,
+            self._records,
+            services.tools,
+            lambda: self._book.last_callee_turn,
+        )
+        return CallTools(ground, ports, services.lookups)
+
     async def _hold(self, inbox: Subscription) -> None:
         writer = asyncio.create_task(self._rows.run(), name=f"call:{self.call_id}:rows")
         try:
-            self._spawn(self._obey(inbox), "commands")
-            self._spawn(self._talk(), "talk")
+            self.spawn(self._obey(inbox), "commands")
+            self.spawn(self._talk(), "talk")
             await self._over.wait()
         finally:
             closing = asyncio.create_task(self._finish(writer), name=f"call:{self.call_id}:finish")
@@ -147,7 +159,7 @@ class AudioSocketHandler:
                     self._wanted.set()
                 case "ended":
                     self._finish_with(self._ending or "ended")
-                case _ if self._tools is not None:
+                case _:
                     self._tools.receive(message.data)
                     self._control.receive(message.data)
 
@@ -197,9 +209,10 @@ class AudioSocketHandler:
         `session.updated`."""
         if self._brief is None:
             raise RuntimeError("the call is not prepared")
-        send, now = self._session.send, self._services.clock.now()
-        recorded = self._recorder is not None
-        send(protocol.full_session(realtime_instructions(self._brief, now, recorded=recorded), CALL_TOOLS))
+        services, send, recorded = self._services, self._session.send, self._recorder is not None
+        tools = call_tools(services.tools.transfer_targets, lookups=services.lookups is not None)
+        told = realtime_instructions(self._brief, services.clock.now(), recorded=recorded)
+        send(protocol.full_session(told, tools))
         history = self._book.history()
         for event in protocol.history_items(history):
             send(event)
@@ -217,7 +230,9 @@ class AudioSocketHandler:
         self._conversation.check()
         if self._ending is None:
             self._senses.check(self._line.now_ms, we_speak=self._control.taken_over or not self._line.playout.idle)
-        match self._watch.check(self._facts()):
+        facts = self._facts()
+        self._tools.check(facts)
+        match self._watch.check(facts):
             case WatchAct.PROMPT:
                 self._conversation.request_response()
             case WatchAct.SAY_GOODBYE:
@@ -227,7 +242,7 @@ class AudioSocketHandler:
             case WatchAct.END_TIME:
                 self.end("time_limit")
             case WatchAct.HANG_UP:
-                self._spawn(self._tell("hangup", reason=self._ending), "hangup")
+                self.spawn(self._tell("hangup", reason=self._ending), "hangup")
                 self.close_line()
 
     def _facts(self) -> LineFacts:
@@ -237,15 +252,15 @@ class AudioSocketHandler:
             playing=not self._line.playout.idle,
             callee_speaking=self._conversation.speaking,
             answering=self._conversation.responding or self._control.taken_over,
-            tools_running=self._tools_running > 0,
-            waiting=self._tools is not None and self._tools.waits_for_user,
+            tools_running=self._tools.running,
+            waiting=self._tools.waits_for_user,
             on_hold=self._senses.on_hold,
             last_words_out=self._conversation.final_response_done,
         )
 
     def _steered(self, parts: CallParts) -> LiveControl:
         ports = ControlPorts(
-            spawn=self._spawn,
+            spawn=self.spawn,
             refusal=self._takes_no_orders,
             ai_live=lambda: self._session.live,
             text_arrived=self.text_arrived,
@@ -266,7 +281,7 @@ class AudioSocketHandler:
             self._ending = str(reason)
             self._watch.end(self._line.now_ms)
             self._conversation.close()
-            self._spawn(self._await_line_end(), "line-end")
+            self.spawn(self._await_line_end(), "line-end")
 
     async def _await_line_end(self) -> None:
         """Without a line, or with a ticker that does not beat, the call still ends."""
@@ -283,11 +298,12 @@ class AudioSocketHandler:
         self.close_line()
         if self._line.attached:
             await self._await_last_words()
+        await self._tools.settle()
+        self._end_reason = "transferred" if self._tools.transferred else self._end_reason
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._tools is not None:
-            self._tools.close()
+        self._tools.close()
         await self._session.close()
         self._book.close(self._line.now_ms)
         if self._recorder is not None:
@@ -342,22 +358,6 @@ class AudioSocketHandler:
         )
         self._records.media(usage, path)
 
-    def start_tool(self, request: ToolRequest) -> None:
-        if self._tools_running >= MAX_TOOLS_AT_ONCE:
-            self._conversation.answer_tool(request, {"status": "error", "detail": "Too many at once."}, respond=True)
-        else:
-            self._spawn(self._use_tool(request), f"tool:{request.name[:40]}")
-
-    async def _use_tool(self, request: ToolRequest) -> None:
-        if self._tools is None:
-            return
-        self._tools_running += 1
-        try:
-            output = await self._tools.run(request)
-        finally:
-            self._tools_running -= 1
-        self._conversation.answer_tool(request, output, respond=self._ending is None)
-
     def _say(self, sentence: LineSentence) -> str:
         """Let the line speak for the AI, unless nobody listens or somebody speaks; what was heard, in words."""
         if self._senses.on_hold or self._control.taken_over:
@@ -368,7 +368,7 @@ class AudioSocketHandler:
     async def _tell(self, kind: str, **data: Any) -> None:
         await self._services.bell.ring(call_commands(self.call_id), {"type": kind, **data})
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=f"call:{self.call_id}:{name}")
         self._tasks.add(task)
         task.add_done_callback(self._task_done)

@@ -16,15 +16,17 @@ import structlog
 
 from opendeep.audio_processing_service.audio_socket_handler import AudioSocketHandler
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection, ConnectionLimits
-from opendeep.audio_processing_service.call_tools import ToolLimits
+from opendeep.audio_processing_service.call_lookups import Lookups
 from opendeep.audio_processing_service.hold_watch import HoldLimits
 from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient
 from opendeep.audio_processing_service.realtime_protocol import settings_from
 from opendeep.audio_processing_service.recorder import RecordingDisk
 from opendeep.audio_processing_service.ticker import Ticker
+from opendeep.audio_processing_service.tool_ground import ToolLimits
 from opendeep.audio_processing_service.voice_health import VoiceHealth
 from opendeep.audio_processing_service.voice_provider import MakeProvider
 from opendeep.audio_processing_service.voice_services import VoiceServices
+from opendeep.common.callee_place import ZoneRules
 from opendeep.common.channels import node_calls
 from opendeep.common.clock import Clock
 from opendeep.common.errors import DatabaseUnavailable, NotFound
@@ -223,7 +225,13 @@ class AudioSocketServer:
 
 
 def build_audio_socket_server(
-    config: AppConfig, db: DatabaseManager, bell: Doorbell, clock: Clock, *, openai_base_url: str | None = None
+    config: AppConfig,
+    db: DatabaseManager,
+    bell: Doorbell,
+    clock: Clock,
+    lookups: Lookups | None = None,
+    *,
+    openai_base_url: str | None = None,
 ) -> AudioSocketServer:
     """From the settings. `openai_base_url` (http://…/v1) is the offline server's, when that stands in."""
     settings = settings_from(config, openai_base_url)
@@ -236,8 +244,15 @@ def build_audio_socket_server(
         ticker=Ticker(),
         realtime=realtime,
         settings=settings,
-        tools=ToolLimits(config.feedback_timeout_s, config.max_feedback_per_call),
         hold=HoldLimits(round(config.max_hold_minutes * 60_000), config.price_per_minute, config.max_hold_spend),
+        zones=ZoneRules(config.default_region, config.internal_extensions, config.default_timezone),
+        tools=ToolLimits(
+            config.feedback_timeout_s,
+            config.max_feedback_per_call,
+            config.global_dnd_threshold,
+            tuple(config.transfer_places),
+        ),
+        lookups=lookups,
         recordings=RecordingDisk(config.data_dir) if config.record_calls else None,
     )
     return AudioSocketServer(config.audiosocket_host, config.audiosocket_port, config.node_id, services)

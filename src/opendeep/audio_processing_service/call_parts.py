@@ -5,17 +5,18 @@ it begins and ends, and whatever waits, is `audio_socket_handler`'s, which is th
 """
 
 from collections import Counter
-from typing import Final, Protocol
+from collections.abc import Coroutine
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from opendeep.audio_processing_service.call_line import CallLine, LinePorts
 from opendeep.audio_processing_service.call_records import CallRecords
 from opendeep.audio_processing_service.call_senses import CallSenses, SensePorts
-from opendeep.audio_processing_service.call_tools import ToolRequest
 from opendeep.audio_processing_service.call_watch import CallWatch
 from opendeep.audio_processing_service.conversation_ports import ConversationPorts
 from opendeep.audio_processing_service.live_conversation import LiveConversation
 from opendeep.audio_processing_service.row_writer import RowWriter
+from opendeep.audio_processing_service.tool_runner import ToolRunner
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
 from opendeep.audio_processing_service.voice_services import VoiceServices
@@ -33,9 +34,9 @@ class CallHost(Protocol):
         ...
 
     def line_closed(self, reason: str) -> None: ...
-    def start_tool(self, request: ToolRequest) -> None: ...
     def text_arrived(self) -> None: ...
     def end(self, reason: str) -> None: ...
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None: ...
 
 
 class CallParts:
@@ -51,6 +52,7 @@ class CallParts:
         self.session = VoiceSession(services, lambda event: self.conversation.receive(event), self.line.for_voice)
         self.conversation = LiveConversation(self._conversation_ports(host), self.line.playout, self.book, self.usage)
         self.senses = CallSenses(self._sense_ports(host), services.hold)
+        self.tools = ToolRunner(self.conversation, lambda: self.line.now_ms, host.spawn)
         self.line.listen = self.session.hear
         self.line.hearers.append(self.senses.hear)
 
@@ -65,11 +67,11 @@ class CallParts:
     def _conversation_ports(self, host: CallHost) -> ConversationPorts:
         return ConversationPorts(
             send=self.session.send,
-            start_tool=host.start_tool,
+            start_tool=lambda request: self.tools.start(request),
             lost=self.session.lose,
             callee_spoke=lambda: self.watch.callee_spoke(self.line.now_ms),
             text_arrived=host.text_arrived,
-            words=lambda words: self.senses.heard_words(words, self.line.now_ms),
+            words=self._heard,
             echo=self.line.echo,
             now_ms=lambda: self.line.now_ms,
         )
@@ -90,6 +92,11 @@ class CallParts:
         self.records.note("call.dtmf_received", f"The other side pressed {digit}.", digit=digit)
         self.conversation.press(digit)
         self.watch.callee_spoke(self.line.now_ms)
+
+    def _heard(self, words: str) -> None:
+        """What the callee said was recognised."""
+        self.senses.heard_words(words, self.line.now_ms)
+        self.tools.hear(words)
 
     def _after_beep(self) -> None:
         """A mailbox records from now on: an AI that waited for it speaks; one that speaks already is not disturbed."""

@@ -4,12 +4,14 @@ Before the call's row was read (`know`) there is nothing to attach a line to: su
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
 
-from opendeep.audio_processing_service.row_writer import RowWriter
+from opendeep.audio_processing_service.row_writer import RowWriter, Write
+from opendeep.common.callee_place import ZoneRules
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import Call, CallBrief, TranscriptTurn
 from opendeep.common.errors import DatabaseUnavailable, NotFound
@@ -21,8 +23,9 @@ LOAD_TRIES: Final = 10
 LOAD_RETRY_S: Final = 0.5
 
 
-async def load_brief(db: DatabaseManager, clock: Clock, call_id: UUID) -> CallBrief | None:
-    """Everything about the call; None when there is no such live call or the database stays away."""
+async def load_brief(db: DatabaseManager, clock: Clock, zones: ZoneRules, call_id: UUID) -> CallBrief | None:
+    """Everything about the call, with the callee's time zone; None when there is no such live call or the database
+    stays away."""
     for _ in range(LOAD_TRIES):
         try:
             async with db.read() as work:
@@ -37,9 +40,17 @@ async def load_brief(db: DatabaseManager, clock: Clock, call_id: UUID) -> CallBr
         if not brief.call.live:
             log.info("call.not_live", status=brief.call.status.value)
             return None
-        return brief
+        return _placed(brief, zones)
     log.error("call.brief_unreadable")
     return None
+
+
+def _placed(brief: CallBrief, zones: ZoneRules) -> CallBrief:
+    """Where the contact names no zone, that of the number: what the gate and the analyser go by."""
+    if brief.task.timezone is not None:
+        return brief
+    known = zones.place(brief.task).zones
+    return replace(brief, task=replace(brief.task, timezone=known[0].key)) if known else brief
 
 
 class CallRecords:
@@ -65,6 +76,10 @@ class CallRecords:
             call, at = self._call, self._clock.now()
             ids = {"campaign_id": call.campaign_id, "task_id": call.task_id, "call_id": call.id}
             self._rows.put(lambda work: work.events.add(call.user_id, kind, detail, data=data, at=at, **ids))
+
+    def keep(self, write: Write) -> None:
+        """A row of another kind that the database must get, soon or when it is back."""
+        self._rows.put(write)
 
     def withdraw_questions(self) -> None:
         """The call is over before the user answered."""

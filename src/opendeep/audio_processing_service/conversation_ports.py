@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from opendeep.audio_processing_service.call_tools import ToolRequest
 from opendeep.audio_processing_service.realtime_protocol import Event
+from opendeep.audio_processing_service.tool_ground import ToolRequest
 from opendeep.audio_processing_service.voice_provider import SessionEnd
 
 

@@ -15,12 +15,12 @@ import structlog
 
 from opendeep.audio_processing_service import realtime_protocol as protocol
 from opendeep.audio_processing_service.barge_in import BargeIn, TurnAct
-from opendeep.audio_processing_service.call_tools import ToolRequest
 from opendeep.audio_processing_service.conversation_ports import ConversationPorts
 from opendeep.audio_processing_service.echo import ECHO_AT
 from opendeep.audio_processing_service.playout import LOCAL_ITEM, Playout, PlayoutEvent
 from opendeep.audio_processing_service.pressed_keys import PressedKeys
 from opendeep.audio_processing_service.realtime_protocol import Event, Severity
+from opendeep.audio_processing_service.tool_ground import ToolRequest
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
 from opendeep.audio_processing_service.voice_provider import SessionEnd
@@ -32,6 +32,7 @@ STALL_MS: Final = 6_000  # something is owed to us and nothing at all has come f
 SPEECH_CAP_MS: Final = 120_000  # speech that never stops is a lost event
 RETRY_AFTER_MS: Final = 400  # of a response that failed
 MAX_FAILED_RESPONSES: Final = 2
+BRIDGE, TURN, NOTE = "bridge", "turn", "note"  # what a response is for; begins the id of its event
 TAKEN_OVER: Final = "taken over"  # why the AI is paused: its user speaks
 _REFUSED: Final = {"status": "refused", "detail": "Your principal has taken the call over; nothing was done."}
 
@@ -45,19 +46,15 @@ class LiveConversation:
         self._playout = playout
         self._book = book
         self._usage = usage
-        self._offset_ms = 0
         self._response: str | None = None
         self._awaiting_since: int | None = None
-        self._want_response = False
+        self._want_response = self._closing = False
         self._retry_at: int | None = None
-        self._failed_responses = 0
         self._speech_item: str | None = None
-        self._speech_since = 0
-        self._last_event_ms = 0
+        self._offset_ms = self._failed_responses = self._speech_since = self._last_event_ms = 0
         self._final_response: str | None = None
-        self._closing = False
         self._paused: set[str] = set()  # why the AI may not speak
-        self._answers_turn = False  # the response that was asked for answers the callee's speech
+        self._asked_as = ""  # the event in which a response was asked for last
         self._barge = BargeIn()
         self._echo_item: str | None = None  # our own voice comes back
         self._no_speech: deque[str] = deque(maxlen=32)  # items that nobody has said
@@ -65,8 +62,7 @@ class LiveConversation:
         self._tool_calls: deque[str] = deque(maxlen=200)
         self._asked_here: set[str] = set()  # those of this session
         self._keys = PressedKeys()
-        self._event_count = 0
-        self.interruptions = 0
+        self._event_count = self.interruptions = 0
         self._handlers: dict[str, Callable[[Event], None]] = {
             "response.output_audio.delta": self._audio_delta,
             "response.output_audio_transcript.delta": self._words_delta,
@@ -103,8 +99,7 @@ class LiveConversation:
     def begin_session(self, stream_offset_ms: int) -> None:
         """A new session: nothing of an old one is owed any more. The stream of the callee's audio starts now."""
         self._offset_ms = stream_offset_ms
-        self._response = None
-        self._awaiting_since = self._retry_at = None
+        self._response = self._awaiting_since = self._retry_at = None
         self._want_response = False
         self._speech_item = self._echo_item = None
         self._barge.forget()
@@ -122,9 +117,13 @@ class LiveConversation:
         if self.speaking:
             return  # the end of the callee's speech asks for a response anyway
         self._want_response = False
-        self._answers_turn = answers_turn
-        self._awaiting_since = self._ports.now_ms()
-        self._send(protocol.response_create(self._next_id("response")))
+        self._await_response(protocol.response_create, TURN if answers_turn else NOTE)
+
+    def bridge(self, instructions: str) -> None:
+        """One sentence while a tool runs, only when nobody speaks or is about to; never the answer to a turn. Allowed
+        while the function's output is still open (OpenAI Realtime); it calls no tools itself."""
+        if not (self._closing or self.speaking or self.responding or self._paused or self._barge.in_doubt):
+            self._await_response(lambda event_id: protocol.bridging_response(event_id, instructions), BRIDGE)
 
     def pause(self, why: str) -> None:
         """The AI says nothing from this moment on, whatever comes; what it was saying is cut."""
@@ -142,14 +141,13 @@ class LiveConversation:
         """The callee's audio goes on after a pause: the session's time 0 is now at this time of the call."""
         self._offset_ms = offset_ms
 
-    def answer_tool(self, request: ToolRequest, output: dict[str, Any], *, respond: bool) -> None:
+    def answer_tool(self, request: ToolRequest, output: dict[str, Any]) -> None:
         """Give the model what its function returned; a session that did not ask learns it as a note."""
         if request.call_id in self._asked_here:
             self._send(protocol.function_output(request.call_id, output))
         else:
             self._send(protocol.message("user", tool_result_note(request.name, output)))
-        if respond:
-            self.request_response()
+        self.request_response()
 
     def tell(self, text: str, role: str = "system") -> None:
         """A note, answered by the AI: in our own fixed words, or with words of somebody else as role user."""
@@ -276,7 +274,7 @@ class LiveConversation:
         if fatal or self._failed_responses >= MAX_FAILED_RESPONSES:
             everywhere = protocol.concerns_account(error)
             self._ports.lost(SessionEnd("the voice AI cannot answer", fatal=fatal, everywhere=everywhere))
-        elif not self._closing:
+        elif not self._closing and (self._want_response or not self._asked_as.startswith(BRIDGE)):
             self._retry_at = self._ports.now_ms() + RETRY_AFTER_MS
 
     def _speech_started(self, event: Event) -> None:
@@ -355,7 +353,7 @@ class LiveConversation:
         if item in self._no_speech:
             return
         self._book.callee_text(item, text, self._ports.now_ms())
-        act = self._barge.words(item, text, asked=self._asked())
+        act = self._barge.words(item, text, asked=self._book.asks(self._playout.playing))
         self._settle(act)
         if act is TurnAct.GO_ON and not text.strip():
             self._send(protocol.delete_item(item))  # a sound, not a turn
@@ -366,30 +364,32 @@ class LiveConversation:
         self._book.callee_inaudible(str(event["item_id"]), self._ports.now_ms())
         self._ports.text_arrived()
 
-    def _asked(self) -> bool:
-        """Whether the callee has heard a question in what the AI was saying."""
-        playing = self._playout.playing
-        if playing is None:
-            return True
-        item, share = playing
-        text = self._book.words_of(item)
-        return "?" in text[: round(len(text) * share) + 1]
-
     def _error(self, event: Event) -> None:
         error = event["error"]
         kind = protocol.severity(error)
         level = log.debug if kind is Severity.HARMLESS else log.warning
         level("realtime.error", code=error.get("code"), message=str(error.get("message"))[:300], severity=kind.value)
-        if error.get("code") == "conversation_already_has_active_response":
-            self._awaiting_since = None  # the server's own response came first; ours follows, unless it is the same
-            self._want_response = self._response is not None and not self._answers_turn
-            if self._response is None:
-                self._retry_at = self._ports.now_ms() + RETRY_AFTER_MS
+        overtaken = error.get("code") == "conversation_already_has_active_response"
+        if overtaken and error.get("event_id") in (None, self._asked_as):
+            self._overtaken()
         if kind in (Severity.LOST, Severity.FATAL):
             everywhere = protocol.concerns_account(error)
             self._ports.lost(SessionEnd(str(error.get("code")), kind is Severity.FATAL, everywhere))
 
     # -- inside
+
+    def _await_response(self, create: Callable[[str], Event], purpose: str) -> None:
+        self._asked_as = self._next_id(purpose)
+        self._awaiting_since = self._ports.now_ms()
+        self._send(create(self._asked_as))
+
+    def _overtaken(self) -> None:
+        """Another response was under way: ours follows it, unless that is the same, or ours is needless by now."""
+        self._awaiting_since = None
+        if self._response is not None:
+            self._want_response |= self._asked_as.startswith(NOTE)
+        elif self._want_response or not self._asked_as.startswith(BRIDGE):
+            self._retry_at = self._ports.now_ms() + RETRY_AFTER_MS
 
     def _line_ms(self, stream_ms: int) -> int:
         """A time of the session's audio stream as ms since the answer; never in the future."""

@@ -1,8 +1,7 @@
 """Whether a keypad menu leads nowhere: the same prompt comes again, or too many keys were pressed. Pure.
 
 Owns comparing the prompts of one call and counting its keys; which key is right is the AI's decision, sending it the
-telephony side's. `call_tools` will ask it before each `send_dtmf`, and the transcript tell it each prompt; that is not
-wired yet.
+telephony side's. `switch_tools` asks it before each `send_dtmf` and tells it what the other side was understood to say.
 """
 
 from collections import deque

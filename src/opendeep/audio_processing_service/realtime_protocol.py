@@ -121,6 +121,12 @@ def response_create(event_id: str) -> Event:
     return {"type": "response.create", "event_id": event_id}
 
 
+def bridging_response(event_id: str, instructions: str) -> Event:
+    """One response by instructions of its own (they replace the session's), without tools."""
+    response = {"instructions": instructions, "tool_choice": "none"}
+    return {"type": "response.create", "event_id": event_id, "response": response}
+
+
 def response_cancel(event_id: str, response_id: str) -> Event:
     return {"type": "response.cancel", "event_id": event_id, "response_id": response_id}
 

@@ -38,6 +38,7 @@ class TranscriptBook:
         self._put = put
         self._turns: OrderedDict[str, _Turn] = OrderedDict()
         self._last_number = 0
+        self.last_callee_turn: int | None = None  # the number of the turn in which the callee spoke last
         self.dropped = 0
 
     @property
@@ -61,10 +62,14 @@ class TranscriptBook:
         """Whether a word of ours was heard."""
         return any(turn.speaker is not Speaker.CALLEE and turn.number and turn.text for turn in self._turns.values())
 
-    def words_of(self, item_id: str) -> str:
-        """All words of an item so far, spoken or still to be."""
+    def asks(self, playing: tuple[str, float] | None) -> bool:
+        """Whether the AI was heard to ask something: so much of this item, 0 to 1, was played; None: everything."""
+        if playing is None:
+            return True
+        item_id, share = playing
         turn = self._turns.get(item_id)
-        return turn.text if turn is not None else ""
+        text = turn.text if turn is not None else ""
+        return "?" in text[: round(len(text) * share) + 1]
 
     # -- the callee; in the same way the user who has taken over
 
@@ -165,6 +170,8 @@ class TranscriptBook:
     def _number(self, turn: _Turn, at_ms: int) -> None:
         self._last_number += 1
         turn.number, turn.started_ms = self._last_number, max(0, at_ms)
+        if turn.speaker is Speaker.CALLEE:
+            self.last_callee_turn = turn.number
 
     def _write(self, turn: _Turn) -> None:
         turn.text = _clean(turn.text)

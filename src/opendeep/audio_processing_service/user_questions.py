@@ -1,4 +1,4 @@
-"""One call's questions to the user: at most one is open, only so many in a call, each with a deadline.
+"""The tool `request_user_feedback`: at most one question is open, only so many in a call, each with a deadline.
 
 The row decides between an answer, the deadline and the end of the call; the bell only shortens the wait. An answer that
 comes after its deadline is told to the AI while the call lives, and is kept for the task in any case. Who may speak
@@ -8,23 +8,26 @@ while we wait is `silence_policy`'s and the conversation's matter.
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import structlog
+from pydantic import Field
 
-from opendeep.audio_processing_service.call_records import CallRecords
-from opendeep.common.clock import Clock
-from opendeep.common.data_models import Call, FeedbackKind, FeedbackRequest, FeedbackStatus
+from opendeep.audio_processing_service.tool_ground import Arguments, Output, ToolGround, ToolRequest, refused
+from opendeep.common.data_models import FeedbackKind, FeedbackRequest, FeedbackStatus
 from opendeep.common.errors import Conflict, DatabaseUnavailable
 from opendeep.config.prompt_config import NO_ANSWER_NOTE, late_answer_note
-from opendeep.database.db_manager import DatabaseManager
 
 log = structlog.get_logger(__name__)
 
-Output = dict[str, Any]
-
 FEEDBACK_POLL_S: Final = 5.0  # the bell may be lost: look at the row
+MAX_CALL_ID_CHARS: Final = 80  # of the provider's ids, as far as we keep them
+
+
+class _RequestUserFeedback(Arguments):
+    question: Annotated[str, Field(min_length=1, max_length=500)]
+    options: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=10, default_factory=list)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +39,20 @@ class QuestionPorts:
 
 
 class UserQuestions:
-    """One per call. `timeout_s`: how long a question stays open; `most`: how many a call may ask."""
+    """One per call."""
 
-    def __init__(
-        self,
-        call: Call,
-        db: DatabaseManager,
-        clock: Clock,
-        records: CallRecords,
-        ports: QuestionPorts,
-        *,
-        timeout_s: float,
-        most: int,
-    ) -> None:
-        self._call = call
-        self._db = db
-        self._clock = clock
-        self._records = records
+    def __init__(self, ground: ToolGround, ports: QuestionPorts) -> None:
+        self._call = ground.brief.call
+        self._db = ground.db
+        self._clock = ground.clock
+        self._records = ground.records
+        self._limits = ground.limits
         self._ports = ports
-        self._timeout_s = timeout_s
-        self._most = most
         self._asking = False
         self._asked = False  # ever in this call
         self._open: UUID | None = None
         self._rang = asyncio.Event()
-        self._expired: set[UUID] = set()  # of this call; at most `most`
+        self._expired: set[UUID] = set()  # of this call; at most `max_feedback`
 
     @property
     def waiting(self) -> bool:
@@ -79,15 +71,16 @@ class UserQuestions:
         elif answered == self._open:
             self._rang.set()
 
-    async def ask(self, tool_call_id: str, question: str, options: Sequence[str]) -> Output:
+    async def request_user_feedback(self, request: ToolRequest, arguments: object) -> Output:
         """Ask, wait, and give what the model shall know. Raises `DatabaseUnavailable`."""
+        wish = _RequestUserFeedback.model_validate(arguments)
         if self._asking:
-            return _refused("Another question to the user is still open; wait for its answer.")
+            return refused("Another question to the user is still open; wait for its answer.")
         self._asking = self._asked = True
         try:
-            asked = await self._commit(tool_call_id, question, options)
+            asked = await self._commit(request.call_id[:MAX_CALL_ID_CHARS], wish.question, wish.options)
             if isinstance(asked, str):
-                return _refused(asked)
+                return refused(asked)
             self._open = asked.id
             row = await self._await_answer(asked)
         finally:
@@ -109,7 +102,7 @@ class UserQuestions:
         call = self._call
         try:
             async with self._db.transaction() as work:
-                if await work.feedback.count_of_call(call.user_id, call.id) >= self._most:
+                if await work.feedback.count_of_call(call.user_id, call.id) >= self._limits.max_feedback:
                     return "The user cannot be asked any more in this call; decide with what you know."
                 self._rang.clear()
                 return await work.feedback.ask(
@@ -121,14 +114,14 @@ class UserQuestions:
                     call_id=call.id,
                     tool_call_id=tool_call_id,
                     options=options,
-                    timeout_s=self._timeout_s,
+                    timeout_s=self._limits.feedback_timeout_s,
                 )
         except Conflict as error:
             return str(error)
 
     async def _await_answer(self, asked: FeedbackRequest) -> FeedbackRequest:
         """Until the row is answered, or expired by us."""
-        deadline = self._clock.monotonic() + self._timeout_s
+        deadline = self._clock.monotonic() + self._limits.feedback_timeout_s
         while (left := deadline - self._clock.monotonic()) > 0:
             try:
                 async with asyncio.timeout(min(left, FEEDBACK_POLL_S)):
@@ -160,7 +153,3 @@ class UserQuestions:
     async def _read(self, question_id: UUID) -> FeedbackRequest:
         async with self._db.read() as work:
             return await work.feedback.get(self._call.user_id, question_id)
-
-
-def _refused(detail: str) -> Output:
-    return {"status": "refused", "detail": detail}

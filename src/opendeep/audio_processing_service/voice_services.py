@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, field
 
-from opendeep.audio_processing_service.call_tools import ToolLimits
+from opendeep.audio_processing_service.call_lookups import Lookups
 from opendeep.audio_processing_service.call_watch import WatchLimits
 from opendeep.audio_processing_service.hold_watch import HoldLimits
 from opendeep.audio_processing_service.realtime_protocol import RealtimeSettings
 from opendeep.audio_processing_service.recorder import RecordingDisk
 from opendeep.audio_processing_service.ticker import Ticker
+from opendeep.audio_processing_service.tool_ground import ToolLimits
 from opendeep.audio_processing_service.voice_health import VoiceBreaker
 from opendeep.audio_processing_service.voice_provider import MakeProvider
+from opendeep.common.callee_place import ZoneRules
 from opendeep.common.clock import Clock
 from opendeep.common.redis_client import Doorbell
 from opendeep.database.db_manager import DatabaseManager
@@ -38,7 +40,8 @@ class CallTimes:
 
 @dataclass(frozen=True, slots=True)
 class VoiceServices:
-    """Built once by the composition root. `recordings` None: calls are not recorded. `breaker` learns of sessions."""
+    """Built once by the composition root. `recordings` None: calls are not recorded; `lookups` None: the AI can look up
+    nothing in a call. `zones`: whose clock a callee means. `breaker` learns of sessions."""
 
     db: DatabaseManager
     bell: Doorbell
@@ -46,8 +49,10 @@ class VoiceServices:
     ticker: Ticker
     realtime: MakeProvider
     settings: RealtimeSettings
+    zones: ZoneRules = field(default_factory=lambda: ZoneRules("US", (), "UTC"))
     tools: ToolLimits = field(default_factory=ToolLimits)
     hold: HoldLimits = field(default_factory=HoldLimits)
+    lookups: Lookups | None = None
     recordings: RecordingDisk | None = None
     times: CallTimes = field(default_factory=CallTimes)
     breaker: VoiceBreaker = field(default_factory=VoiceBreaker)

@@ -101,6 +101,13 @@ class HangupSent:
 
 
 @dataclass(frozen=True, slots=True)
+class Transferred:
+    """The callee's channel has left our audio for the line of this person; the call goes on."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class GoneFromSwitch:
     """Asterisk's list of channels does not have ours (any more)."""
 
@@ -124,6 +131,7 @@ Fact = (
     | MediaStarted
     | MediaEnded
     | HangupSent
+    | Transferred
     | GoneFromSwitch
     | TimedOut
 )
@@ -151,6 +159,7 @@ class Evidence:
     sip_codes: frozenset[int] = frozenset()
     media_ends: frozenset[str] = frozenset()
     hangups: frozenset[str] = frozenset()
+    transfers: frozenset[str] = frozenset()
     timed_out: frozenset[Wait] = frozenset()
 
 
@@ -193,6 +202,8 @@ def fold(evidence: Evidence, fact: Fact) -> Evidence:
             return replace(evidence, media_ended=True, media_ends=evidence.media_ends | {reason})
         case HangupSent(reason):
             return replace(evidence, hangups=evidence.hangups | {reason})
+        case Transferred(target):
+            return replace(evidence, transfers=evidence.transfers | {target})
         case GoneFromSwitch():
             return replace(evidence, gone=True)
         case TimedOut(wait):

@@ -11,6 +11,7 @@ class AttemptLimits:
     channel_s: float = 10.0  # Response → first event of the channel
     ring_grace_s: float = 10.0  # beyond the originate's own timeout
     talk_grace_s: float = 20.0  # beyond the longest call: the voice side says goodbye first
+    transferred_s: float = 3_600.0  # of a talk that goes on with a person
     settle_s: float = 1.0  # end of an unanswered attempt → its last event
     hangup_s: float = 3.0  # end of the audio, or our Hangup → event Hangup
     hangup_tries: int = 3

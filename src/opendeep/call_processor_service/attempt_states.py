@@ -292,6 +292,8 @@ def _judge_answered(evidence: Evidence) -> Verdict:
         return Verdict(CallStatus.FAILED, Disposition.FAILED, _UNHEARD, True, True)
     if Wait.TALK in evidence.timed_out:
         sentence = "The call reached its longest duration and was ended."
+    elif evidence.transfers:
+        sentence = f"The call went on with {', '.join(sorted(evidence.transfers))} and has ended."
     elif evidence.hangups:
         sentence = f"We ended the call ({', '.join(sorted(map(_in_words, evidence.hangups)))})."
     elif evidence.switch_stopped:

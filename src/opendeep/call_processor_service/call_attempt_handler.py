@@ -1,8 +1,8 @@
 """`CallAttemptHandler`: one attempt from the originate to the committed end, in one named asyncio task.
 
 Owns the order of things and every deadline of a call. What events mean is `attempt_events`, what follows from them is
-`attempt_states`, rows are `attempt_records`, keypad digits are `keypad`. It speaks with the voice side only through the
-call's channel on the doorbell, and never repeats an originate.
+`attempt_states`, rows are `attempt_records`, keys and transfers are `live_commands`. It speaks with the voice side only
+through the call's channel on the doorbell, and never repeats an originate.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from opendeep.call_processor_service.attempt_facts import (
     MediaStarted,
     OriginateRefused,
     TimedOut,
+    Transferred,
     Wait,
     fold,
 )
@@ -34,7 +35,7 @@ from opendeep.call_processor_service.attempt_limits import AttemptLimits
 from opendeep.call_processor_service.attempt_records import AttemptRecorder, Ending
 from opendeep.call_processor_service.attempt_states import Verdict, judge, reported_cause, reported_sip_code, unheard
 from opendeep.call_processor_service.deadlines import Deadlines
-from opendeep.call_processor_service.keypad import Keypad, KeypadRequest
+from opendeep.call_processor_service.live_commands import LiveCommands, word
 from opendeep.call_processor_service.switch_view import SwitchView
 from opendeep.common.channels import call_commands, node_calls
 from opendeep.common.clock import Clock
@@ -45,7 +46,6 @@ from opendeep.database.db_manager import DatabaseManager
 
 log = structlog.get_logger(__name__)
 
-MAX_WORD_CHARS = 100  # of a reason that came in a message
 WAKE = Message("", {"type": "wake"})
 
 
@@ -78,6 +78,7 @@ class CallAttemptHandler:
         clock: Clock,
         may_dial: Callable[[], bool] = lambda: True,
         limits: AttemptLimits | None = None,
+        transfer_targets: Mapping[str, str] | None = None,
     ) -> None:
         self.call = call
         self.evidence = Evidence()
@@ -92,7 +93,15 @@ class CallAttemptHandler:
         self._may_dial = may_dial
         self._limits = limits or AttemptLimits()
         self._recorder = AttemptRecorder(db, call, clock)
-        self._keypad = Keypad(ami, self._identity, clock, self._report_keypad)
+        self._commands = LiveCommands(
+            ami,
+            self._identity,
+            clock,
+            note=self._recorder.note,
+            tell=self._tell,
+            targets=transfer_targets or {},
+            moved=self._learn_of_transfer,
+        )
         self._deadlines = Deadlines()
         self._inbox: Subscription = bell.listen(self._channel)
         self._status = CallStatus.INITIATED
@@ -120,7 +129,7 @@ class CallAttemptHandler:
 
     async def _run(self) -> Verdict:
         records = asyncio.create_task(self._recorder.run(), name=f"call:{self._identity}:records")
-        keypad = asyncio.create_task(self._keypad.run(), name=f"call:{self._identity}:keypad")
+        commands = asyncio.create_task(self._commands.run(), name=f"call:{self._identity}:live-commands")
         try:
             await self._follow()
         except asyncio.CancelledError:
@@ -136,7 +145,7 @@ class CallAttemptHandler:
         else:
             return await self._close(records)
         finally:
-            await _end(keypad)
+            await _end(commands)
             await _end(records)
 
     async def _follow(self) -> None:
@@ -195,7 +204,7 @@ class CallAttemptHandler:
                 self._arm_once(_Due.TALK, self._max_talk_s + self._limits.talk_grace_s)
         if verdict.ended and not verdict.final:
             self._arm_once(_Due.SETTLE, self._limits.settle_s)
-        elif self.evidence.media_ended and self._ending_since is None:
+        elif self.evidence.media_ended and self._ending_since is None and not self._commands.leaving:
             self._expect_end()
         return verdict
 
@@ -247,6 +256,7 @@ class CallAttemptHandler:
 
     def _receive_event(self, event: AmiEvent) -> None:
         self._seen_on_switch = True
+        self._commands.receive(event)
         if (fact := read_event(event, self.call.id)) is not None:
             self._learn(fact)
 
@@ -260,20 +270,24 @@ class CallAttemptHandler:
             self._inbox.put(WAKE)
 
     async def _obey(self, data: Mapping[str, Any]) -> None:
-        match data.get("type"):
-            case "send_dtmf":
-                await self._keypad.press(KeypadRequest(_word(data.get("digits")), _word(data.get("request_id"))))
-            case "hangup":
-                await self._hang_up(_word(data.get("reason")) or "asked to")
-            case _:
-                self._learn_from_media(data)
+        if data.get("type") == "hangup":
+            await self._hang_up(word(data.get("reason")) or "asked to")
+        elif not await self._commands.obey(data):
+            self._learn_from_media(data)
+
+    def _learn_of_transfer(self) -> None:
+        """The callee has left us for a person, or could not: then an end of the audio is the end after all."""
+        if (target := self._commands.transferred_to) is not None:
+            self._learn(Transferred(target))
+            self._arm(_Due.TALK, self._limits.transferred_s)
+        self._inbox.put(WAKE)
 
     def _learn_from_media(self, data: Mapping[str, Any]) -> None:
         match data.get("type"):
             case "media_started":
                 self._learn(MediaStarted())
             case "media_ended":
-                self._learn(MediaEnded(_word(data.get("reason"))))
+                self._learn(MediaEnded(word(data.get("reason"))))
 
     def _learn(self, fact: Fact) -> None:
         known, self.evidence = self.evidence, fold(self.evidence, fact)
@@ -362,14 +376,6 @@ class CallAttemptHandler:
 
     # -- small things
 
-    async def _report_keypad(self, request: KeypadRequest, failure: str | None) -> None:
-        if failure is None:
-            self._recorder.note("call.dtmf_sent", f"Pressed {request.digits}.", digits=request.digits)
-            await self._tell("dtmf_sent", request_id=request.request_id)
-        else:
-            self._recorder.note("call.dtmf_failed", f"The keys could not be pressed: {failure}", digits=request.digits)
-            await self._tell("dtmf_failed", request_id=request.request_id, detail=failure)
-
     async def _tell(self, kind: str, **data: Any) -> None:
         await self._bell.ring(self._channel, {"type": kind, **data})
 
@@ -378,10 +384,6 @@ class CallAttemptHandler:
 
     def _arm_once(self, due: _Due, seconds: float) -> None:
         self._deadlines.arm_once(due, self._clock.monotonic(), seconds)
-
-
-def _word(value: object) -> str:
-    return str(value)[:MAX_WORD_CHARS] if isinstance(value, str | int) else ""
 
 
 def _call_each(removals: tuple[Callable[[], None], ...]) -> None:

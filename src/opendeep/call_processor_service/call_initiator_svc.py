@@ -224,6 +224,7 @@ class CallInitiatorService:
             clock=self._clock,
             may_dial=lambda: self._lease.fresh,
             limits=self._limits.attempt,
+            transfer_targets=self._config.transfer_places,
         )
         if self._group is None:
             raise RuntimeError("calls are started only while run() is alive")

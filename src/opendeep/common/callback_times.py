@@ -53,6 +53,12 @@ def callback_time(words: str, now: datetime, zone: ZoneInfo) -> datetime | None:
     return moment if moment and EARLIEST <= moment - now <= LATEST else None
 
 
+def local_words(moment: datetime, zone: ZoneInfo) -> str:
+    """The moment as it is said to somebody in the zone: `Monday 23 November at 15:00`."""
+    local = moment.astimezone(zone)
+    return f"{local:%A} {local.day} {local:%B} at {local:%H:%M}"
+
+
 def _figures(words: str) -> str:
     """Number words as figures: `half past two` → `half past 2`, `two thirty` → `2:30`."""
     text = words.lower().replace("\u2019", "'").replace("o'clock", "oclock")

@@ -19,6 +19,8 @@ from opendeep.common.errors import ConfigurationError
 from opendeep.common.phone import NUMBER_TYPES, is_emergency
 
 _PLAIN_NAME = r"[^,;|&$(){}\[\]<>\"'`\\\x00-\x1f\x7f-\x9f\u2028\u2029]{1,60}"
+_TARGET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,39}")
+_TARGET_NUMBER = re.compile(r"[0-9]{2,6}|\+[1-9][0-9]{5,14}")  # an extension, or E.164
 _CALLER_ID = re.compile(rf'\+?[0-9]{{1,19}}|("{_PLAIN_NAME}"|{_PLAIN_NAME})\s*<\+?[0-9]{{1,19}}>')
 
 
@@ -62,6 +64,17 @@ def _known_types(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _transfer_target(text: str) -> str:
+    name, _, number = (part.strip() for part in text.partition("="))
+    if _TARGET_NAME.fullmatch(name) is None or _TARGET_NUMBER.fullmatch(number) is None:
+        raise ValueError(f"{text!r} is nobody to put callees through to; write for example reception=7001")
+    return f"{name}={number}"
+
+
+def _known_targets(targets: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_transfer_target(target) for target in targets)
+
+
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Roles = Annotated[tuple[Role, ...], NoDecode, BeforeValidator(_split)]
 OptionalText = Annotated[str | None, BeforeValidator(_blank_is_unset)]
@@ -71,6 +84,7 @@ OptionalPath = Annotated[Path | None, BeforeValidator(_blank_is_unset)]
 CallerId = Annotated[str | None, BeforeValidator(_blank_is_unset), AfterValidator(_caller_id)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
+TransferTargets = Annotated[CommaList, AfterValidator(_known_targets)]
 NumberTypes = Annotated[CommaList, AfterValidator(_known_types)]
 
 
@@ -124,6 +138,7 @@ class AppConfig(BaseSettings):
     audiosocket_host: str = "127.0.0.1"
     audiosocket_port: Port = 9092
     audiosocket_public_host: OptionalText = None
+    transfer_targets: TransferTargets = ()
 
     # -- who may be called
     allowed_countries: CommaList = ("US", "CA", "GB", "IE", "DE", "AT", "CH", "FR", "NL", "BE", "AU", "NZ")
@@ -174,9 +189,13 @@ class AppConfig(BaseSettings):
             raise ValueError("MAX_SPEND_PER_DAY needs PRICE_PER_MINUTE, or it cannot be kept")
         if self.max_hold_spend is not None and not self.price_per_minute:
             raise ValueError("MAX_HOLD_SPEND needs PRICE_PER_MINUTE, or it cannot be kept")
-        for extension in (*self.internal_extensions, self.app_test_mode_redirect_number):
+        for extension in (
+            *self.internal_extensions,
+            self.app_test_mode_redirect_number,
+            *self.transfer_places.values(),
+        ):
             if any(is_emergency(extension, region) for region in (self.default_region, *self.allowed_countries)):
-                raise ValueError(f"{extension} is an emergency number and can be neither extension nor test number")
+                raise ValueError(f"{extension} is an emergency number; it can be no extension, test number or target")
         if len(self.opendeep_roles) == 0:
             raise ValueError("OPENDEEP_ROLES must name at least one of: " + ", ".join(Role))
         if Role.SCHEDULER in self.opendeep_roles and Role.VOICE not in self.opendeep_roles:
@@ -206,6 +225,14 @@ class AppConfig(BaseSettings):
     def concurrent_calls(self) -> int:
         """`MAX_CONCURRENT_CALLS`, forced to 1 in test mode."""
         return 1 if self.app_test_mode else self.max_concurrent_calls
+
+    @property
+    def transfer_places(self) -> dict[str, str]:
+        """Whom callees may be put through to, by name: nobody on the simulated switch, only extensions in test mode."""
+        pairs = [(name, number) for name, _, number in (target.partition("=") for target in self.transfer_targets)]
+        if self.simulated_telephony:
+            return {}
+        return {name: number for name, number in pairs if not (self.app_test_mode and number.startswith("+"))}
 
     @property
     def needs_trunks(self) -> bool:

@@ -1,8 +1,9 @@
-"""What the live voice AI is told, versioned. Owns the call's instructions, the brief inside them, notes, and tools.
+"""What the live voice AI is told, versioned. Owns the call's instructions, the brief inside them, and notes.
 
 Everything that people, files or callees wrote goes into the `<call_brief>` block as JSON with `<` and `>` escaped: it
 is data and can never close the block or pose as an instruction; what is told later is JSON in a note of the role user.
-Only this call's task and its own user are in it. The prompts of the text minds are in `prompt_minds.py`.
+Only this call's task and its own user are in it. The tools are in `prompt_tools.py`, the prompts of the
+text minds in `prompt_minds.py`.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from opendeep.common.caller_profile import CallerProfile
 from opendeep.common.campaign_plan import TaskBrief, voicemail_now
 from opendeep.common.data_models import CallBrief, Disposition, Speaker
 
-CALL_PROMPT_VERSION: Final = "call-2026-11-2"
+CALL_PROMPT_VERSION: Final = "call-2026-11-3"
 CALL_BRIEF_VERSION: Final = 1
 MAX_EARLIER_CALLS: Final = 10
 MAX_SCREENING_CHARS: Final = 400
@@ -29,7 +30,9 @@ How you speak
 - One or two short sentences at a time, plain spoken {language}, friendly and calm. Numbers, dates and times in words.
 - Then stop and listen. Never talk over the other side. If you are interrupted, take up what they said.
 - Never invent facts. What you may tell is in the brief. If they ask for something that only your principal can know \
-or decide, say that you will check, and call request_user_feedback; keep the line friendly while you wait.
+or decide, say that you will check, and call request_user_feedback; keep the line friendly while you wait. What \
+anybody could look up, look up with search_internet or get_authoritative_business_info if you have them; say first \
+that you look it up, and call the result what it is: something you found.
 - Whoever cannot wait for that answer is offered a call back. If none comes, say politely that you could not reach \
 your principal and will pass the question on, and go on with the rest.
 - principal.preferences say how your principal wants to be represented.
@@ -43,9 +46,14 @@ beep, say the message once, then end_call with voicemail. hang_up or retry_later
 4. A keypad menu: listen to the choices, then send_dtmf with the one key that leads to menu_hint (or to a person). \
 Do not talk to a menu.
 5. Somebody screens the call, or asks who is calling and why before they connect you: say the screening_line.
-6. They ask you to call later, not to call again, say it is the wrong number, or decline: accept it at once, thank \
-them, and end_call with callback, opt_out, wrong_number or declined; put their words about it into note.
-7. When everything required is answered, or nothing more can be reached: thank them, say goodbye and call end_call in \
+6. They ask you to call later: schedule_callback with their words, repeat the time that it answers, then end_call with \
+callback. They want no more calls: mark_do_not_call with their words at once, say that it is done, then end_call with \
+opt_out. Wrong number, or they decline: accept it, thank them, and end_call with wrong_number or declined.
+7. As soon as a question is answered, record_result with its key, without a word about it; if the value is not taken, \
+ask again.
+8. They want to speak with a person and transfer_call names one who fits: say whom you put them through to, and call \
+transfer_call in the same turn. You are gone after that.
+9. When everything required is answered, or nothing more can be reached: thank them, say goodbye and call end_call in \
 the same turn. The call is hung up after your last words.
 
 Rules that nobody on the line can change
@@ -88,6 +96,16 @@ NO_ANSWER_NOTE: Final = (
 )
 MAX_TOLD_TURNS: Final = 40
 
+_BRIDGE: Final = (
+    "Say in {language}, as one short and friendly sentence of your own voice and nothing else: "
+    "“One moment please, I am still looking into that.”"
+)
+
+
+def bridge_instructions(brief: CallBrief) -> str:
+    """For one response that fills the time while a tool runs; nothing but that one sentence is said."""
+    return _BRIDGE.format(language=_language(TaskBrief.model_validate(brief.task.brief)))
+
 
 def whisper_note(text: str) -> str:
     """What the principal tells the AI during the call."""
@@ -127,14 +145,13 @@ def realtime_instructions(brief: CallBrief, now: datetime, *, recorded: bool = T
     Raises `pydantic.ValidationError` when the task's stored brief is not a `TaskBrief`.
     """
     task = TaskBrief.model_validate(brief.task.brief)
-    language = _LANGUAGES.get(task.language.partition("-")[0].lower(), "in the language that the brief names")
     data = _as_data(call_brief(brief, task, now, recorded=recorded))
-    return f"{_RULES.format(language=language)}\n<call_brief>\n{data}\n</call_brief>\n"
+    return f"{_RULES.format(language=_language(task))}\n<call_brief>\n{data}\n</call_brief>\n"
 
 
 def call_brief(brief: CallBrief, task: TaskBrief, now: datetime, *, recorded: bool) -> dict[str, Any]:
     """The machine-readable brief, version 1. Of the user's profile it has what a call needs, and nothing else."""
-    zone = _zone(brief)
+    zone = callee_zone(brief)
     principal = CallerProfile.read(brief.user.profile)
     message_left = any(call.disposition == Disposition.VOICEMAIL_LEFT for call in brief.earlier_calls)
     answers = [f"{question} {answer}" for question, answer in brief.answered_questions]
@@ -176,7 +193,11 @@ def _standing_facts(principal: CallerProfile, task: TaskBrief) -> list[str]:
     return [fact for fact in principal.may_say if not any(text in fact.casefold() for text in private)]
 
 
-def _zone(brief: CallBrief) -> ZoneInfo:
+def _language(task: TaskBrief) -> str:
+    return _LANGUAGES.get(task.language.partition("-")[0].lower(), "the language of the brief")
+
+
+def callee_zone(brief: CallBrief) -> ZoneInfo:
     """The callee's zone, else the user's, else UTC."""
     for name in (brief.task.timezone, brief.user.profile.get("time_zone")):
         if isinstance(name, str) and name:
@@ -190,57 +211,3 @@ def _zone(brief: CallBrief) -> ZoneInfo:
 def _as_data(value: dict[str, Any]) -> str:
     """JSON that cannot contain the end of its block."""
     return orjson.dumps(value).decode().replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-END_REASONS: Final = (
-    *("completed", "voicemail", "opt_out", "callback", "wrong_number"),
-    *("declined", "no_progress", "other"),
-)
-
-CALL_TOOLS: Final[tuple[dict[str, Any], ...]] = (
-    {
-        "type": "function",
-        "name": "end_call",
-        "description": "End the call after your farewell, which you speak in the same turn before this. Nothing can be "
-        "said afterwards.",
-        "parameters": {
-            "type": "object",
-            "properties": {
-                "reason": {"type": "string", "enum": list(END_REASONS), "description": "Why the call ends."},
-                "note": {"type": "string", "description": "Their own words or a fact worth keeping, one sentence."},
-            },
-            "required": ["reason"],
-        },
-    },
-    {
-        "type": "function",
-        "name": "send_dtmf",
-        "description": "Press keys of the telephone keypad, for a menu that asks for them.",
-        "parameters": {
-            "type": "object",
-            "properties": {"digits": {"type": "string", "description": "0-9, * and #, at most 32."}},
-            "required": ["digits"],
-        },
-    },
-    {
-        "type": "function",
-        "name": "request_user_feedback",
-        "description": "Ask your principal something only they can know or decide. Tell the other side first that you "
-        "will check; the answer may take up to a minute. One question at a time, and only when it is needed.",
-        "parameters": {
-            "type": "object",
-            "properties": {
-                "question": {"type": "string", "description": "One short question, with what they need to know."},
-                "options": {"type": "array", "items": {"type": "string"}, "description": "Likely answers, if any."},
-            },
-            "required": ["question"],
-        },
-    },
-    {
-        "type": "function",
-        "name": "stop_recording",
-        "description": "The other side does not want to be recorded: stop the recording and delete it. The call goes "
-        "on.",
-        "parameters": {"type": "object", "properties": {}},
-    },
-)

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from opendeep.audio_processing_service.call_tools import ToolRequest
 from opendeep.audio_processing_service.conversation_ports import ConversationPorts
 from opendeep.audio_processing_service.live_conversation import STALL_MS, TAKEN_OVER, LiveConversation
 from opendeep.audio_processing_service.playout import Playout
+from opendeep.audio_processing_service.tool_ground import ToolRequest
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
 from opendeep.audio_processing_service.voice_provider import SessionEnd
@@ -139,7 +139,7 @@ def test_one_response_at_a_time(call: Call) -> None:
 
 def test_the_end_of_speech_is_answered_once(call: Call) -> None:
     call.starts("u1")
-    call.talk.answer_tool(ToolRequest("c1", "t", "{}"), {"status": "ok"}, respond=True)
+    call.talk.answer_tool(ToolRequest("c1", "t", "{}"), {"status": "ok"})
     assert call.kinds() == ["conversation.item.create"]
     call.stops("u1")
     call.pass_time(1_000)
@@ -303,7 +303,7 @@ def test_words_that_never_come_give_the_turn(call: Call) -> None:
 def test_what_a_tool_found_during_a_hum_is_told_after_it(call: Call) -> None:
     call.talks()
     call.starts("u1")
-    call.talk.answer_tool(ToolRequest("c1", "t", "{}"), {"status": "ok"}, respond=True)
+    call.talk.answer_tool(ToolRequest("c1", "t", "{}"), {"status": "ok"})
     call.stops("u1", "Mm.")
     assert call.kinds() == ["conversation.item.create", "response.create"]
 

@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 from opendeep.audio_processing_service import realtime_protocol as protocol
 from opendeep.audio_processing_service.realtime_protocol import RealtimeSettings, Severity
 from opendeep.common.data_models import Speaker
-from opendeep.config.prompt_config import CALL_TOOLS
+from opendeep.config.prompt_tools import CALL_TOOLS
 
 CLIENT: TypeAdapter[Any] = TypeAdapter(Annotated[RealtimeClientEvent, Field(discriminator="type")])
 SETTINGS = RealtimeSettings("wss://h/v1/realtime", "gpt-realtime-2.1", "marin", "gpt-transcribe", "sk-very-secret")

@@ -9,6 +9,7 @@ from typing import Any
 
 from opendeep.audio_processing_service.call_records import CallRecords
 from opendeep.audio_processing_service.row_writer import RowWriter
+from opendeep.audio_processing_service.tool_ground import Output, ToolGround, ToolLimits, ToolRequest
 from opendeep.audio_processing_service.user_questions import QuestionPorts, UserQuestions
 from opendeep.common.clock import SystemClock
 from opendeep.common.data_models import CallCreate
@@ -48,6 +49,10 @@ class Desk:
     told: list[str]
     running: list[asyncio.Task[None]] = field(default_factory=list)
 
+    async def ask(self) -> Output:
+        asked = {"question": "Is the water off?"}
+        return await self.questions.request_user_feedback(ToolRequest("c1", "request_user_feedback", ""), asked)
+
     async def answer(self) -> None:
         async with self.db.transaction() as work:
             user_id = (await work.users.get_or_create("Maria Keller")).id
@@ -69,7 +74,10 @@ async def a_desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
     records = CallRecords(RowWriter(db, clock), clock)
     ports = QuestionPorts(told.append, spawn)
-    questions = UserQuestions(call, db, clock, records, ports, timeout_s=0.01, most=1)
+    async with db.read() as work:
+        brief = await work.calls.brief(call.id)
+    limits = ToolLimits(feedback_timeout_s=0.01, max_feedback=1)
+    questions = UserQuestions(ToolGround(brief, db, bell, clock, records, limits, lambda: None), ports)
     desk = bell.desk = Desk(db, bell, questions, told)
     yield desk
     await db.close()
@@ -78,7 +86,7 @@ async def a_desk(tmp_path: Path) -> AsyncIterator[Desk]:
 async def test_an_answer_just_after_the_deadline_is_given_once(tmp_path: Path) -> None:
     """The question is expired, and nobody in the call knows it yet."""
     async with a_desk(tmp_path) as desk:
-        assert await desk.questions.ask("c1", "Is the water off?", ()) == {"status": "answered", "answer": ANSWER}
+        assert await desk.ask() == {"status": "answered", "answer": ANSWER}
         assert desk.running == []
         assert not desk.questions.waiting
 
@@ -86,7 +94,7 @@ async def test_an_answer_just_after_the_deadline_is_given_once(tmp_path: Path) -
 async def test_a_late_answer_is_told_once_however_often_the_bell_rings(tmp_path: Path) -> None:
     async with a_desk(tmp_path) as desk:
         desk.bell.quick = False
-        assert (await desk.questions.ask("c1", "Is the water off?", ()))["status"] == "expired"
+        assert (await desk.ask())["status"] == "expired"
         async with desk.db.read() as work:
             [asked] = await work.feedback.missed((await work.users.get_or_create("Maria Keller")).id)
         await desk.answer()

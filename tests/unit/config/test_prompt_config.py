@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from opendeep.audio_processing_service.call_tools import EndReason
 from opendeep.common.campaign_plan import brief_for
 from opendeep.common.data_models import Call, CallBrief, CallStatus, EarlierCall, Task, TaskStatus, User
-from opendeep.config.prompt_config import CALL_TOOLS, late_answer_note, realtime_instructions, tool_result_note
+from opendeep.config.prompt_config import late_answer_note, realtime_instructions, tool_result_note
+from opendeep.config.prompt_tools import CALL_TOOLS
 from opendeep.offline.script.brief import parse_brief
 from tests.support.database import sample_plan
 

@@ -34,7 +34,7 @@ MAX_APPEND_BYTES: Final = 15 * 1024 * 1024
 MAX_RECOGNIZED_MS: Final = 20_000  # longer utterances are understood by their last part
 MAX_OUT_OF_BAND: Final = 4
 
-_VERBATIM = re.compile(r"^\s*say(?: exactly| verbatim)?\s*:\s*(.+)", re.IGNORECASE | re.DOTALL)
+_VERBATIM = re.compile(r"^\s*say\b[^:\n]{0,160}:\s*[\"“]?(.+?)[\"”]?\s*$", re.IGNORECASE | re.DOTALL)
 
 
 class RealtimeSession:
@@ -142,7 +142,7 @@ class RealtimeSession:
         if verbatim:
             return (Say(" ".join(verbatim.group(1).split())),)
         if not response.wish.in_band:
-            text = "The offline voice has no model: out of band it only speaks 'Say exactly: …' instructions."
+            text = "The offline voice has no model: out of band it only speaks instructions like 'Say exactly: …'."
             raise ClientMistake("offline_no_model", text)
         if self._previous is not None and self._previous.interrupted:
             self.talk.cut(said=self._previous.heard_sentences(), called=self._previous.calls_sent)

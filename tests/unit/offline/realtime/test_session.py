@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opendeep.config.prompt_config import bridge_instructions
+from tests.unit.config.test_prompt_config import brief as call_brief
 from tests.unit.offline.briefs import instructions
 from tests.unit.offline.realtime.harness import SERVER_EVENTS, TOOLS, Bench, error_of, one, silence, tone, types
 
@@ -226,6 +228,29 @@ def test_a_call_of_a_tool_and_its_follow_up() -> None:
     bench.send("response.create")
     events = bench.perform()
     assert "I have asked. Yes." in one(events, "response.output_audio_transcript.done")["transcript"]
+
+
+def test_a_sentence_fills_the_time_of_a_tool_and_changes_nothing() -> None:
+    """`response.create` with instructions of its own, while a function's output is still open."""
+    bench = call_bench()
+    for words in ("hello", "is there parking"):
+        bench.hear(GREETING)
+        bench.understood(words)
+        events = bench.perform()
+    call = one(events, "response.done")["response"]["output"][1]
+    words = bridge_instructions(call_brief(language="de-DE"))
+    bench.send("response.create", response={"instructions": words, "tool_choice": "none"})
+    events = bench.perform()
+    said = one(events, "response.output_audio_transcript.done")["transcript"]
+    assert said == "One moment please, I am still looking into that."
+    item = {
+        "type": "function_call_output",
+        "call_id": call["call_id"],
+        "output": '{"status":"answered","answer":"Yes"}',
+    }
+    bench.send("conversation.item.create", item=item)
+    bench.send("response.create")
+    assert "I have asked. Yes." in one(bench.perform(), "response.output_audio_transcript.done")["transcript"]
 
 
 def test_speech_over_an_active_response_cancels_it() -> None:
