@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from opendeep.common import channels
 from opendeep.common.data_models import CallStatus, Disposition
 from tests.integration.calls_world import LIMITS, World, calls_world, next_message
 from tests.support.asterisk import RealAsterisk
+from tests.support.audio import tone, tone_ms
 from tests.support.audiosocket_wire import WireAudioSocket
 from tests.support.callees import Callees
 from tests.unit.call_processor_service.fake_switch import FakeSwitch
@@ -24,6 +26,11 @@ pytestmark = pytest.mark.asterisk
 
 NUMBER, OTHER_NUMBER = "+493012345678", "+493012345679"
 TEMPLATES = {"direct": RealAsterisk.channel_template, "local": RealAsterisk.dialplan_template}
+TRANSFERS = {
+    "asterisk_ami_host": "127.0.0.1",
+    "asterisk_ami_secret": "unused",
+    "transfer_targets": f"desk=7000,sales={OTHER_NUMBER}",
+}
 # A real switch takes longer than the fake one to say everything; a second is still short for a test.
 REAL_LIMITS = replace(
     LIMITS,
@@ -33,7 +40,7 @@ REAL_LIMITS = replace(
 
 @contextlib.asynccontextmanager
 async def calls_on(
-    asterisk: RealAsterisk, audio: WireAudioSocket, folder: Path, template: str, ring_ms: int = 5_000
+    asterisk: RealAsterisk, audio: WireAudioSocket, folder: Path, template: str, ring_ms: int = 5_000, **settings: str
 ) -> AsyncIterator[World]:
     async with calls_world(
         folder,
@@ -45,6 +52,7 @@ async def calls_on(
         asterisk_extension_template=RealAsterisk.extension_template,
         originate_timeout_ms=ring_ms,
         caller_id="OpenDeep <+4930123456>",
+        **settings,
     ) as world:
         yield world
 
@@ -147,6 +155,58 @@ async def test_early_media_is_not_an_answer(
         assert call.answered_at >= picked_up_at  # talk time and its price start here
         assert call.ended_at is not None
         assert call.talk_seconds == (call.ended_at - call.answered_at).total_seconds()
+
+
+@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+async def test_the_callee_is_put_through_to_a_person(
+    real_asterisk: RealAsterisk, callees: Callees, wire_audio: WireAudioSocket, tmp_path: Path, template: str
+) -> None:
+    callee, desk = await callees.phone(NUMBER), await callees.phone("7000")
+    async with calls_on(real_asterisk, wire_audio, tmp_path, template, **TRANSFERS) as world:
+        (task_id,) = await world.start(NUMBER)
+        call_id = await world.wait_for_status(CallStatus.IN_PROGRESS)
+        await wire_audio.connected()
+        await world.media(call_id, "media_started")
+        await world.media(call_id, "transfer", target="desk", request_id="r")
+        await wire_audio.closed.wait()  # our sound ends by itself
+        await world.media(call_id, "media_ended", reason="transferred")
+        await world.wait_for_line("call.transfer_answered")
+        await desk.answered.wait()
+        callee.play(tone(700, 2_000))
+        async with asyncio.timeout(10):
+            while tone_ms(desk.received(), 700) < 1_000:  # noqa: ASYNC110  # RTP has no event of its own
+                await asyncio.sleep(0.05)
+        listed = await world.ami.send_list_action(ami_action.core_show_channels())
+        assert {event.get("Linkedid") for event in listed if event.name == "CoreShowChannel"} == {str(call_id)}
+        await world.initiator.reconcile()  # finds nothing to hang up
+        assert not callee.ended.is_set()
+        await desk.hang_up()
+        await callee.ended.wait()
+        await world.wait_for_ends()
+        call = await world.only_call(task_id)
+        assert (call.status, call.end_reason) == (
+            CallStatus.COMPLETED,
+            "The call went on with desk and has ended.",
+        )
+        await world.wait_until_free()
+
+
+async def test_whoever_is_not_reached_is_told_and_the_call_ends(
+    real_asterisk: RealAsterisk, callees: Callees, wire_audio: WireAudioSocket, tmp_path: Path
+) -> None:
+    callee = await callees.phone(NUMBER)
+    await callees.sipp(OTHER_NUMBER, "reject", status="486 Busy Here")
+    async with calls_on(real_asterisk, wire_audio, tmp_path, RealAsterisk.channel_template, **TRANSFERS) as world:
+        (task_id,) = await world.start(NUMBER)
+        call_id = await world.wait_for_status(CallStatus.IN_PROGRESS)
+        await wire_audio.connected()
+        await world.media(call_id, "media_started")
+        await world.media(call_id, "transfer", target="sales", request_id="r")
+        await world.media(call_id, "media_ended", reason="transferred")
+        assert (await world.wait_for_line("call.transfer_failed"))["data"]["status"] == "BUSY"
+        await callee.ended.wait()
+        await world.wait_for_ends()
+        assert (await world.only_call(task_id)).status == CallStatus.COMPLETED
 
 
 async def test_a_trunk_that_does_not_exist_is_found_before_a_call_is_lost(

@@ -34,6 +34,7 @@ class FakeSwitch:
         self.channels: dict[str, int] = {}  # id → state
         self.linked: dict[str, str] = {}  # id of a leg → id of the channel that it was made for
         self.unanswered: set[str] = set()  # names of actions that get no response
+        self.refused: dict[str, str] = {}  # names of actions that get an error with this message
         self.deaf_to_hangup = False
         self.before_response: Callable[[dict[str, str]], Iterable[bytes]] | None = None
         self._arrived = asyncio.Condition()
@@ -131,6 +132,9 @@ class FakeSwitch:
             for data in self.before_response(action):
                 writer.write(data)
         if name in self.unanswered:
+            return
+        if name in self.refused:
+            _respond(writer, action, "Error", self.refused[name])
             return
         respond = getattr(self, f"_on_{name.lower()}", self._on_other)
         respond(action, writer)
