@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,16 +21,17 @@ from tests.support.asterisk import RealAsterisk
 from tests.support.audio import tone, tone_ms
 from tests.support.audiosocket_wire import WireAudioSocket
 from tests.support.callees import Callees
+from tests.support.sound import rms_dbfs
 from tests.unit.call_processor_service.fake_switch import FakeSwitch
 
 pytestmark = pytest.mark.asterisk
 
 NUMBER, OTHER_NUMBER = "+493012345678", "+493012345679"
 TEMPLATES = {"direct": RealAsterisk.channel_template, "local": RealAsterisk.dialplan_template}
-TRANSFERS = {
+TRANSFERS: dict[str, Any] = {
     "asterisk_ami_host": "127.0.0.1",
     "asterisk_ami_secret": "unused",
-    "transfer_targets": f"desk=7000,sales={OTHER_NUMBER}",
+    "transfer_targets": f"desk=7000,sales={OTHER_NUMBER},ghost=4711",
 }
 # A real switch takes longer than the fake one to say everything; a second is still short for a test.
 REAL_LIMITS = replace(
@@ -40,7 +42,7 @@ REAL_LIMITS = replace(
 
 @contextlib.asynccontextmanager
 async def calls_on(
-    asterisk: RealAsterisk, audio: WireAudioSocket, folder: Path, template: str, ring_ms: int = 5_000, **settings: str
+    asterisk: RealAsterisk, audio: WireAudioSocket, folder: Path, template: str, ring_ms: int = 5_000, **settings: Any
 ) -> AsyncIterator[World]:
     async with calls_world(
         folder,
@@ -207,6 +209,22 @@ async def test_whoever_is_not_reached_is_told_and_the_call_ends(
         await callee.ended.wait()
         await world.wait_for_ends()
         assert (await world.only_call(task_id)).status == CallStatus.COMPLETED
+
+
+async def test_a_target_that_the_dialplan_does_not_know_ends_the_call(
+    real_asterisk: RealAsterisk, callees: Callees, wire_audio: WireAudioSocket, tmp_path: Path
+) -> None:
+    callee = await callees.phone(NUMBER)
+    async with calls_on(real_asterisk, wire_audio, tmp_path, RealAsterisk.channel_template, **TRANSFERS) as world:
+        await world.start(NUMBER)
+        call_id = await world.wait_for_status(CallStatus.IN_PROGRESS)
+        await wire_audio.connected()
+        await world.media(call_id, "media_started")
+        await world.media(call_id, "transfer", target="ghost", request_id="r")
+        await world.media(call_id, "media_ended", reason="transferred")
+        await callee.ended.wait()
+        assert rms_dbfs(callee.received()) > -40  # the busy tone
+        await world.wait_for_ends()
 
 
 async def test_a_trunk_that_does_not_exist_is_found_before_a_call_is_lost(

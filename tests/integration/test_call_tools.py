@@ -82,6 +82,19 @@ async def talk(world: MediaWorld, voice: FakeRealtime) -> Talk:
     return Talk(world, session, line)
 
 
+async def test_every_tool_that_is_offered_exists_and_checks_its_arguments(voice: FakeRealtime, tmp_path: Path) -> None:
+    async with media_world(tmp_path, voice.url, tools=TARGETS, lookups=Directory()) as world:
+        call = await talk(world, voice)
+        offered = (await call.session.received_event("session.update", 2))["session"]["tools"]
+        assert len(offered) == 10
+        checked_elsewhere = dict.fromkeys(("search_internet", "get_authoritative_business_info"), "found")
+        expected = checked_elsewhere | {"stop_recording": "ok"}  # which takes none
+        for tool in offered:
+            output = await call.output(await call.ask(tool["name"], [["nonsense"]]))
+            assert output["status"] == expected.get(tool["name"], "error")
+            assert "There is no tool" not in output.get("detail", "")
+
+
 # -- no more calls
 
 

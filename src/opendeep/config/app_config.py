@@ -192,7 +192,7 @@ class AppConfig(BaseSettings):
         for extension in (
             *self.internal_extensions,
             self.app_test_mode_redirect_number,
-            *self.transfer_places.values(),
+            *(target.partition("=")[2] for target in self.transfer_targets),
         ):
             if any(is_emergency(extension, region) for region in (self.default_region, *self.allowed_countries)):
                 raise ValueError(f"{extension} is an emergency number; it can be no extension, test number or target")

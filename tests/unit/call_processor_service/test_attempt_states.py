@@ -29,6 +29,7 @@ from opendeep.call_processor_service.attempt_facts import (
     Ringing,
     SwitchStopped,
     TimedOut,
+    Transferred,
     Wait,
     fold,
 )
@@ -326,6 +327,7 @@ def test_what_is_final_stays_ended(said: list[Fact]) -> None:
         ([MediaStarted(), MediaEnded("closed"), GoneFromSwitch()], COMPLETED, "ended"),
         ([MediaStarted(), MediaEnded("closed"), TimedOut(Wait.CLOSE)], COMPLETED, "ended"),
         ([Answered(), TimedOut(Wait.TALK), HangupSent("longest duration"), HungUp(True, 16)], COMPLETED, "longest"),
+        ([Answered(), MediaStarted(), MediaEnded("x"), Transferred("desk"), HungUp(True, 16)], COMPLETED, "with desk"),
         ([Answered(), HangupSent("provider_failed"), HungUp(True, 16)], COMPLETED, "the voice AI failed"),
         ([Answered(), HangupSent("voice_unavailable"), HungUp(True, 16)], PROVIDER, "nothing was said"),
         ([MediaStarted(), MediaEnded("voice_unavailable"), HungUp(True, 16)], PROVIDER, "nothing was said"),

@@ -75,6 +75,9 @@ def test_every_mistake_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None
         ("OPENDEEP_ROLES", "", "at least one"),
         ("INTERNAL_EXTENSIONS", "7000,911", "911 is an emergency number"),
         ("APP_TEST_MODE_REDIRECT_NUMBER", "112", "112 is an emergency number"),
+        ("TRANSFER_TARGETS", "desk=7001,police=112", "112 is an emergency number"),
+        ("TRANSFER_TARGETS", "7001", "'7001' is nobody to put callees through to"),
+        ("TRANSFER_TARGETS", "desk=PJSIP/1@x", "write for example reception=7001"),
         ("MAX_SPEND_PER_DAY", "20", "needs PRICE_PER_MINUTE"),
         ("ALLOWED_NUMBER_TYPES", "mobile,premium_rate", "“premium_rate” cannot be allowed"),
     ],
@@ -95,6 +98,15 @@ def test_the_example_file_documents_every_setting_with_its_default(monkeypatch: 
             monkeypatch.setenv(match[1], match[2])
     from_example = load_config()
     assert from_example.model_dump(exclude={"node_id"}) == defaults.model_dump(exclude={"node_id"})
+
+
+def test_whom_callees_may_be_put_through_to() -> None:
+    targets = "front desk = 7001, sales=+12025550150"
+    real = {"asterisk_ami_host": "127.0.0.1", "asterisk_ami_secret": "x"}
+    assert load_config(transfer_targets=targets).transfer_places == {}  # the simulated switch puts nobody through
+    known = load_config(transfer_targets=targets, **real)
+    assert known.transfer_places == {"front desk": "7001", "sales": "+12025550150"}
+    assert load_config(transfer_targets=targets, app_test_mode=True, **real).transfer_places == {"front desk": "7001"}
 
 
 def test_only_the_settings_read_the_environment() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from opendeep.audio_processing_service.call_tools import EndReason
 from opendeep.common.campaign_plan import brief_for
 from opendeep.common.data_models import Call, CallBrief, CallStatus, EarlierCall, Task, TaskStatus, User
-from opendeep.config.prompt_config import late_answer_note, realtime_instructions, tool_result_note
-from opendeep.config.prompt_tools import CALL_TOOLS
+from opendeep.config.prompt_config import bridge_instructions, late_answer_note, realtime_instructions, tool_result_note
+from opendeep.config.prompt_tools import CALL_TOOLS, call_tools
 from opendeep.offline.script.brief import parse_brief
 from tests.support.database import sample_plan
 
@@ -196,3 +196,16 @@ def test_the_zone_falls_back_to_the_users(zone: str | None, expected: str) -> No
 def test_the_tools_offer_exactly_the_reasons_that_we_understand() -> None:
     [end_call] = [tool for tool in CALL_TOOLS if tool["name"] == "end_call"]
     assert end_call["parameters"]["properties"]["reason"]["enum"] == [reason.value for reason in EndReason]
+
+
+def test_only_what_is_possible_is_offered() -> None:
+    names = {tool["name"] for tool in CALL_TOOLS}
+    assert {tool["name"] for tool in call_tools()} == names
+    assert {tool["name"] for tool in call_tools(["desk"])} == names | {"transfer_call"}
+    lookups = {"search_internet", "get_authoritative_business_info"}
+    assert {tool["name"] for tool in call_tools(lookups=False)} == names - lookups
+
+
+@pytest.mark.parametrize(("language", "named"), [("de-AT", "German"), ("pl", "the language of the brief")])
+def test_the_bridging_sentence_is_in_the_language_of_the_call(language: str, named: str) -> None:
+    assert f"Say in {named}," in bridge_instructions(brief(language=language))
