@@ -17,7 +17,7 @@ from opendeep.audio_processing_service.tool_ground import ToolLimits
 from opendeep.common.call_facts import CALLBACK_PROMISED, DO_NOT_CALL, RESULT_RECORDED
 from opendeep.common.data_models import CallEvent, CallStatus
 from tests.integration.audio_realtime import FakeRealtime, FakeSession, fake_realtime
-from tests.integration.audio_world import FakeAsterisk, MediaWorld, mark, media_world
+from tests.integration.audio_world import FakeAsterisk, MediaWorld, mark, media_world, until
 from tests.support.audio import mulaw_encode, tone
 
 TARGETS = ToolLimits(transfer_targets=("reception", "sales"))
@@ -325,9 +325,10 @@ async def test_a_callee_is_put_through_once_our_words_are_out(voice: FakeRealtim
         command = await world.said("transfer")
         assert len(call.line.loud()) == 20  # all that we had to say
         assert command == {"type": "transfer", "request_id": command["request_id"], "target": "reception"}
-        closing = asyncio.create_task(call.line.hang_up(), name="line-closes")  # the channel leaves us,
+        [handler] = world.server._handlers.values()
+        await call.line.hang_up()  # the channel leaves us,
+        await until(handler._over.is_set)
         await world.tell("transferred", request_id=command["request_id"])  # and only then we hear of it
-        await closing
         assert (await world.ended())["reason"] == "transferred"
         [line] = await world.events("call.tool")
         assert line.data["outcome"] == {"status": "transferred"}

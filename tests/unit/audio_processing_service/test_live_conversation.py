@@ -156,6 +156,35 @@ def test_a_server_that_answers_speech_by_itself_is_not_asked_twice(call: Call) -
     assert call.kinds() == ["response.create"]
 
 
+def test_a_sentence_fills_the_time_of_a_tool_only_when_nobody_speaks(call: Call) -> None:
+    call.talk.bridge("Say: one moment.")
+    [bridge] = call.sent
+    assert bridge["response"] == {"instructions": "Say: one moment.", "tool_choice": "none"}
+    call.talk.bridge("Say: one moment.")  # one is on its way
+    call.created("r1")
+    call.talk.bridge("Say: one moment.")
+    call.talk.answer_tool(ToolRequest("c1", "t", "{}"), {"status": "ok"}, respond=True)
+    call.done("r1")
+    call.get("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
+    call.talk.bridge("Say: one moment.")
+    assert call.kinds() == ["response.create", "conversation.item.create", "response.create"]
+    assert "response" not in call.sent[2]
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_sentence_that_came_too_late_is_not_said(call: Call, answered: bool) -> None:
+    """The server's own response overtook it; only what a tool has answered is still owed to the callee."""
+    call.talk.bridge("Say: one moment.")
+    call.created("of the server")
+    if answered:
+        call.talk.answer_tool(ToolRequest("c1", "t", "{}"), {"status": "ok"}, respond=True)
+    event_id = call.sent[0]["event_id"]
+    call.get("error", error={"code": "conversation_already_has_active_response", "event_id": event_id})
+    call.done("of the server")
+    call.pass_time(1_000)
+    assert call.kinds().count("response.create") == 1 + answered
+
+
 @pytest.mark.parametrize("created_first", [True, False])
 def test_the_server_answered_first_ours_follows(call: Call, created_first: bool) -> None:
     call.talk.request_response()
@@ -220,6 +249,7 @@ def test_times_of_the_callee_count_from_the_answer_and_are_never_in_the_future(c
     call.get("conversation.item.input_audio_transcription.completed", item_id="u1", transcript="Yes.")
     [turn] = call.turns.values()
     assert (turn.started_ms, turn.ended_ms) == (8_500, 10_000)
+    assert call.heard == ["Yes."]
 
 
 def test_speech_that_never_stops_is_forgotten(call: Call) -> None:
