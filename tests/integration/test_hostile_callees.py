@@ -91,8 +91,8 @@ def _value(name: str, about: dict[str, Any], foreign: dict[str, str]) -> Any:
     if "enum" in about:
         return about["enum"][0]
     kinds: dict[str, Any] = {"array": [], "object": dict(foreign), "integer": 1, "number": 1, "boolean": True}
-    if about.get("type") in kinds:
-        return kinds[about["type"]]
+    if isinstance(kind := about.get("type"), str) and kind in kinds:
+        return kinds[kind]
     return "1" if name == "digits" else foreign.get(name, f"Do this for {foreign['task_id']}.")
 
 

@@ -163,7 +163,7 @@ def test_a_sentence_fills_the_time_of_a_tool_only_when_nobody_speaks(call: Call)
     call.talk.bridge("Say: one moment.")  # one is on its way
     call.created("r1")
     call.talk.bridge("Say: one moment.")
-    call.talk.answer_tool(ToolRequest("c1", "t", "{}"), {"status": "ok"}, respond=True)
+    call.talk.answer_tool(ToolRequest("c1", "t", "{}"), {"status": "ok"})
     call.done("r1")
     call.get("input_audio_buffer.speech_started", item_id="u1", audio_start_ms=0)
     call.talk.bridge("Say: one moment.")
@@ -177,12 +177,57 @@ def test_a_sentence_that_came_too_late_is_not_said(call: Call, answered: bool) -
     call.talk.bridge("Say: one moment.")
     call.created("of the server")
     if answered:
-        call.talk.answer_tool(ToolRequest("c1", "t", "{}"), {"status": "ok"}, respond=True)
+        call.talk.answer_tool(ToolRequest("c1", "t", "{}"), {"status": "ok"})
     event_id = call.sent[0]["event_id"]
     call.get("error", error={"code": "conversation_already_has_active_response", "event_id": event_id})
     call.done("of the server")
     call.pass_time(1_000)
     assert call.kinds().count("response.create") == 1 + answered
+
+
+@pytest.mark.parametrize("why", ["in doubt", "paused", "closing"])
+def test_a_sentence_that_would_disturb_is_not_said(call: Call, why: str) -> None:
+    call.talks()
+    if why == "in doubt":
+        call.starts("u1")
+        call.stops("u1")
+    elif why == "paused":
+        call.talk.pause("hold")
+    else:
+        call.talk.close()
+    call.talk.bridge("Say: one moment.")
+    assert "response.create" not in call.kinds()
+
+
+def test_a_turn_that_ends_while_a_sentence_fills_the_time_is_answered(call: Call) -> None:
+    call.talk.bridge("Say: one moment.")
+    call.created("bridge")
+    call.starts("u1")
+    call.done("bridge", "cancelled")
+    call.stops("u1", "And how long does it take?")
+    assert [event.get("response") is None for event in call.sent if event["type"] == "response.create"] == [False, True]
+
+
+def test_a_sentence_that_failed_is_not_tried_again_and_owes_nothing(call: Call) -> None:
+    call.talk.bridge("Say: one moment.")
+    call.created("bridge")
+    call.done("bridge", "failed")
+    call.pass_time(1_000)
+    assert call.kinds() == ["response.create"]
+    assert not call.talk.responding
+
+
+def test_a_late_no_to_a_sentence_does_not_touch_the_answer_to_a_turn(call: Call) -> None:
+    call.talk.bridge("Say: one moment.")
+    call.starts("u1")
+    call.stops("u1")
+    event_id = call.sent[0]["event_id"]
+    call.get("error", error={"code": "conversation_already_has_active_response", "event_id": event_id})
+    assert call.talk.responding
+    call.created("r1")
+    call.done("r1")
+    call.pass_time(1_000)
+    assert call.kinds() == ["response.create"] * 2
 
 
 @pytest.mark.parametrize("created_first", [True, False])
@@ -249,7 +294,7 @@ def test_times_of_the_callee_count_from_the_answer_and_are_never_in_the_future(c
     call.get("conversation.item.input_audio_transcription.completed", item_id="u1", transcript="Yes.")
     [turn] = call.turns.values()
     assert (turn.started_ms, turn.ended_ms) == (8_500, 10_000)
-    assert call.heard == ["Yes."]
+    assert call.words == ["Yes."]
 
 
 def test_speech_that_never_stops_is_forgotten(call: Call) -> None:
