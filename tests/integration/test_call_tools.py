@@ -13,6 +13,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from opendeep.audio_processing_service import switch_tools
 from opendeep.audio_processing_service.tool_ground import ToolLimits
 from opendeep.common.call_facts import CALLBACK_PROMISED, DO_NOT_CALL, RESULT_RECORDED
 from opendeep.common.data_models import CallEvent, CallStatus
@@ -80,6 +81,17 @@ async def talk(world: MediaWorld, voice: FakeRealtime) -> Talk:
     session = await voice.session()
     await session.begun()
     return Talk(world, session, line)
+
+
+async def said_so_far(world: MediaWorld) -> list[str]:
+    """The types of the messages on the call's channel that nobody has read yet."""
+    await world.tell("probe")
+    types: list[str] = []
+    while "probe" not in types:
+        message = await world.channel.next()
+        assert message is not None
+        types.append(message.data["type"])
+    return types
 
 
 async def test_every_tool_that_is_offered_exists_and_checks_its_arguments(voice: FakeRealtime, tmp_path: Path) -> None:
@@ -350,14 +362,28 @@ async def test_a_transfer_that_fails_goes_back_to_the_conversation(voice: FakeRe
         assert (await world.ended())["reason"] == "line closed"
 
 
+async def test_a_callee_stays_with_the_user_who_takes_over_before_a_transfer(
+    voice: FakeRealtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switch_tools, "WORDS_S", 0.5)
+    async with media_world(tmp_path, voice.url, tools=TARGETS) as world:
+        call = await talk(world, voice)
+        await call.session.speak("r1", "I put you through to the reception.", speech(5_000), done=False)
+        transfer = await call.ask("transfer_call", {"to": "reception"})
+        await call.line.wait(lambda: len(call.line.loud()) >= 5)
+        owner = {"user_id": str(world.call.user_id), "listener": "page"}
+        await world.tell("listen", side="none", **owner)
+        await world.tell("take_over", **owner)
+        assert (await call.output(transfer))["status"] == "refused"
+        assert "transfer" not in await said_so_far(world)
+
+
 @pytest.mark.parametrize("to", ["+4915112345678", "7000", "Reception", "", "reception\r\nAction: Hangup"])
 async def test_nobody_outside_the_list_is_reached(voice: FakeRealtime, tmp_path: Path, to: str) -> None:
     async with media_world(tmp_path, voice.url, tools=TARGETS) as world:
         call = await talk(world, voice)
         assert (await call.use("transfer_call", to=to))["status"] == "error"
-        await world.tell("probe")
-        message = await world.said("probe")
-        assert message["type"] == "probe"
+        assert "transfer" not in await said_so_far(world)
 
 
 # -- the database is away

@@ -125,7 +125,13 @@ class AudioSocketHandler:
     def _call_tools(self, brief: CallBrief) -> CallTools:
         services = self._services
         questions = QuestionPorts(tell=lambda text: self._conversation.tell(text, role="user"), spawn=self.spawn)
-        ports = ToolPorts(self.end, self._stop_recording, self._tools.words_out, questions)
+        ports = ToolPorts(
+            end=self.end,
+            stop_recording=self._stop_recording,
+            words_played=self._tools.words_out,
+            taken_over=lambda: self._control.taken_over,
+            questions=questions,
+        )
         ground = ToolGround(
             brief,
             services.db,

@@ -60,11 +60,12 @@ class _Tool:
 @dataclass(frozen=True, slots=True)
 class ToolPorts:
     """What tools do to the call. `end` is called with the model's reason; `stop_recording` deletes what was recorded
-    and says whether there was anything; `words_played`: see `SwitchTools`."""
+    and says whether there was anything; `words_played`, `taken_over`: see `SwitchTools`."""
 
     end: Callable[[EndReason], None]
     stop_recording: Callable[[], Awaitable[bool]]
     words_played: Callable[[], Awaitable[None]]
+    taken_over: Callable[[], bool]
     questions: QuestionPorts
 
 
@@ -75,7 +76,7 @@ class CallTools:
         self._ground = ground
         self._ports = ports
         self._questions = UserQuestions(ground, ports.questions)
-        self._switch = SwitchTools(ground, ports.words_played)
+        self._switch = SwitchTools(ground, ports.words_played, ports.taken_over)
         promises = CallPromises(ground)
         self._calls = 0
         self._known: dict[tuple[str, bytes], asyncio.Future[Output]] = {}

@@ -20,7 +20,7 @@ from opendeep.audio_processing_service.echo import ECHO_AT
 from opendeep.audio_processing_service.playout import LOCAL_ITEM, Playout, PlayoutEvent
 from opendeep.audio_processing_service.pressed_keys import PressedKeys
 from opendeep.audio_processing_service.realtime_protocol import Event, Severity
-from opendeep.audio_processing_service.tool_ground import ToolRequest
+from opendeep.audio_processing_service.tool_ground import TAKEN_OVER_DETAIL, ToolRequest, refused
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
 from opendeep.audio_processing_service.voice_provider import SessionEnd
@@ -34,7 +34,6 @@ RETRY_AFTER_MS: Final = 400  # of a response that failed
 MAX_FAILED_RESPONSES: Final = 2
 BRIDGE, TURN, NOTE = "bridge", "turn", "note"  # what a response is for; begins the id of its event
 TAKEN_OVER: Final = "taken over"  # why the AI is paused: its user speaks
-_REFUSED: Final = {"status": "refused", "detail": "Your principal has taken the call over; nothing was done."}
 
 
 class LiveConversation:
@@ -239,7 +238,7 @@ class LiveConversation:
                 self._tool_calls.append(call_id)
                 self._asked_here.add(call_id)
                 if TAKEN_OVER in self._paused:
-                    self._send(protocol.function_output(call_id, _REFUSED))
+                    self._send(protocol.function_output(call_id, refused(TAKEN_OVER_DETAIL)))
                     return
                 self._ports.start_tool(ToolRequest(call_id, str(item["name"]), str(item.get("arguments") or "")))
         elif item.get("type") == "message":

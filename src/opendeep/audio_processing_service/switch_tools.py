@@ -12,6 +12,7 @@ from pydantic import Field
 
 from opendeep.audio_processing_service.menu_loop import MenuLoop
 from opendeep.audio_processing_service.tool_ground import (
+    TAKEN_OVER_DETAIL,
     Arguments,
     Output,
     ToolGround,
@@ -39,11 +40,14 @@ class _TransferCall(Arguments):
 
 
 class SwitchTools:
-    """One per call. `words_played` returns when what we have to say was heard."""
+    """One per call. `words_played` returns when what we have to say was heard; `taken_over`: a human speaks for us."""
 
-    def __init__(self, ground: ToolGround, words_played: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, ground: ToolGround, words_played: Callable[[], Awaitable[None]], taken_over: Callable[[], bool]
+    ) -> None:
         self._ground = ground
         self._words_played = words_played
+        self._taken_over = taken_over
         self._channel = call_commands(ground.brief.call.id)
         self._waiting: dict[str, asyncio.Future[Output]] = {}
         self._menus = MenuLoop()
@@ -96,6 +100,8 @@ class SwitchTools:
                     await self._words_played()
             except TimeoutError:
                 pass  # the callee has waited long enough
+            if self._taken_over():
+                return refused(TAKEN_OVER_DETAIL)
             self._at_rest.clear()
             output = await self._ask("transfer", TRANSFER_S, "the transfer", target=wish.to)
             self.transferred = output["status"] == "transferred"

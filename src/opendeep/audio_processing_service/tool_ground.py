@@ -18,6 +18,7 @@ from opendeep.database.db_manager import DatabaseManager
 
 Output = dict[str, Any]
 
+TAKEN_OVER_DETAIL: Final = "Your principal has taken the call over; nothing was done."
 MAX_WORDS_CHARS: Final = 500  # of the callee, as the model repeats them
 
 

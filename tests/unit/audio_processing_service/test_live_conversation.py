@@ -217,6 +217,16 @@ def test_a_sentence_that_failed_is_not_tried_again_and_owes_nothing(call: Call) 
     assert not call.talk.responding
 
 
+def test_a_sentence_that_is_refused_is_not_tried_again(call: Call) -> None:
+    """A response that was cancelled a moment ago is still active for the server."""
+    call.talk.bridge("Say: one moment.")
+    event_id = call.sent[0]["event_id"]
+    call.get("error", error={"code": "conversation_already_has_active_response", "event_id": event_id})
+    call.pass_time(1_000)
+    assert call.kinds() == ["response.create"]
+    assert not call.talk.responding
+
+
 def test_a_late_no_to_a_sentence_does_not_touch_the_answer_to_a_turn(call: Call) -> None:
     call.talk.bridge("Say: one moment.")
     call.starts("u1")
