@@ -1,8 +1,9 @@
 """Listens to the callee's line: tones, music, voices. Closely at the beginning of a call and when something is afoot.
 
 Owns when it is listened closely (0.07 ms of work for 100 ms of sound) and when only the loudness is watched (0.005 ms):
-a line that is loud for seconds on end, as music is and talk is not, is listened to again. What tones and music sound
-like is known to `tone_detection`, `music_detection` and `cadence`; what they mean for the call to `call_senses`.
+a line that is loud for seconds on end, as music is and talk is not, is listened to again, and left alone for a while
+when that was in vain. What tones and music sound like is known to `tone_detection`, `music_detection` and `cadence`;
+what they mean for the call to `call_senses`.
 """
 
 from collections import deque
@@ -19,6 +20,7 @@ LISTEN_MS: Final = 45_000  # from the beginning; greetings of mailboxes are shor
 LOUD_BLOCKS: Final = 21  # of the last `LOOSE_BLOCKS`: no talk has so few pauses
 LOOSE_BLOCKS: Final = 30
 LOOK_AGAIN_MS: Final = 10_000
+IN_VAIN_MS: Final = 30_000  # a loud line that is no music is left alone for so long
 VOICE_FADES_MS: Final = 400  # shorter is a pause between words
 RINGING_MS: Final = 6_000  # after the end of a ring; the next one follows within
 BYTES_PER_MS: Final = 16
@@ -56,6 +58,7 @@ class LineEars:
         self._now_ms = 0  # of what was heard
         self._close_until_ms = LISTEN_MS
         self._loose = bytearray()
+        self._leave_until_ms = 0
         self._loud: deque[bool] = deque(maxlen=LOOSE_BLOCKS)
         self._begin()
 
@@ -99,6 +102,7 @@ class LineEars:
             if heard := self._tones.receive(block):
                 self._report(heard)
         if self._music.playing:
+            self._leave_until_ms = 0
             self.listen()
         elif self._now_ms >= self._close_until_ms:
             self._listening = False
@@ -109,8 +113,9 @@ class LineEars:
             return
         self._loud.append(loudness_dbfs(bytes(self._loose)) >= AUDIBLE_DBFS)
         self._loose.clear()
-        if sum(self._loud) >= LOUD_BLOCKS:
+        if sum(self._loud) >= LOUD_BLOCKS and self._now_ms >= self._leave_until_ms:
             self._loud.clear()
+            self._leave_until_ms = self._now_ms + LOOK_AGAIN_MS + IN_VAIN_MS
             self.listen()
 
     def _report(self, heard: ToneHeard) -> None:

@@ -1,5 +1,6 @@
 """What becomes of sound: a line of the timeline, tones that are told, and when it is listened closely."""
 
+import numpy as np
 import pytest
 
 from opendeep.audio_processing_service.line_ears import LISTEN_MS, LineEars, SoundFacts
@@ -73,6 +74,19 @@ def test_music_long_after_the_beginning_is_noticed_by_itself_and_talk_is_not() -
     heard.hear(line_signals.music(1, note_ms=400, decay_per_s=1.0, chords=True))
     assert facts_of(heard).music
     assert not facts_of(heard).voice
+
+
+def test_a_loud_line_without_music_is_left_alone_for_a_while() -> None:
+    heard = Heard()
+    heard.hear(sound.silence(LISTEN_MS))
+    noise = np.random.default_rng(3).normal(0, 0.05, 8_000)
+    close = 0
+    for _ in range(80):
+        heard.hear(sound.pcm_of(noise))
+        close += heard.ears.facts is not None
+    assert 15 <= close <= 25  # two looks of ten seconds
+    heard.hear(line_signals.music(1, note_ms=400, decay_per_s=1.0, chords=True, seconds=50))
+    assert facts_of(heard).music
 
 
 def test_a_tone_is_no_voice_and_a_ring_is_remembered() -> None:
