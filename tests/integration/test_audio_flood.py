@@ -6,6 +6,7 @@ Counted, not timed: the callee answers each frame that it hears with one of its 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import sys
 from collections.abc import AsyncIterator
@@ -17,7 +18,7 @@ import uvloop
 
 from opendeep.audio_processing_service.audiosocket_connection import ConnectionLimits
 from opendeep.common.channels import node_calls
-from tests.integration.audio_realtime import FakeRealtime, fake_realtime
+from tests.integration.audio_realtime import FakeRealtime, FakeSession, fake_realtime
 from tests.integration.audio_world import NODE, SLIN8, FakeAsterisk, MediaWorld, add_call, media_world, until
 from tests.support.audio import mulaw_decode, mulaw_encode
 
@@ -74,11 +75,13 @@ async def flood(voice: FakeRealtime, tmp_path: Path) -> None:
         await session.begun()
         callee = Callee(line)
         talking = asyncio.create_task(callee.talk(), name="callee")
+        answering = asyncio.create_task(answer(session), name="voice-ai")
         spoken = noise(SPOKEN_S, seed=1)
         await session.speak("r1", "A long story.", spoken, pieces=40)
         opened = await strangers(world)
         await line.wait(lambda: spoken in mulaw_encode(b"".join(line.heard)), 30)  # whole, and without a gap
         talking.cancel()
+        answering.cancel()
         said = callee.said[: len(callee.said) // (2 * FRAME) * 2 * FRAME]  # frames go on in twos
         await session.wait(lambda: bytes(session.audio[: len(said)]) == said)
         counters = world.server.counters
@@ -86,6 +89,14 @@ async def flood(voice: FakeRealtime, tmp_path: Path) -> None:
         assert counters["too_many_unnamed"] > opened / 2
         assert counters["frame_dropped"] == 0
         assert not line.closed.is_set()
+
+
+async def answer(session: FakeSession) -> None:
+    """Whoever asks the voice AI to speak, because it is quiet meanwhile, gets an answer: the session lives on."""
+    for number in itertools.count(2):
+        await session.received_event("response.create", number, deadline_s=60)
+        await session.begin_response(f"r{number}")
+        await session.end_response(f"r{number}")
 
 
 async def strangers(world: MediaWorld) -> int:
