@@ -55,6 +55,8 @@ class AnswerWatch:
         told = self._told
         if told is None:
             return verdict.confidence >= LIKELY
+        if verdict.answered_by is AnsweredBy.SILENCE:
+            return False  # somebody was there
         if told.answered_by is verdict.answered_by:
             return verdict.sure and not told.sure
         return verdict.sure or (not told.sure and verdict.confidence > told.confidence)

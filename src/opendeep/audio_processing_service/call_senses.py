@@ -104,6 +104,8 @@ class CallSenses:
         self._ports.note(ANSWERED_BY, detail, answered_by=who.value, confidence=confidence)
         if verdict.sure and (told := ANSWERED_NOTES.get(who.value)):
             self._ports.inform(told)
+        if verdict.sure and who is AnsweredBy.HUMAN:
+            self._ears.rest()
 
     def _carry_out(self, act: HoldAct, sound: SoundFacts, now_ms: int) -> None:
         match act:

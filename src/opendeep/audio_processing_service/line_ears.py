@@ -88,6 +88,11 @@ class LineEars:
         if not self._listening:
             self._begin()
 
+    def rest(self) -> None:
+        """Nothing is expected of the line any more: only its loudness is watched, until it is listened to again."""
+        self._close_until_ms = self._now_ms
+        self._listening = False
+
     def hear(self, pcm: bytes) -> None:
         """Audio of the callee, s16le at 8 kHz."""
         self._now_ms += len(pcm) // BYTES_PER_MS

@@ -62,6 +62,29 @@ def test_a_person_is_noted_and_the_ai_left_alone() -> None:
     assert call.done == []
 
 
+def test_a_person_needs_no_close_listening_and_is_put_on_hold_all_the_same() -> None:
+    call = Call()
+    call.hear(sound.silence(400) + spoken("Hello?"))
+    call.words("Hello?")
+    call.hear(sound.silence(2_000) + tones(1000, ms=400) + sound.silence(2_000))
+    assert call.noted("call.tone_heard") == []
+    call.hear(music(20))
+    assert [act for act in call.acts if act != "inform"] == ["pause"]
+    call.hear(spoken("Hello, thank you for waiting, this is Anna."))
+    assert call.acts[-1] == "listen"
+
+
+def test_a_person_who_asks_to_wait_is_listened_to_again() -> None:
+    call = Call()
+    call.hear(sound.silence(400) + spoken("Hello?"))
+    call.words("Hello?")
+    call.hear(sound.silence(2_000))
+    call.words("Please hold the line.")
+    call.hear(line_signals.RINGBACK["US"])
+    assert call.done == [("inform", ANSWERED_NOTES["hold"]), ("pause", None)]
+    assert [data["answered_by"] for data in call.noted("call.answered_by")] == ["human", "hold"]
+
+
 def test_a_mailbox_is_told_by_its_words_and_its_beep() -> None:
     call = Call()
     call.hear(sound.silence(300) + spoken("You have reached the mailbox of Anna Meyer. Please leave a message."))
