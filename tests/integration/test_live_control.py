@@ -342,6 +342,17 @@ async def test_strangers_and_foreign_pages_get_no_sound(desk: Desk, voice: FakeR
             assert answer.status_code == 401, what
 
 
+async def test_a_call_that_its_user_stops_says_so(desk: Desk, voice: FakeRealtime) -> None:
+    line, _ = await answered(desk, voice)
+    stopping = asyncio.create_task(desk.owner.order(desk.call_id, "hang_up"), name="stopping")
+    assert (await desk.world.said("hangup"))["reason"] == "user_hung_up"
+    await line.hang_up()  # as the telephony side makes Asterisk do
+    await desk.world.ended()
+    await desk.world.tell("ended")
+    assert (await stopping).status_code == 200
+    assert [event.detail for event in await desk.world.events("call.stopped_by_user")] == ["You hung up."]
+
+
 async def test_an_ended_call_takes_no_orders(desk: Desk, voice: FakeRealtime) -> None:
     line, _ = await answered(desk, voice)
     await line.hang_up()

@@ -357,6 +357,14 @@ async def test_what_was_recorded_counts_where_the_model_found_nothing_or_somethi
     ]
 
 
+async def test_a_call_that_the_user_stopped_waits_for_the_user(world: World, task: Task) -> None:
+    stopped: list[Fact] = [("call.stopped_by_user", {})]
+    await with_model(world, task, YES[:3], judged(disposition="INCONCLUSIVE", next_step="retry"), None, stopped)
+    after, _ = await analysed(world, task)
+    assert after.status is TaskStatus.NEEDS_USER
+    assert "You hung up" in after.status_reason
+
+
 async def test_whoever_was_put_through_and_left_no_result_is_the_users_matter(world: World, task: Task) -> None:
     facts: list[Fact] = [
         ("call.transferred", {"target": "reception"}),

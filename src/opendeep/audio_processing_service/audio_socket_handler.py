@@ -26,8 +26,9 @@ from opendeep.audio_processing_service.recorder import Recorder
 from opendeep.audio_processing_service.tool_ground import ToolGround
 from opendeep.audio_processing_service.user_questions import QuestionPorts
 from opendeep.audio_processing_service.voice_services import VoiceServices
+from opendeep.common.call_facts import STOPPED_BY_USER
 from opendeep.common.campaign_plan import TaskBrief
-from opendeep.common.channels import VOICE_UNAVAILABLE, call_commands
+from opendeep.common.channels import USER_HUNG_UP, VOICE_UNAVAILABLE, call_commands
 from opendeep.common.data_models import CallBrief
 from opendeep.common.errors import DatabaseUnavailable, ProviderFault, ProviderRefused
 from opendeep.common.redis_client import Subscription
@@ -165,6 +166,8 @@ class AudioSocketHandler:
                     self._wanted.set()
                 case "ended":
                     self._finish_with(self._ending or "ended")
+                case "hangup" if message.data.get("reason") == USER_HUNG_UP:
+                    self._records.note(STOPPED_BY_USER, "You hung up.")
                 case _:
                     self._tools.receive(message.data)
                     self._control.receive(message.data)

@@ -13,4 +13,5 @@ DO_NOT_CALL: Final = "call.do_not_call"  # words, turn: the callee wants no more
 RESULT_RECORDED: Final = "call.result_recorded"  # key, value, words, turn: an answer; the last of each key counts
 TRANSFERRED: Final = "call.transferred"  # target: the callee left the AI for a person's line
 TRANSFER_ANSWERED: Final = "call.transfer_answered"  # target: and that person picked up
+STOPPED_BY_USER: Final = "call.stopped_by_user"  # the user hung up from outside
 TRANSFER_FAILED: Final = "call.transfer_failed"  # target: or did not

@@ -21,6 +21,7 @@ STEPS = {
     "ON_HOLD": 10,
 }
 LINES_SHOWN = 14
+SPEAKERS = {"ai": ("◂ AI    ", "cyan"), "callee": ("▸ callee", "yellow"), "user": ("◂ you   ", "green")}
 
 
 class Screen(Protocol):
@@ -53,7 +54,7 @@ class PlainScreen:
         pass
 
     def words(self, who: str, speaker: str, text: str) -> None:
-        self.say(f"    {who} {'◂ AI    ' if speaker == 'ai' else '▸ callee'} {text}")
+        self.say(f"    {who} {SPEAKERS[speaker][0]} {text}")
 
     def stop(self) -> None:
         pass
@@ -79,10 +80,7 @@ class LiveScreen:
         self._calls[call["task_id"]] = call["status"]
 
     def words(self, who: str, speaker: str, text: str) -> None:
-        ai = speaker == "ai"
-        self._lines.append(
-            Text.assemble((f"{who:<20} ", "bold"), ("AI      " if ai else "callee  ", "cyan" if ai else "yellow"), text)
-        )
+        self._lines.append(Text.assemble((f"{who:<20} ", "bold"), SPEAKERS[speaker], f" {text}"))
 
     def stop(self) -> None:
         self._live.stop()

@@ -11,6 +11,7 @@ from opendeep.common.call_facts import (
     DO_NOT_CALL,
     END_REQUESTED,
     RESULT_RECORDED,
+    STOPPED_BY_USER,
     TRANSFER_ANSWERED,
 )
 from opendeep.common.campaign_plan import TaskBrief, voicemail_now
@@ -68,6 +69,11 @@ class Case:
         """What the AI recorded as answers, with the callee's words that prove it; the last of each key."""
         last = {str(event.data["key"]): dict(event.data) for event in self.events if event.kind == RESULT_RECORDED}
         return tuple(recorded_finding(said, self.turns) for said in last.values())
+
+    @property
+    def stopped_by_user(self) -> bool:
+        """The user hung up in the middle of it."""
+        return self._last(STOPPED_BY_USER) is not None
 
     @property
     def transferred_to(self) -> str | None:

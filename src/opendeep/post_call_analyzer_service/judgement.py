@@ -46,6 +46,7 @@ def outcome_of(
         message_left=case.message_left,
         promised=case.promise is not None,
         put_through_to=case.transferred_to,
+        stopped_by_user=case.stopped_by_user,
     )
 
 

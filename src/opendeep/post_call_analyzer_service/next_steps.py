@@ -33,6 +33,7 @@ class Outcome:
     message_left: bool = False  # on a mailbox, by an earlier call
     promised: bool = False  # the callee was told that we call at `callback_at`
     put_through_to: str | None = None  # a person who talked with the callee afterwards
+    stopped_by_user: bool = False  # who hung up from outside
 
     @property
     def exhausted(self) -> bool:
@@ -65,6 +66,9 @@ def decide(
         return Decision(TaskStatus.NEEDS_USER, "Waiting for your decision.", question=outcome.question)
     if outcome.put_through_to and outcome.disposition is D.INCONCLUSIVE:
         return _handed_over(outcome.put_through_to, contact)
+    if outcome.stopped_by_user and outcome.disposition in {D.INCONCLUSIVE, *NOT_REACHED}:
+        question = f"You hung up the call to {contact}. Shall I call again?"
+        return Decision(TaskStatus.NEEDS_USER, "You hung up; it is not tried again without you.", question=question)
     if outcome.disposition is D.DECLINED:
         return Decision(TaskStatus.COMPLETED, "The callee said no.")
     if outcome.disposition is D.CALLBACK_REQUESTED and (kept := _call_back(outcome, contact)):

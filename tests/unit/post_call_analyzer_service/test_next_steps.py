@@ -150,6 +150,16 @@ def test_a_promise_is_kept_while_the_user_thinks() -> None:
     assert "once more" in (last.question or "")
 
 
+@pytest.mark.parametrize("judged", [D.INCONCLUSIVE, D.FAILED, D.NO_ANSWER])
+def test_a_call_that_the_user_stopped_is_not_made_again_unasked(judged: D) -> None:
+    found = replace(outcome(judged), stopped_by_user=True)
+    decision = step(found)
+    assert decision.status is TaskStatus.NEEDS_USER
+    assert "Shall I call again?" in (decision.question or "")
+    assert step(replace(found, disposition=D.ACHIEVED)).status is TaskStatus.COMPLETED
+    assert step(replace(found, disposition=D.DECLINED)).status is TaskStatus.COMPLETED
+
+
 def test_whoever_was_put_through_to_a_person_is_not_called_again_unasked() -> None:
     found = replace(outcome(D.INCONCLUSIVE), put_through_to="reception")
     decision = step(found)
