@@ -23,12 +23,6 @@ async def voice() -> AsyncIterator[FakeRealtime]:
         yield server
 
 
-def say(line: FakeAsterisk, pcm: bytes) -> None:
-    """All at once: what is heard counts, not when."""
-    for at in range(0, len(pcm) - 319, 320):
-        line.speak(pcm[at : at + 320])
-
-
 async def talk(line: FakeAsterisk, pcm: bytes) -> None:
     """As people do: a frame for each frame that comes."""
     begun = len(line.heard)
@@ -63,7 +57,7 @@ async def on_hold(world: MediaWorld, voice: FakeRealtime) -> tuple[FakeAsterisk,
     session = await voice.session()
     await session.begun()
     await session.speak("r1", "Hello.", b"\x80" * 480)
-    say(line, music())
+    line.speak(music())
     await noted(world, "call.on_hold")
     return line, session
 
@@ -72,7 +66,7 @@ async def test_nothing_is_heard_on_hold_until_somebody_is_back(voice: FakeRealti
     async with media_world(tmp_path, voice.url) as world:
         line, session = await on_hold(world, voice)
         before = len(session.audio)
-        say(line, music(30))
+        line.speak(music(30))
         back = spoken(BACK)
         await talk(line, back)
         await session.wait(lambda: len(session.audio) - before >= PRE_ROLL_MS * BYTES_PER_MS)
@@ -80,7 +74,7 @@ async def test_nothing_is_heard_on_hold_until_somebody_is_back(voice: FakeRealti
         asked = sum(event["type"] == "response.create" for event in session.received)
         await session.callee_starts("u1", 100)
         await session.callee_stops("u1", 2_500, BACK)
-        say(line, sound.silence(1_500))  # and then waits
+        line.speak(sound.silence(1_500))  # and then waits
         await session.wait(lambda: any("was on hold" in note for note in notes(session)))
         await session.received_event("response.create", asked + 1)
         await line.hang_up()
@@ -100,11 +94,11 @@ async def test_the_words_of_a_waiting_line_are_no_person(voice: FakeRealtime, tm
         asked = sum(event["type"] == "response.create" for event in session.received)
         await session.callee_starts("u1", 100)
         await session.callee_stops("u1", 2_500, "Your call is important to us. Please hold the line.")
-        say(line, music(12))
+        line.speak(music(12))
         await talk(line, spoken(BACK, "rms"))
         await session.callee_starts("u2", 5_000)
         await session.callee_stops("u2", 7_500, BACK)
-        say(line, sound.silence(1_500))
+        line.speak(sound.silence(1_500))
         await session.received_event("response.create", asked + 1)
         created = [event for event in session.received if event["type"] == "response.create"]
         assert len(created) == asked + 1
@@ -134,8 +128,7 @@ async def test_who_answered_is_noted_and_a_machine_is_told_to_the_ai(voice: Fake
         line = await world.answer()
         session = await voice.session()
         await session.begun()
-        say(
-            line,
+        line.speak(
             sound.silence(500)
             + spoken(
                 "For billing, press one. For anything else, press two.",

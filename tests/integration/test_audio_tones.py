@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.audio_realtime import FakeRealtime, fake_realtime
-from tests.integration.audio_world import FakeAsterisk, media_world
+from tests.integration.audio_world import media_world
 from tests.support import line_signals, sound
 
 
@@ -16,12 +16,6 @@ async def voice() -> AsyncIterator[FakeRealtime]:
         yield server
 
 
-def say(line: FakeAsterisk, pcm: bytes) -> None:
-    """All at once: what is heard counts, not when."""
-    for at in range(0, len(pcm) - 319, 320):
-        line.speak(pcm[at : at + 320])
-
-
 async def test_an_ai_that_waits_is_told_of_the_beep_once(voice: FakeRealtime, tmp_path: Path) -> None:
     async with media_world(tmp_path, voice.url) as world:
         line = await world.answer()
@@ -29,7 +23,7 @@ async def test_an_ai_that_waits_is_told_of_the_beep_once(voice: FakeRealtime, tm
         await session.begun()
         await session.speak("r1", "Hello.", line_signals.tones(500, ms=60)[:480])
         await line.wait(lambda: len(line.loud()) >= 3)
-        say(line, sound.silence(400) + line_signals.tones(1000, ms=400) + sound.silence(800))
+        line.speak(sound.silence(400) + line_signals.tones(1000, ms=400) + sound.silence(800))
         item = (await session.received_event("conversation.item.create"))["item"]
         assert item["role"] == "system"
         assert "beep" in item["content"][0]["text"]
@@ -49,7 +43,7 @@ async def test_an_ai_that_speaks_is_not_disturbed_by_a_beep(voice: FakeRealtime,
         session = await voice.session()
         await session.begun()
         await session.begin_response("r1")
-        say(line, sound.silence(400) + line_signals.tones(1000, ms=400) + sound.silence(800))
+        line.speak(sound.silence(400) + line_signals.tones(1000, ms=400) + sound.silence(800))
         await line.hang_up()
         await world.ended()
         assert [event.data["signal"] for event in await world.events("call.tone_heard")] == ["beep"]
@@ -62,7 +56,7 @@ async def test_a_fax_machine_is_hung_up_on(voice: FakeRealtime, tmp_path: Path) 
         session = await voice.session()
         await session.begun()
         await session.speak("r1", "Hello.", line_signals.tones(500, ms=60)[:480])
-        say(line, line_signals.FAX_ANSWERING)
+        line.speak(line_signals.FAX_ANSWERING)
         assert (await world.said("hangup"))["reason"] == "fax"
         assert (await world.ended())["reason"] == "fax"
         [event] = await world.events("call.tone_heard")

@@ -7,11 +7,10 @@ from typing import Final
 
 from opendeep.audio_processing_service.line_ears import SoundFacts
 from opendeep.audio_processing_service.tone_detection import Signal
-from opendeep.audio_processing_service.who_answered import AnsweredBy, Evidence, Verdict, judge
+from opendeep.audio_processing_service.who_answered import MAX_WORDS_CHARS, AnsweredBy, Evidence, Verdict, judge
 
 LIKELY: Final = 0.6
 EVERY_MS: Final = 1_000  # without anything new: silence and length are evidence, too
-MAX_WORDS_CHARS: Final = 2_000
 
 
 class AnswerWatch:
