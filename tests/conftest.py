@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.support.services import (
@@ -19,6 +20,16 @@ from tests.support.services import (
 
 settings.register_profile("opendeep", deadline=None)  # a busy machine is slow; what takes how long is for benchmarks
 settings.load_profile("opendeep")
+
+# structlog's own default draws a traceback with every local value: seconds for each logged error.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")

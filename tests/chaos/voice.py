@@ -34,6 +34,7 @@ BYTES_PER_MS = 8  # µ-law at 8 kHz
 TONE = bytes([0x9E, 0x8E, 0x8B, 0x8E, 0x9E, 0x1E, 0x0E, 0x0B, 0x0E, 0x1E]) * 4
 FAREWELL_MS = 300
 ANSWER_MS = 400
+QUIET_MS = 300  # of the line, between the end of what we say and the callee's answer: these callees echo
 APPEND = '{"type":"input_audio_buffer.append"'
 START_DEADLINE_S = 10.0
 
@@ -49,7 +50,7 @@ class Course:
     @classmethod
     def draw(cls, dice: random.Random) -> Course:
         kind = dice.random()
-        answer = "yes tuesday at ten works for me" if kind < 0.6 else None
+        answer = "yes tuesday at ten works for me" if kind < 0.7 else None
         return cls(dice.randrange(400, 5_000), answer, ends=kind < 0.95)
 
 
@@ -57,6 +58,13 @@ class Session(FakeSession):
     """A session that only counts the callee's audio: twenty calls send a thousand pieces of it each second."""
 
     heard_ms = 0
+    _heard_until: tuple[int, asyncio.Event] | None = None
+
+    async def line_time(self, ms: int) -> None:
+        """Wait until so much more of the callee's audio has come: time as it passes on the line."""
+        passed = asyncio.Event()
+        self._heard_until = self.heard_ms + ms, passed
+        await passed.wait()
 
     async def read(self) -> None:
         try:
@@ -64,6 +72,8 @@ class Session(FakeSession):
                 text = message if isinstance(message, str) else message.decode()
                 if text.startswith(APPEND):
                     self.heard_ms += (len(text) - len(APPEND) - len(',"audio":""}')) * 3 // 4 // BYTES_PER_MS
+                    if self._heard_until is not None and self.heard_ms >= self._heard_until[0]:
+                        self._heard_until[1].set()
                     continue
                 async with self._changed:
                     self.received.append(orjson.loads(text))
@@ -106,12 +116,12 @@ class ChaosVoice:
         await session.wait(lambda: any(event["type"] == "response.create" for event in session.received), 600)
         self.moments.announce(Moment.TALKING)
         await session.speak("greeting", GREETING, tone(course.greeting_ms))
-        await asyncio.sleep(course.greeting_ms / 1000)
+        await session.line_time(course.greeting_ms + QUIET_MS)
         if not course.ends:
             return
         if course.answer is not None:
             await session.callee_starts("answer", session.heard_ms)
-            await asyncio.sleep(ANSWER_MS / 1000)
+            await session.line_time(ANSWER_MS)
             await session.callee_stops("answer", session.heard_ms, course.answer)
         self.moments.announce(Moment.FAREWELL)
         await session.speak("farewell", FAREWELL, tone(FAREWELL_MS), done=False)

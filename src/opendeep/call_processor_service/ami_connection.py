@@ -174,18 +174,20 @@ class AmiConnection(AMIClient):  # type: ignore[misc]  # the library has no type
 
     def _drain(self) -> None:
         self._draining = False  # before looking, so that a packet appended meanwhile schedules another turn
+        dropped = self.dropped  # before looking, too: what is dropped from now on is newer than what may yet be queued
         for _ in range(DRAIN_BATCH):
             if not self._queue:
-                self._tell_overflow()
+                self._tell_overflow(dropped)
                 return
             self._on_packet(self._queue.popleft())
         if not self._draining:
             self._draining = True
             self._loop.call_soon(self._drain)
 
-    def _tell_overflow(self) -> None:
-        """Only with an empty queue: whoever then asks the switch gets an answer that nothing older follows."""
-        if (fresh := self.dropped - self._dropped_told) > 0:
+    def _tell_overflow(self, dropped: int) -> None:
+        """Only when everything older is delivered: whoever then asks the switch gets an answer that nothing older
+        follows."""
+        if (fresh := dropped - self._dropped_told) > 0:
             self._dropped_told += fresh
             self._on_overflow(fresh)
 

@@ -159,27 +159,31 @@ async def test_the_reasons_of_a_refusal_and_of_an_absence_differ() -> None:
 # -- overflow
 
 
-async def test_an_overflow_is_told_once_after_the_queue_has_run_empty() -> None:
+async def test_an_overflow_is_told_once_after_everything_older_was_delivered() -> None:
     """What was dropped can only be asked for when nothing older is still on its way to the listeners."""
     async with FakeSwitch() as switch, connected(switch, capacity=50) as client:
-        heard: list[str] = []
-        told = asyncio.Queue[int]()
+        heard: list[int] = []
+        told = asyncio.Queue[tuple[int, int]]()  # events delivered by then, and with those known as dropped
 
         def lose() -> None:
             assert client._connection is not None
-            told.put_nowait(len(client._connection._queue))
+            told.put_nowait((len(heard), len(heard) + client._connection._dropped_told))
 
         client.on_events_lost(lose)
-        client.add_generic_event_listener(lambda event: heard.append(event.name))
-        switch.before_response = lambda _: [packet({"Event": "RTCPSent"}) * 5_000]
+        client.add_event_listener("RTCPSent", lambda event: heard.append(int(event.get("Number"))))
+        flood = b"".join(packet({"Event": "RTCPSent", "Number": str(number)}) for number in range(5_000))
+        switch.before_response = lambda _: [flood]
         assert (await client.send_action(ami_action.ping())).ok
         switch.before_response = None
-        assert await asyncio.wait_for(told.get(), DEADLINE_S) == 0
-        assert client.events_dropped > 0
-        assert len(heard) + client.events_dropped == 5_000
+        tellings = [await asyncio.wait_for(told.get(), DEADLINE_S)]
         await collect_after(client, switch)
         while not told.empty():  # the flood may have come in several waves: never more often than it was emptied
-            assert told.get_nowait() == 0
+            tellings.append(told.get_nowait())
+        assert client.events_dropped > 0
+        assert len(heard) + client.events_dropped == 5_000
+        for delivered, passed in tellings:
+            assert all(number < passed for number in heard[:delivered])
+            assert all(number >= passed for number in heard[delivered:])
         before = client.events_dropped
         switch.event("Newstate")
         await collect_after(client, switch)
