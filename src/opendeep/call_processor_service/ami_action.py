@@ -27,6 +27,7 @@ _PLAIN_VALUE = re.compile(r"[^,;|&$(){}\[\]<>\"'`\\]*")  # nothing that the dial
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 _CALLER_NUMBER = re.compile(r"\+?[0-9]{1,20}")
 _DIGIT = re.compile(r"[0-9*#A-D]")
+CALLEE_VARIABLE = "OPENDEEP_CALLEE"  # read by `join` of `opendeep-transfer` in deploy/asterisk/extensions.conf
 _PLACE = re.compile(r"[A-Za-z0-9_+*#-]{1,79}")
 
 
@@ -66,6 +67,7 @@ class DialRequest:
     """One call to place. `channel` is a dial string such as `PJSIP/+12025550123@trunk`.
 
     `timeout_ms` counts from the dialling to the answer; `audiosocket` is the host and port that Asterisk connects to.
+    A second line of a call has a channel id (`leg`) and an AudioSocket UUID (`sound`) of its own.
     """
 
     call_id: UUID
@@ -73,6 +75,8 @@ class DialRequest:
     audiosocket: tuple[str, int]
     timeout_ms: int
     caller_id: str | None = None
+    leg: str | None = None
+    sound: UUID | None = None
 
 
 def login(username: str, secret: str) -> AmiAction:
@@ -84,18 +88,19 @@ def ping() -> AmiAction:
 
 
 def originate(dial: DialRequest) -> AmiAction:
-    """Place a call whose channel id, ActionID, `CALL_ATTEMPT_ID` and AudioSocket UUID are all the call's id."""
-    identity = str(dial.call_id)
+    """Place a call whose channel id, ActionID, `CALL_ATTEMPT_ID` and AudioSocket UUID are all the call's id, unless it
+    is a second line."""
+    identity = _channel(dial.leg or str(dial.call_id))
     if dial.timeout_ms <= 0:
         raise TelephonyMisuse("The time to wait for an answer must be more than 0 ms.")
     headers = [
         ("Channel", _matching(_DIAL_STRING, dial.channel, "a channel to dial")),
         ("ChannelId", identity),
         ("Application", "AudioSocket"),
-        ("Data", f"{identity},{_audiosocket(dial.audiosocket)}"),
+        ("Data", f"{dial.sound or dial.call_id},{_audiosocket(dial.audiosocket)}"),
         ("Timeout", str(int(dial.timeout_ms))),
         ("Async", "true"),
-        ("Variable", _assignment("CALL_ATTEMPT_ID", identity)),
+        ("Variable", _assignment("CALL_ATTEMPT_ID", str(dial.call_id))),
     ]
     if dial.caller_id:
         headers.append(("CallerID", caller_id(dial.caller_id)))
@@ -137,6 +142,13 @@ def setvar(channel: str, name: str, value: str) -> AmiAction:
     checked = _matching(_VARIABLE_NAME, name, "a variable's name")
     plain = _matching(_PLAIN_VALUE, value, "a variable's value")
     return AmiAction("Setvar", (("Channel", _channel(channel)), ("Variable", checked), ("Value", plain)))
+
+
+def set_callee(channel: str, callee: str) -> AmiAction:
+    """Tell a second line whom it takes over: the callee's channel by its name, which may have the `;` of a Local one."""
+    return AmiAction(
+        "Setvar", (("Channel", _channel(channel)), ("Variable", CALLEE_VARIABLE), ("Value", _channel(callee)))
+    )
 
 
 def core_show_channels() -> AmiAction:

@@ -4,8 +4,6 @@ Our channel is the one whose `Uniqueid` is the call's id (`ChannelId` of the ori
 the SIP leg behind a `Local/` channel, carry it as `Linkedid`.
 """
 
-from uuid import UUID
-
 from opendeep.call_processor_service.ami_packets import AmiEvent
 from opendeep.call_processor_service.attempt_facts import (
     Answered,
@@ -24,9 +22,8 @@ _SOFTHANGUP_SHUTDOWN = "4"  # `AST_SOFTHANGUP_SHUTDOWN` of `include/asterisk/cha
 _FAR_HALF = ";2"  # of a Local channel: it asks for the end whichever side wants it
 
 
-def read_event(event: AmiEvent, call_id: UUID) -> Fact | None:
-    """What the event says about the attempt, None where it says nothing that matters."""
-    identity = str(call_id)
+def read_event(event: AmiEvent, identity: str) -> Fact | None:
+    """What the event says about the attempt with this channel id, None where it says nothing that matters."""
     own = event.get("Uniqueid") == identity
     match event.name:
         case "Newchannel":

@@ -36,6 +36,7 @@ from opendeep.call_processor_service.attempt_records import AttemptRecorder, End
 from opendeep.call_processor_service.attempt_states import Verdict, judge, reported_cause, reported_sip_code, unheard
 from opendeep.call_processor_service.deadlines import Deadlines
 from opendeep.call_processor_service.live_commands import LiveCommands, word
+from opendeep.call_processor_service.second_leg import NOBODY, Switchroom, TransferRoutes
 from opendeep.call_processor_service.switch_view import SwitchView
 from opendeep.common.channels import call_commands, node_calls
 from opendeep.common.clock import Clock
@@ -78,7 +79,7 @@ class CallAttemptHandler:
         clock: Clock,
         may_dial: Callable[[], bool] = lambda: True,
         limits: AttemptLimits | None = None,
-        transfer_targets: Mapping[str, str] | None = None,
+        transfers: TransferRoutes | None = None,
     ) -> None:
         self.call = call
         self.evidence = Evidence()
@@ -94,12 +95,12 @@ class CallAttemptHandler:
         self._limits = limits or AttemptLimits()
         self._recorder = AttemptRecorder(db, call, clock)
         self._commands = LiveCommands(
-            ami,
-            self._identity,
-            clock,
+            Switchroom(ami, switch, clock),
+            call,
+            dial,
             note=self._recorder.note,
             tell=self._tell,
-            targets=transfer_targets or {},
+            routes=transfers or NOBODY,
             moved=self._learn_of_transfer,
         )
         self._deadlines = Deadlines()
@@ -257,7 +258,7 @@ class CallAttemptHandler:
     def _receive_event(self, event: AmiEvent) -> None:
         self._seen_on_switch = True
         self._commands.receive(event)
-        if (fact := read_event(event, self.call.id)) is not None:
+        if (fact := read_event(event, self._identity)) is not None:
             self._learn(fact)
 
     def _receive_disconnect(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
@@ -22,6 +23,7 @@ from opendeep.call_processor_service.line_book import (
     Line,
     LineBook,
     Unservable,
+    extension_line,
     is_out_of_order,
     pace_of,
     room,
@@ -156,7 +158,7 @@ class CallClaims:
         async with self._db.transaction(urgent=True) as work:
             states = await work.trunks.hold([trunk.name for trunk in self._trunks])  # nobody else claims meanwhile
             tasks = await work.trunks.queued(limit, self._config.lease_s)
-            claim = _Claim(await self._open_book(work, tasks, states))
+            claim = _Claim(await self._open_book(work, {task.user_id for task in tasks}, states))
             for task in await _not_listed_since(work, tasks):
                 if len(claim.placed) < free:
                     await self._prepare(work, claim, task)
@@ -165,6 +167,38 @@ class CallClaims:
         self._view = _View(claim.book.states, Counter(claim.book.live), waiting, bool(claim.placed))
         self._note_fruit(claim)
         return claim.placed
+
+    # -- second lines
+
+    async def take_second(self, call: Call, number: str) -> Line | str | None:
+        """A line for a person whom the callee may be put through to, or why there is none; None: ask again in a moment.
+
+        One over a trunk counts there until it is given back or the call ends; the tenant's own cap counts
+        conversations, so it is no obstacle. Raises `DatabaseUnavailable`, `TelephonyMisuse`.
+        """
+        if not number.startswith("+"):
+            return extension_line(self._plan, self._trunks, number)
+        async with self._db.transaction(urgent=True) as work:
+            states = await work.trunks.hold([trunk.name for trunk in self._trunks])
+            book = await self._open_book(work, {call.user_id}, states)
+            book.tenant_cap = None
+            found = book.find(call.user_id, number)
+            if isinstance(found, Held):
+                return found.reason if found.until is not None else None
+            if isinstance(found, Unservable):
+                return found.reason
+            if found.trunk is not None:
+                if book.states[found.trunk].breaker.state is not BreakerState.CLOSED:
+                    return "The line to the telephone network has a fault just now."  # what tries it is a call
+                book.take(found, call.user_id)
+                await self._close_book(work, book)
+                await work.calls.use_second_trunk(call.id, found.trunk)
+        return found
+
+    async def give_back_second(self, call: Call) -> None:
+        """The person is not on the line (any more), and the call goes on. Raises `DatabaseUnavailable`."""
+        async with self._db.transaction(urgent=True) as work:
+            await work.calls.use_second_trunk(call.id, None)
 
     def _note_fruit(self, claim: _Claim) -> None:
         """Sent-back tasks must stay away for as long as it takes to look at all of them, or none behind them is seen.
@@ -182,10 +216,9 @@ class CallClaims:
         else:
             self._hold_s = max(self._hold_s - HOLD_STEP_S, FULL_RETRY_S)
 
-    async def _open_book(self, work: Transaction, tasks: Collection[Task], states: dict[str, TrunkState]) -> LineBook:
+    async def _open_book(self, work: Transaction, users: set[UUID], states: dict[str, TrunkState]) -> LineBook:
         """Count under the lock of the trunks: nobody else gives lines out until this transaction ends."""
         live = await work.trunks.live_lines()
-        users = {task.user_id for task in tasks}
         return LineBook(
             self._trunks,
             self._plan,
@@ -194,7 +227,7 @@ class CallClaims:
             states=states,
             live=dict(live.by_trunk),
             tenant_live=dict(live.by_user),
-            uses=await work.trunks.caller_ids(self._pooled) if tasks and self._pooled else {},
+            uses=await work.trunks.caller_ids(self._pooled) if users and self._pooled else {},
             names=await work.trunks.tenant_names(users) if users and self._restricted else {},
             tenant_cap=self._config.max_calls_per_tenant,
             hold_s=self._hold_s,

@@ -21,6 +21,7 @@ from opendeep.call_processor_service.call_attempt_handler import CallAttemptHand
 from opendeep.call_processor_service.call_claims import CallClaims, Placed
 from opendeep.call_processor_service.call_reconciler import CallReconciler
 from opendeep.call_processor_service.node_lease import NodeLease
+from opendeep.call_processor_service.second_leg import TransferRoutes
 from opendeep.call_processor_service.switch_view import SwitchView
 from opendeep.call_processor_service.trunk_probe import TrunkProbe
 from opendeep.common import channels
@@ -81,7 +82,8 @@ class CallInitiatorService:
         self._limits = limits or InitiatorLimits()
         self._voice_paused_because = voice_paused_because
         self._switch = SwitchView(ami)
-        self._claims = CallClaims(config, trunks, db, self._clock)
+        self._claims = claims = CallClaims(config, trunks, db, self._clock)
+        self._transfers = TransferRoutes(config.transfer_places, claims.take_second, claims.give_back_second)
         needed = trunks if config.needs_trunks else ()
         self._probe = TrunkProbe(ami, db, needed, self._limits.reconcile_every_s)
         self._unprobed = True
@@ -224,7 +226,7 @@ class CallInitiatorService:
             clock=self._clock,
             may_dial=lambda: self._lease.fresh,
             limits=self._limits.attempt,
-            transfer_targets=self._config.transfer_places,
+            transfers=self._transfers,
         )
         if self._group is None:
             raise RuntimeError("calls are started only while run() is alive")

@@ -14,6 +14,7 @@ import structlog
 from opendeep.call_processor_service.ami_packets import AmiEvent
 from opendeep.call_processor_service.attempt_records import Ending, write_ending
 from opendeep.call_processor_service.node_lease import NodeLease
+from opendeep.call_processor_service.second_leg import call_of_leg
 from opendeep.call_processor_service.switch_view import SwitchView
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import Call, CallStatus, Disposition
@@ -159,11 +160,12 @@ class CallReconciler:
 
 def _legs(channels: Mapping[str, AmiEvent]) -> dict[UUID, set[str]]:
     """The channels that may be ours, by call. Behind a `Local/` channel there are legs with ids of their own, linked to
-    it; they can outlive it, and then the callee listens to nobody.
+    it; they can outlive it, and then the callee listens to nobody. A call's second line names the call.
     """
     legs: dict[UUID, set[str]] = {}
     for channel, event in channels.items():
-        call_id = _as_call_id(channel) or _as_call_id(event.get("Linkedid"))
+        linked = event.get("Linkedid")
+        call_id = call_of_leg(channel) or _as_call_id(channel) or _as_call_id(linked) or call_of_leg(linked)
         if call_id is not None:
             legs.setdefault(call_id, set()).add(channel)
     return legs

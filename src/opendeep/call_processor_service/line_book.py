@@ -72,9 +72,7 @@ class LineBook:
             until = self.now + timedelta(seconds=FULL_RETRY_S)
             return Held(f"Waiting: all {self.tenant_cap} calls that you may have at once are under way.", until)
         if self.plan.is_extension(number):
-            first = self.trunks[0]
-            shown = first.caller_ids[0] if first.caller_ids else None
-            return Line(self.plan.extension_channel(number), None, shown, first.shown_as(shown))
+            return extension_line(self.plan, self.trunks, number)
         trunk_channel("{number}", number)  # a number that no trunk could dial is not held for one
         serving = self._serving(user_id, number)
         if isinstance(serving, Unservable):
@@ -145,6 +143,13 @@ class LineBook:
 
     def _state(self, trunk: Trunk) -> TrunkState:
         return self.states.get(trunk.name) or TrunkState(trunk.name)
+
+
+def extension_line(plan: DialPlan, trunks: Sequence[Trunk], number: str) -> Line:
+    """A line within our own switch, shown as the first trunk's number. Raises `TelephonyMisuse` unless it is digits."""
+    first = trunks[0]
+    shown = first.caller_ids[0] if first.caller_ids else None
+    return Line(plan.extension_channel(number), None, shown, first.shown_as(shown))
 
 
 def pace_of(trunk: Trunk) -> Pace:

@@ -244,6 +244,7 @@ class CallRow(Base):
     caller_id: Mapped[str | None] = mapped_column(String(20))
     node_id: Mapped[str] = mapped_column(String(100))
     trunk: Mapped[str | None] = mapped_column(String(60))  # empty for our own extensions
+    second_trunk: Mapped[str | None] = mapped_column(String(60))  # of the person whom the callee is put through to
     lease_expires_at: Mapped[datetime | None]
     disposition: Mapped[str | None] = mapped_column(String(24))
     end_reason: Mapped[str | None] = mapped_column(Text)

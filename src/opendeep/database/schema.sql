@@ -162,6 +162,7 @@ CREATE TABLE calls (
     caller_id VARCHAR(20),
     node_id VARCHAR(100) NOT NULL,
     trunk VARCHAR(60),
+    second_trunk VARCHAR(60),
     lease_expires_at TIMESTAMP WITH TIME ZONE,
     disposition VARCHAR(24),
     end_reason TEXT,

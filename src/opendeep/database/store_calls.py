@@ -141,6 +141,11 @@ class CallsStore(Store):
         """Lock the call for this transaction; False when it has ended."""
         return CallStatus((await self._locked(call_id)).status) in _LIVE_ORDER
 
+    async def use_second_trunk(self, call_id: UUID, trunk: str | None) -> None:
+        """A second line of the call is on this trunk, None: on none (any more). It counts while the call lives."""
+        (await self._locked(call_id)).second_trunk = trunk
+        await self._session.flush()
+
     async def brief(self, call_id: UUID) -> CallBrief:
         """Everything the voice side needs for one call, in one go. Raises `NotFound`."""
         why = "by the id of a call that a worker holds"

@@ -27,7 +27,7 @@ OPEN_STATUSES = (TaskStatus.SCHEDULED, TaskStatus.QUEUED_FOR_CALL, TaskStatus.PE
 
 @dataclass(frozen=True, slots=True)
 class LiveLines:
-    """Live calls of all nodes, by trunk (None: our own extensions) and by tenant."""
+    """Live calls of all nodes, by tenant; and their lines by trunk (None: our own extensions), second lines too."""
 
     by_trunk: Mapping[str | None, int] = field(default_factory=dict)
     by_user: Mapping[UUID, int] = field(default_factory=dict)
@@ -90,15 +90,17 @@ class TrunksStore(Store):
     async def live_lines(self) -> LiveLines:
         """Exact while the trunks' rows are held."""
         statement = across_tenants(
-            select(CallRow.trunk, CallRow.user_id, func.count())
+            select(CallRow.trunk, CallRow.second_trunk, CallRow.user_id, func.count())
             .where(_is_live())
-            .group_by(CallRow.trunk, CallRow.user_id),
+            .group_by(CallRow.trunk, CallRow.second_trunk, CallRow.user_id),
             "the caps of nodes and trunks count the calls of all tenants",
         )
         by_trunk: dict[str | None, int] = {}
         by_user: dict[UUID, int] = {}
-        for trunk, user_id, count in (await self._session.execute(statement)).all():
+        for trunk, second, user_id, count in (await self._session.execute(statement)).all():
             by_trunk[trunk] = by_trunk.get(trunk, 0) + count
+            if second is not None:
+                by_trunk[second] = by_trunk.get(second, 0) + count
             by_user[user_id] = by_user.get(user_id, 0) + count
         return LiveLines(by_trunk, by_user)
 

@@ -169,7 +169,7 @@ def capture(name: str) -> list[AmiEvent]:
 
 
 def facts_of(name: str) -> list[Fact]:
-    facts = [fact for event in capture(name) if (fact := read_event(event, CALL_ID)) is not None]
+    facts = [fact for event in capture(name) if (fact := read_event(event, str(CALL_ID))) is not None]
     return facts + list(OUR_PART.get(name, ()))
 
 
@@ -234,7 +234,7 @@ def test_any_single_missing_event_changes_nothing(name: str) -> None:
 def test_early_media_is_not_an_answer(name: str) -> None:
     evidence = Evidence()
     for event in capture(name):
-        fact = read_event(event, CALL_ID)
+        fact = read_event(event, str(CALL_ID))
         if fact == Answered():
             break
         evidence = fold(evidence, fact) if fact else evidence
