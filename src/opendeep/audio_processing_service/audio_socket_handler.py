@@ -60,6 +60,7 @@ class AudioSocketHandler:
         self._rows, self._records, self._usage, self._book = parts.rows, parts.records, parts.usage, parts.book
         self._line, self._session, self._senses = parts.line, parts.session, parts.senses
         self._conversation, self._watch, self._tools = parts.conversation, parts.watch, parts.tools
+        self._fetching = parts.fetching
         self._control = self._steered(parts)
         self._tasks: set[asyncio.Task[None]] = set()
         self._wanted = asyncio.Event()
@@ -131,6 +132,7 @@ class AudioSocketHandler:
             stop_recording=self._stop_recording,
             words_played=self._tools.words_out,
             taken_over=lambda: self._control.taken_over,
+            fetching=self._fetching,
             questions=questions,
         )
         ground = ToolGround(

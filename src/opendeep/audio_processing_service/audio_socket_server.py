@@ -1,7 +1,8 @@
 """`AudioSocketServer`: where Asterisk brings the audio of this node's calls.
 
 Owns the listening socket, the ticker's lifetime, and which handler belongs to which call: announced by `expect` on the
-node's channel, or, when that was lost, found by the id in the first frame if the database says the call is live.
+node's channel, or, when that was lost, found by the id in the first frame if the database says the call is live. A
+second line of a call is known by an id of its own.
 Unknown ids, second connections and strangers are refused with a counter. A call's failure never leaves its own task.
 """
 
@@ -136,9 +137,9 @@ class AudioSocketServer:
     def named(self, connection: AudioSocketConnection, call_id: UUID) -> None:
         """The first frame has come: give the line to its call, or refuse it."""
         self._unnamed.pop(connection, None)
-        handler = self._handlers.get(call_id)
-        if handler is not None:
-            if not handler.attach(connection):
+        owner = self._handlers.get(call_id) or self._services.second_lines.get(call_id)
+        if owner is not None:
+            if not owner.attach(connection):
                 connection.drop("second_connection")
         elif call_id in self._ended:
             connection.drop("ended_call")

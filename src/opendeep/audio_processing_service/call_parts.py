@@ -9,18 +9,22 @@ from collections.abc import Coroutine
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from opendeep.audio_processing_service.aside_speech import AsideSpeech
 from opendeep.audio_processing_service.call_line import CallLine, LinePorts
 from opendeep.audio_processing_service.call_records import CallRecords
 from opendeep.audio_processing_service.call_senses import CallSenses, SensePorts
 from opendeep.audio_processing_service.call_watch import CallWatch
 from opendeep.audio_processing_service.conversation_ports import ConversationPorts
 from opendeep.audio_processing_service.live_conversation import LiveConversation
+from opendeep.audio_processing_service.realtime_protocol import Event
 from opendeep.audio_processing_service.row_writer import RowWriter
 from opendeep.audio_processing_service.tool_runner import ToolRunner
 from opendeep.audio_processing_service.transcript_book import TranscriptBook
 from opendeep.audio_processing_service.usage import UsageSum
 from opendeep.audio_processing_service.voice_services import VoiceServices
 from opendeep.audio_processing_service.voice_session import VoiceSession
+from opendeep.audio_processing_service.waiting_room import WaitingRoom
+from opendeep.audio_processing_service.warm_transfer import FetchPorts
 from opendeep.config.prompt_config import BEEP_NOTE
 
 ON_HOLD: Final = "on hold"  # why the AI is paused
@@ -49,10 +53,18 @@ class CallParts:
         self.book = TranscriptBook(call_id, self.records.turn)
         self.watch = CallWatch(services.times.watch)
         self.line = CallLine(services.ticker, counters, self._line_ports(host), services.settings.audio)
-        self.session = VoiceSession(services, lambda event: self.conversation.receive(event), self.line.for_voice)
+        self.session = VoiceSession(services, self._receive, self.line.for_voice)
+        self._aside = AsideSpeech(self.session.send, self.usage, services.settings.audio)
         self.conversation = LiveConversation(self._conversation_ports(host), self.line.playout, self.book, self.usage)
         self.senses = CallSenses(self._sense_ports(host), services.hold)
         self.tools = ToolRunner(self.conversation, lambda: self.line.now_ms, host.spawn)
+        self.fetching = FetchPorts(
+            WaitingRoom(self.line, self.conversation),
+            self._aside,
+            services.second_lines,
+            services.ticker,
+            services.settings.audio,
+        )
         self.line.listen = self.session.hear
         self.line.hearers.append(self.senses.hear)
 
@@ -86,6 +98,11 @@ class CallParts:
             resume=lambda note: self.conversation.resume(ON_HOLD, note),
             end=host.end,
         )
+
+    def _receive(self, event: Event) -> None:
+        """An event of the session."""
+        if not self._aside.takes(event):
+            self.conversation.receive(event)
 
     def _digit(self, digit: str) -> None:
         """The callee pressed a key."""

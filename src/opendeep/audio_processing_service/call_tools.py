@@ -19,6 +19,7 @@ from opendeep.audio_processing_service.call_promises import CallPromises
 from opendeep.audio_processing_service.switch_tools import SwitchTools
 from opendeep.audio_processing_service.tool_ground import Arguments, Output, ToolGround, ToolRequest, failed, mistake
 from opendeep.audio_processing_service.user_questions import QuestionPorts, UserQuestions
+from opendeep.audio_processing_service.warm_transfer import FetchPorts
 from opendeep.common.call_facts import END_REQUESTED
 from opendeep.common.errors import DatabaseUnavailable
 
@@ -60,12 +61,13 @@ class _Tool:
 @dataclass(frozen=True, slots=True)
 class ToolPorts:
     """What tools do to the call. `end` is called with the model's reason; `stop_recording` deletes what was recorded
-    and says whether there was anything; `words_played`, `taken_over`: see `SwitchTools`."""
+    and says whether there was anything; `words_played`, `taken_over`, `fetching`: see `SwitchTools`."""
 
     end: Callable[[EndReason], None]
     stop_recording: Callable[[], Awaitable[bool]]
     words_played: Callable[[], Awaitable[None]]
     taken_over: Callable[[], bool]
+    fetching: FetchPorts
     questions: QuestionPorts
 
 
@@ -76,7 +78,7 @@ class CallTools:
         self._ground = ground
         self._ports = ports
         self._questions = UserQuestions(ground, ports.questions)
-        self._switch = SwitchTools(ground, ports.words_played, ports.taken_over)
+        self._switch = SwitchTools(ground, ports.words_played, ports.taken_over, ports.fetching)
         promises = CallPromises(ground)
         self._calls = 0
         self._known: dict[tuple[str, bytes], asyncio.Future[Output]] = {}
@@ -121,6 +123,10 @@ class CallTools:
             self._questions.receive_answered(data)
         else:
             self._switch.receive(data)
+
+    def check(self) -> None:
+        """Every 100 ms."""
+        self._switch.check()
 
     async def run(self, request: ToolRequest) -> Output:
         """Carry it out; every outcome is an output for the model. Raises only when cancelled."""

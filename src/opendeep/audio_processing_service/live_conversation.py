@@ -131,10 +131,11 @@ class LiveConversation:
         self._barge.forget()
         self._interrupt(self._ports.now_ms())
 
-    def resume(self, why: str, note: str) -> None:
-        """The AI may speak again unless something else keeps it silent, and does; a note tells what has happened."""
+    def resume(self, why: str, note: str | None) -> None:
+        """The AI may speak again unless something else keeps it silent; a note tells what has happened, and it does."""
         self._paused.discard(why)
-        self.tell(note)
+        if note is not None:
+            self.tell(note)
 
     def stream_at(self, offset_ms: int) -> None:
         """The callee's audio goes on after a pause: the session's time 0 is now at this time of the call."""

@@ -24,6 +24,7 @@ VAD_PREFIX_PADDING_MS: Final = 300
 VAD_SILENCE_MS: Final = 500
 TRUNCATE_MARGIN_MS: Final = 100  # never claim more than what surely arrived, see `heard_ms`
 MAX_HISTORY_TURNS: Final = 60
+ASIDE: Final = "aside"  # begins the purpose of a response out of band
 
 _APPEND_HEAD: Final = b'{"type":"input_audio_buffer.append","audio":"'
 _APPEND_TAIL: Final = b'"}'
@@ -125,6 +126,18 @@ def bridging_response(event_id: str, instructions: str) -> Event:
     """One response by instructions of its own (they replace the session's), without tools."""
     response = {"instructions": instructions, "tool_choice": "none"}
     return {"type": "response.create", "event_id": event_id, "response": response}
+
+
+def aside_response(purpose: str, instructions: str) -> Event:
+    """One response out of band: the conversation neither feeds it nor gets it. Its metadata come back with it."""
+    response = {
+        "conversation": "none",
+        "input": [],
+        "instructions": instructions,
+        "tool_choice": "none",
+        "metadata": {"purpose": purpose},
+    }
+    return {"type": "response.create", "event_id": purpose, "response": response}
 
 
 def response_cancel(event_id: str, response_id: str) -> Event:

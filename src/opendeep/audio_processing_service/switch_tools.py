@@ -1,34 +1,36 @@
 """Tools that the telephony side carries out: `send_dtmf` and `transfer_call`.
 
 Both ask over the call's channel and wait for the confirmation with the request's id. The target of a transfer is a name
-of a closed list; its number is known to the telephony side alone.
+of a closed list; its number is known to the telephony side alone. Cold, the callee leaves us for the person's line at
+once; warm, the person is fetched first (`warm_transfer`).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from opendeep.audio_processing_service.menu_loop import MenuLoop
+from opendeep.audio_processing_service.switch_requests import SwitchRequests
 from opendeep.audio_processing_service.tool_ground import (
     TAKEN_OVER_DETAIL,
     Arguments,
     Output,
     ToolGround,
     ToolRequest,
-    failed,
     mistake,
     refused,
 )
+from opendeep.audio_processing_service.warm_transfer import FetchPorts, WarmTransfer
 from opendeep.common.channels import call_commands
-from opendeep.common.ids import new_id
 
 DTMF_BASE_S: Final = 8.0
 DTMF_PER_DIGIT_S: Final = 0.6
 WORDS_S: Final = 15.0  # of ours that are still to be played before the callee leaves us
 TRANSFER_S: Final = 12.0
 SETTLE_S: Final = 2.0  # our line is closed by the transfer itself: the confirmation may come after that
+MAX_FETCHES: Final = 3  # in one call: whoever does not come is not rung for ever
 
 
 class _SendDtmf(Arguments):
@@ -37,23 +39,31 @@ class _SendDtmf(Arguments):
 
 class _TransferCall(Arguments):
     to: Annotated[str, Field(min_length=1, max_length=60)]
+    mode: Literal["warm", "cold"] = "warm"
+    briefing: Annotated[str, Field(max_length=4_000)] = ""
 
 
 class SwitchTools:
     """One per call. `words_played` returns when what we have to say was heard; `taken_over`: a human speaks for us."""
 
     def __init__(
-        self, ground: ToolGround, words_played: Callable[[], Awaitable[None]], taken_over: Callable[[], bool]
+        self,
+        ground: ToolGround,
+        words_played: Callable[[], Awaitable[None]],
+        taken_over: Callable[[], bool],
+        fetching: FetchPorts,
     ) -> None:
         self._ground = ground
         self._words_played = words_played
         self._taken_over = taken_over
-        self._channel = call_commands(ground.brief.call.id)
-        self._waiting: dict[str, asyncio.Future[Output]] = {}
-        self._menus = MenuLoop()
-        self._transferring = False
+        self._requests = SwitchRequests(ground.bell, call_commands(ground.brief.call.id))
         self._at_rest = asyncio.Event()  # set while nobody waits for the confirmation of a transfer
         self._at_rest.set()
+        self._warm = WarmTransfer(ground, fetching, self._requests, taken_over, self._at_rest.clear)
+        self._menus = MenuLoop()
+        self._transferring = False
+        self._fetches = 0
+        self._declined: set[str] = set()
         self.transferred = False
 
     def hear(self, words: str) -> None:
@@ -62,14 +72,11 @@ class SwitchTools:
 
     def receive(self, data: Mapping[str, Any]) -> None:
         """A message of the call's channel that may confirm something."""
-        detail = str(data.get("detail") or "not done")[:300]
-        match data.get("type"):
-            case "dtmf_sent":
-                self._settle(data, {"status": "sent"})
-            case "transferred":
-                self._settle(data, {"status": "transferred"})
-            case "dtmf_failed" | "transfer_failed":
-                self._settle(data, failed(detail))
+        self._requests.receive(data)
+
+    def check(self) -> None:
+        """Every 100 ms."""
+        self._warm.check()
 
     async def settle(self) -> None:
         """Give a transfer under way the time to be confirmed."""
@@ -84,48 +91,43 @@ class SwitchTools:
         if reason := self._menus.press(wish.digits):
             return refused(reason)
         within_s = DTMF_BASE_S + DTMF_PER_DIGIT_S * len(wish.digits)
-        return await self._ask("send_dtmf", within_s, "the keys", digits=wish.digits)
+        return await self._requests.ask("send_dtmf", within_s, "the keys", digits=wish.digits)
 
     async def transfer_call(self, request: ToolRequest, arguments: object) -> Output:
-        """Cold: once our words are out, the callee's channel leaves us for the person's line."""
+        """Once our words are out, the callee waits for the person, or leaves us for the person's line."""
         wish, targets = _TransferCall.model_validate(arguments), self._ground.limits.transfer_targets
         if wish.to not in targets:
             return mistake(f"Nobody can be put through to {wish.to!r}; there are: {', '.join(targets) or 'none'}.")
         if self._transferring:
             return refused("Another transfer is under way.")
+        if wish.to in self._declined:
+            return refused(f"{wish.to} has declined this call; offer something else.")
+        if wish.mode == "warm" and self._fetches >= MAX_FETCHES:
+            return refused("Nobody could be reached several times; offer something else.")
         self._transferring = True
         try:
-            try:
-                async with asyncio.timeout(WORDS_S):
-                    await self._words_played()
-            except TimeoutError:
-                pass  # the callee has waited long enough
-            if self._taken_over():
-                return refused(TAKEN_OVER_DETAIL)
-            self._at_rest.clear()
-            output = await self._ask("transfer", TRANSFER_S, "the transfer", target=wish.to)
-            self.transferred = output["status"] == "transferred"
-            return output
+            return await self._transfer(wish)
         finally:
             self._transferring = False
             self._at_rest.set()
 
     # -- inside
 
-    async def _ask(self, kind: str, within_s: float, what: str, **data: Any) -> Output:
-        request_id = str(new_id())
-        done: asyncio.Future[Output] = asyncio.get_running_loop().create_future()
-        self._waiting[request_id] = done
+    async def _transfer(self, wish: _TransferCall) -> Output:
         try:
-            async with asyncio.timeout(within_s):
-                await self._ground.bell.ring(self._channel, {"type": kind, "request_id": request_id, **data})
-                return await done
+            async with asyncio.timeout(WORDS_S):
+                await self._words_played()
         except TimeoutError:
-            return failed(f"The telephone switch did not confirm {what} in time.")
-        finally:
-            del self._waiting[request_id]
-
-    def _settle(self, data: Mapping[str, Any], output: Output) -> None:
-        waiting = self._waiting.get(str(data.get("request_id")))
-        if waiting is not None and not waiting.done():
-            waiting.set_result(output)
+            pass  # the callee has waited long enough
+        if self._taken_over():
+            return refused(TAKEN_OVER_DETAIL)
+        if wish.mode == "warm":
+            self._fetches += 1
+            output = await self._warm.run(wish.to, wish.briefing)
+            if output["status"] == "declined":
+                self._declined.add(wish.to)
+        else:
+            self._at_rest.clear()
+            output = await self._requests.ask("transfer", TRANSFER_S, "the transfer", target=wish.to)
+        self.transferred = output["status"] == "transferred"
+        return output

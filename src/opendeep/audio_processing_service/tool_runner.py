@@ -77,6 +77,8 @@ class ToolRunner:
         """Every 100 ms: a sentence of ours when a tool takes long and nobody speaks. On hold nobody would hear it."""
         we_speak = facts.playing or facts.answering
         they_speak = facts.callee_speaking or facts.waiting or facts.on_hold
+        if self._tools is not None:
+            self._tools.check()
         if self._watch.check(facts.now_ms, we_speak=we_speak, they_speak=they_speak):
             self._conversation.bridge(self._bridge_words)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from opendeep.audio_processing_service.briefing_line import SecondLines
 from opendeep.audio_processing_service.call_lookups import Lookups
 from opendeep.audio_processing_service.call_watch import WatchLimits
 from opendeep.audio_processing_service.hold_watch import HoldLimits
@@ -56,3 +57,4 @@ class VoiceServices:
     recordings: RecordingDisk | None = None
     times: CallTimes = field(default_factory=CallTimes)
     breaker: VoiceBreaker = field(default_factory=VoiceBreaker)
+    second_lines: SecondLines = field(default_factory=SecondLines)

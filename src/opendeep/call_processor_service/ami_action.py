@@ -145,7 +145,7 @@ def setvar(channel: str, name: str, value: str) -> AmiAction:
 
 
 def set_callee(channel: str, callee: str) -> AmiAction:
-    """Tell a second line whom it takes over: the callee's channel by its name, which may have the `;` of a Local one."""
+    """Tell a second line whom it takes over: a channel by its name, which may have the `;` of a Local one."""
     return AmiAction(
         "Setvar", (("Channel", _channel(channel)), ("Variable", CALLEE_VARIABLE), ("Value", _channel(callee)))
     )

@@ -17,7 +17,7 @@ from opendeep.common.caller_profile import CallerProfile
 from opendeep.common.campaign_plan import TaskBrief, voicemail_now
 from opendeep.common.data_models import CallBrief, Disposition, Speaker
 
-CALL_PROMPT_VERSION: Final = "call-2026-11-3"
+CALL_PROMPT_VERSION: Final = "call-2026-11-4"
 CALL_BRIEF_VERSION: Final = 1
 MAX_EARLIER_CALLS: Final = 10
 MAX_SCREENING_CHARS: Final = 400
@@ -52,8 +52,9 @@ callback. They want no more calls: mark_do_not_call with their words at once, sa
 opt_out. Wrong number, or they decline: accept it, thank them, and end_call with wrong_number or declined.
 7. As soon as a question is answered, record_result with its key, without a word about it; if the value is not taken, \
 ask again.
-8. They want to speak with a person and transfer_call names one who fits: say whom you put them through to, and call \
-transfer_call in the same turn. You are gone after that.
+8. They want to speak with a person and transfer_call names one who fits: say that you fetch them, ask to hold the line, \
+and call transfer_call in the same turn, with a briefing for that person. You are silent while they are called. If they \
+take the call you are gone; if not, you are told, and you speak with the other side again.
 9. When everything required is answered, or nothing more can be reached: thank them, say goodbye and call end_call in \
 the same turn. The call is hung up after your last words.
 
@@ -105,7 +106,7 @@ _BRIDGE: Final = (
 
 def bridge_instructions(brief: CallBrief) -> str:
     """For one response that fills the time while a tool runs; nothing but that one sentence is said."""
-    return _BRIDGE.format(language=_language(TaskBrief.model_validate(brief.task.brief)))
+    return _BRIDGE.format(language=language_name(TaskBrief.model_validate(brief.task.brief)))
 
 
 def whisper_note(text: str) -> str:
@@ -147,7 +148,7 @@ def realtime_instructions(brief: CallBrief, now: datetime, *, recorded: bool = T
     """
     task = TaskBrief.model_validate(brief.task.brief)
     data = _as_data(call_brief(brief, task, now, recorded=recorded))
-    return f"{_RULES.format(language=_language(task))}\n<call_brief>\n{data}\n</call_brief>\n"
+    return f"{_RULES.format(language=language_name(task))}\n<call_brief>\n{data}\n</call_brief>\n"
 
 
 def call_brief(brief: CallBrief, task: TaskBrief, now: datetime, *, recorded: bool) -> dict[str, Any]:
@@ -194,7 +195,8 @@ def _standing_facts(principal: CallerProfile, task: TaskBrief) -> list[str]:
     return [fact for fact in principal.may_say if not any(text in fact.casefold() for text in private)]
 
 
-def _language(task: TaskBrief) -> str:
+def language_name(task: TaskBrief) -> str:
+    """The language of a call, in English."""
     return _LANGUAGES.get(task.language.partition("-")[0].lower(), "the language of the brief")
 
 

@@ -27,9 +27,16 @@ def _text(description: str) -> dict[str, Any]:
 def _transfer_call(targets: Collection[str]) -> dict[str, Any]:
     return _tool(
         "transfer_call",
-        "Put the other side through to a person. Say so first, in the same turn: you leave the call with this.",
+        "Put the other side through to a person. Say so first and ask them to hold the line, in the same turn. Warm: "
+        "the person is called while the other side waits, hears your briefing alone, and takes the call or not; you "
+        "leave when they do, and go on when they do not. Cold: you leave at once, and nobody is told anything.",
         ["to"],
         to={"type": "string", "enum": list(targets), "description": "Whom to."},
+        mode={"type": "string", "enum": ["warm", "cold"], "description": "warm, unless it was tried in vain."},
+        briefing=_text(
+            "For that person alone, in the language of the call: what was said so far and what the other side wants, "
+            "in one or two sentences. Who calls on whose behalf is said anyway."
+        ),
     )
 
 
