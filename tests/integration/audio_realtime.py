@@ -74,9 +74,11 @@ class FakeSession:
 
     # -- what a server says
 
-    async def speak(self, name: str, text: str, audio: bytes, *, pieces: int = 1, done: bool = True) -> None:
+    async def speak(
+        self, name: str, text: str, audio: bytes, *, pieces: int = 1, done: bool = True, **more: Any
+    ) -> None:
         """A whole response with one spoken item: `name` is the response, `name`-item the item."""
-        await self.begin_response(name)
+        await self.begin_response(name, **more)
         size = -(-len(audio) // pieces)
         for at in range(0, len(audio), size):
             await self.audio_delta(name, audio[at : at + size])
@@ -84,10 +86,15 @@ class FakeSession:
         if done:
             await self.end_response(name)
 
-    async def begin_response(self, name: str) -> None:
-        await self.send(
-            "response.created", response={"id": name, "object": "realtime.response", "status": "in_progress"}
-        )
+    async def aside(self, audio: bytes, number: int = 1) -> str:
+        """Say this when it is asked for out of band for the `number`-th time; returns the instructions."""
+        asked = (await self.received_event("response.create", event_id=f"aside-{number}"))["response"]
+        await self.speak(f"a{number}", "…", audio, metadata=asked["metadata"], conversation_id=None)
+        return str(asked["instructions"])
+
+    async def begin_response(self, name: str, **more: Any) -> None:
+        response = {"id": name, "object": "realtime.response", "status": "in_progress", **more}
+        await self.send("response.created", response=response)
 
     async def audio_delta(self, name: str, audio: bytes, item: str = "item") -> None:
         await self.send(

@@ -332,7 +332,7 @@ async def test_a_callee_is_put_through_once_our_words_are_out(voice: FakeRealtim
         [tool] = [tool for tool in offered if tool["name"] == "transfer_call"]
         assert tool["parameters"]["properties"]["to"]["enum"] == ["reception", "sales"]
         await call.session.speak("r1", "I put you through to the reception.", speech(400), done=False)
-        transfer = await call.ask("transfer_call", {"to": "reception"})
+        transfer = await call.ask("transfer_call", {"to": "reception", "mode": "cold"})
         await call.session.end_response("r1")
         command = await world.said("transfer")
         assert len(call.line.loud()) == 20  # all that we had to say
@@ -352,7 +352,7 @@ async def test_a_transfer_that_fails_goes_back_to_the_conversation(voice: FakeRe
         call = await talk(world, voice)
         await call.session.speak("r1", "One moment.", speech(60))
         for number in (1, 2):  # what failed may be tried again
-            transfer = await call.ask("transfer_call", {"to": "sales"})
+            transfer = await call.ask("transfer_call", {"to": "sales", "mode": "cold"})
             command = await world.said("transfer")
             await world.tell("transfer_failed", request_id=command["request_id"], detail="No such extension.")
             assert await call.output(transfer) == {"status": "failed", "detail": "No such extension."}
@@ -369,7 +369,7 @@ async def test_a_callee_stays_with_the_user_who_takes_over_before_a_transfer(
     async with media_world(tmp_path, voice.url, tools=TARGETS) as world:
         call = await talk(world, voice)
         await call.session.speak("r1", "I put you through to the reception.", speech(5_000), done=False)
-        transfer = await call.ask("transfer_call", {"to": "reception"})
+        transfer = await call.ask("transfer_call", {"to": "reception", "mode": "cold"})
         await call.line.wait(lambda: len(call.line.loud()) >= 5)
         owner = {"user_id": str(world.call.user_id), "listener": "page"}
         await world.tell("listen", side="none", **owner)

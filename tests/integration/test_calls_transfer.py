@@ -1,4 +1,4 @@
-"""A callee is put through to a person: the channel leaves our audio, and the call goes on without us."""
+"""A callee is put through to a person, cold: the channel leaves our audio, and the call goes on without us."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
