@@ -60,7 +60,7 @@ class Fetching:
 
     async def ai_speaks_again(self) -> None:
         await self.session.speak("r2", "I am sorry.", mulaw_encode(tone(AI_HZ, 600)))
-        await hears(self.callee, AI_HZ, 500)
+        await hears(self.callee, AI_HZ, 700)
 
     async def nobody_is_left(self) -> None:
         await self.world.wait_for_ends()
@@ -129,6 +129,7 @@ async def fetching(
         await world.wait_for_status(CallStatus.IN_PROGRESS)
         session = await voice.session()
         await session.begun()
+        await session.speak("r1", "One moment.", mulaw_encode(tone(AI_HZ, 200)))
         await session.call_tool("r1", "c1", "transfer_call", {"to": to, "briefing": "They ask for the bill."})
         assert "They ask for the bill." in await session.aside(mulaw_encode(tone(BRIEFING_HZ, 1_500)))
         yield Fetching(world, task_id, session, callee)
@@ -144,7 +145,7 @@ async def test_a_person_hears_the_briefing_and_takes_the_callee_over(
         await desk.answered.wait()
         callee.play(tone(CALLEE_HZ, 1_000))
         await hears(desk, BRIEFING_HZ, 1_400)
-        await hears(callee, COMFORT_HZ, 200)
+        await hears(callee, COMFORT_HZ, 160)
         assert tone_ms(desk.received(), CALLEE_HZ) == 0
         desk.press("1")
         await fetch.world.wait_for_line("call.transfer_answered")

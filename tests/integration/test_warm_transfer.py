@@ -14,8 +14,8 @@ import pytest_asyncio
 from opendeep.audio_processing_service import briefing_line, warm_transfer
 from opendeep.audio_processing_service.tool_ground import ToolLimits
 from tests.integration.audio_realtime import FakeRealtime, fake_realtime
-from tests.integration.audio_world import DTMF, HANG_UP, FakeAsterisk, media_world, until
-from tests.integration.test_call_tools import Talk, said_so_far, talk
+from tests.integration.audio_world import DTMF, HANG_UP, FakeAsterisk, MediaWorld, media_world, until
+from tests.integration.test_call_tools import Talk, said_so_far, speech, talk
 from tests.support.audio import mulaw_encode, tone, tone_ms
 
 TARGETS = ToolLimits(transfer_targets=("reception", "sales"))
@@ -62,11 +62,22 @@ class Fetching:
 
     async def ai_speaks_again(self) -> None:
         """The response to the tool's output is heard by the callee."""
-        creates = [event for event in self.session.received if event["type"] == "response.create"]
-        asked = len(creates) if "response" not in creates[-1] else len(creates) + 1
-        await self.session.received_event("response.create", asked)
+        await self.output()
+
+        def asked() -> bool:
+            last = self.session.received[-1]
+            return last["type"] == "response.create" and "response" not in last
+
+        await self.session.wait(asked)
         await self.session.speak("back", "I am sorry.", AI_WORDS)
         await self.call.line.wait(lambda: self.callee_heard(440.0) >= 150)
+
+
+async def ready(world: MediaWorld, voice: FakeRealtime) -> Talk:
+    """A call in which the AI has nothing more to say."""
+    call = await talk(world, voice)
+    await call.session.speak("w0", "One moment.", speech(60))
+    return call
 
 
 async def ask(call: Talk, number: int = 1, **wish: object) -> Fetching:
@@ -78,7 +89,7 @@ async def ask(call: Talk, number: int = 1, **wish: object) -> Fetching:
 @asynccontextmanager
 async def fetching(voice: FakeRealtime, tmp_path: Path) -> AsyncIterator[Fetching]:
     async with media_world(tmp_path, voice.url, tools=TARGETS) as world:
-        yield await ask(await talk(world, voice))
+        yield await ask(await ready(world, voice))
 
 
 async def test_a_person_is_told_and_takes_the_call(voice: FakeRealtime, tmp_path: Path) -> None:
@@ -102,7 +113,7 @@ async def test_a_person_is_told_and_takes_the_call(voice: FakeRealtime, tmp_path
         [line] = await fetch.world.events("call.tool")
         assert line.data["outcome"] == {"status": "transferred"}
         assert line.data["arguments"] == WISH
-        assert not [turn for turn in await fetch.world.turns() if turn.speaker.value == "ai"]
+        assert [turn.text for turn in await fetch.world.turns() if turn.speaker.value == "ai"] == ["One moment."]
 
 
 async def test_whoever_declines_is_left_alone_and_the_ai_goes_on(voice: FakeRealtime, tmp_path: Path) -> None:
@@ -122,6 +133,7 @@ async def test_whoever_declines_is_left_alone_and_the_ai_goes_on(voice: FakeReal
         assert fetch.callee_heard(1_000.0) == 0
         for mode in ("warm", "cold"):
             assert (await fetch.call.use("transfer_call", to="reception", mode=mode))["status"] == "refused"
+            await fetch.session.speak(f"no-{mode}", "I cannot.", speech(40))
         again = await ask(fetch.call, 2, to="sales")  # somebody else may still want to
         await again.confirm("transfer_failed", detail="The line was busy.")
         assert (await again.output())["detail"].startswith("sales was not reached: The line was busy.")
@@ -217,7 +229,7 @@ async def test_whoever_takes_the_call_over_calls_the_fetching_off(voice: FakeRea
 
 async def test_without_a_briefing_nobody_is_called(voice: FakeRealtime, tmp_path: Path) -> None:
     async with media_world(tmp_path, voice.url, tools=TARGETS) as world:
-        call = await talk(world, voice)
+        call = await ready(world, voice)
         tool_id = await call.ask("transfer_call", WISH)
         asked = await call.session.received_event("response.create", event_id="aside-1")
         await call.session.begin_response("a1", metadata=asked["response"]["metadata"])
@@ -230,11 +242,12 @@ async def test_without_a_briefing_nobody_is_called(voice: FakeRealtime, tmp_path
 
 async def test_nobody_is_rung_for_ever(voice: FakeRealtime, tmp_path: Path) -> None:
     async with media_world(tmp_path, voice.url, tools=TARGETS) as world:
-        call = await talk(world, voice)
+        call = await ready(world, voice)
         for number in range(1, 4):
             fetch = await ask(call, number, briefing=f"Try {number}.")
             await fetch.confirm("transfer_failed", detail="Nobody answered.")
             assert (await fetch.output())["status"] == "failed"
+            await call.session.speak(f"w{number}", "I am sorry.", speech(40))
         assert (await call.use("transfer_call", **WISH))["status"] == "refused"
         assert (await call.use("transfer_call", to="reception", mode="tepid"))["status"] == "error"
 
