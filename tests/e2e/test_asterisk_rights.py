@@ -20,6 +20,7 @@ OURS = [
     ami_action.play_dtmf(NOBODY, "5"),
     ami_action.redirect(NOBODY, "opendeep-check", "check"),
     ami_action.setvar(NOBODY, "NAME", "value"),
+    ami_action.set_callee(NOBODY, "PJSIP/trunk-00000001"),
     ami_action.originate(DialRequest(uuid.uuid4(), "Local/nobody@opendeep-check/n", ("127.0.0.1", 9), 1_000)),
     AmiAction("Getvar", (("Variable", "IFMODULE(app_audiosocket.so)"),)),
     AmiAction("CoreSettings"),

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -48,6 +49,24 @@ def test_originate_on_the_wire() -> None:
     )
 
 
+def test_a_second_line_has_ids_of_its_own() -> None:
+    sound = UUID(int=9)
+    second = replace(DIAL, leg=f"warm1-{CALL_ID}", sound=sound)
+    headers = dict(headers_on_the_wire(ami_action.originate(second).encode("unused")))
+    assert headers["ChannelId"] == headers["ActionID"] == f"warm1-{CALL_ID}"
+    assert headers["Data"] == f"{sound},127.0.0.1:9092"
+    assert headers["Variable"] == f"CALL_ATTEMPT_ID={CALL_ID}"
+
+
+def test_the_callee_of_a_second_line_on_the_wire() -> None:
+    assert ami_action.set_callee("u-2", "Local/+49301@opendeep-out-00000001;1").encode("4") == (
+        b"Action: Setvar\r\nActionID: 4\r\nChannel: u-2\r\nVariable: OPENDEEP_CALLEE\r\n"
+        b"Value: Local/+49301@opendeep-out-00000001;1\r\n\r\n"
+    )
+    with pytest.raises(TelephonyMisuse):
+        ami_action.set_callee("u-2", "PJSIP/1,F(${SHELL(id)})")  # Bridge would take what follows as its options
+
+
 def test_other_actions_on_the_wire() -> None:
     assert ami_action.hangup("u-1").encode("7") == (
         b"Action: Hangup\r\nActionID: 7\r\nChannel: u-1\r\nCause: 16\r\n\r\n"
@@ -80,6 +99,7 @@ BUILDERS: list[Callable[[str], AmiAction]] = [
     lambda text: ami_action.originate(DialRequest(CALL_ID, "PJSIP/7000", ("::1", 9092), 1_000, f"Acme <{text}>")),
     lambda text: ami_action.originate(DialRequest(CALL_ID, f"{text}/7000", ("::1", 9092), 1_000)),
     lambda text: ami_action.originate(DialRequest(CALL_ID, f"PJSIP/7000@{text}", ("::1", 9092), 1_000)),
+    lambda text: ami_action.originate(DialRequest(CALL_ID, "PJSIP/7000", ("::1", 9092), 1_000, leg=text)),
     lambda text: ami_action.hangup(text),
     lambda text: ami_action.play_dtmf("u", text),
     lambda text: ami_action.play_dtmf(text, "1"),
@@ -87,6 +107,8 @@ BUILDERS: list[Callable[[str], AmiAction]] = [
     lambda text: ami_action.redirect("u", "c", text),
     lambda text: ami_action.setvar("u", text, "v"),
     lambda text: ami_action.setvar("u", "NAME", text),
+    lambda text: ami_action.set_callee(text, "PJSIP/trunk-00000001"),
+    lambda text: ami_action.set_callee("u", text),
 ]
 
 
