@@ -199,6 +199,31 @@ async def test_a_person_who_never_decides_is_hung_up(
         assert [action["Channel"] for action in switch.named("Hangup")] == [call.leg]
 
 
+@pytest.mark.parametrize("joined", [True, False])
+async def test_where_the_event_is_lost_the_list_of_channels_decides(
+    tmp_path: Path, switch: FakeSwitch, monkeypatch: pytest.MonkeyPatch, joined: bool
+) -> None:
+    monkeypatch.setattr(second_leg, "JOIN_S", 0.1)
+    async with fetch(tmp_path, switch) as call:
+        await call.ask()
+        await call.world.wait_for_line("call.transfer_briefed")
+        if joined:
+            switch.linked[call.leg] = str(call.call_id)
+        await call.decide()
+        if joined:
+            await call.told("transferred")
+            assert switch.named("Hangup") == []
+        else:
+            assert "did not connect" in (await call.told("transfer_failed"))["detail"]
+            assert [action["Channel"] for action in switch.named("Hangup")] == [call.leg]
+
+
+async def test_a_second_line_waits_for_the_pace_of_its_trunk(tmp_path: Path, switch: FakeSwitch) -> None:
+    async with fetch(tmp_path, switch, trunk_calls_per_second=2.0) as call:
+        await call.ask("sales")
+        await call.world.wait_for_line("call.transfer_briefed")
+
+
 async def test_a_second_line_over_a_trunk_counts_there(tmp_path: Path, switch: FakeSwitch) -> None:
     async with fetch(tmp_path, switch, trunk_max_calls=2) as call:
         assert await call.lines_on("trunk") == 1

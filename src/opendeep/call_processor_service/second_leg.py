@@ -39,6 +39,7 @@ RING_MS: Final = 30_000
 DECIDE_S: Final = 115.0  # of ringing, briefing and deciding; the voice side is done before
 JOIN_S: Final = 5.0
 DROP_S: Final = 3.0
+NOT_JOINED: Final = "The telephone switch did not connect the two."
 LINE_TRIES: Final = 20  # for a trunk whose pace has no call left at this moment
 LINE_AGAIN_S: Final = 0.25
 
@@ -149,7 +150,8 @@ class SecondLeg:
         for action in (tell, go):
             if (refusal := await self._ask(action)) is not None:
                 return refusal
-        return await self._joined.within(JOIN_S, "The telephone switch did not connect the two.")
+        why_not = await self._joined.within(JOIN_S, NOT_JOINED)
+        return None if why_not == NOT_JOINED and await self._are_joined() else why_not
 
     async def until_over(self) -> None:
         """The leg's channel is gone."""
@@ -197,6 +199,11 @@ class SecondLeg:
             why_not = "They hung up." if self._evidence.answered else verdict.sentence
             self._wanted.say(why_not)
             self._joined.say(why_not)
+
+    async def _are_joined(self) -> bool:
+        """Events get lost; the channels of one conversation are linked."""
+        leg = (await self._room.switch.channels()).get(self.identity)
+        return leg is not None and leg.get("Linkedid") == self._callee
 
     async def _ask(self, action: AmiAction) -> str | None:
         response = await self._room.ami.send_action(action)
