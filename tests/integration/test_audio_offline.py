@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from opendeep.config.prompt_transfer import briefing_instructions
 from opendeep.offline.server import OfflineServer
 from opendeep.offline.speech import SpeechEngineMissing, SpeechEngines
 from opendeep.simulation import SimulatedSwitch
 from tests.integration.audio_world import media_world
 from tests.support import services
 from tests.support.ami_wire import WireAmi
+from tests.support.audio import mulaw_decode
+from tests.support.sound import find_sound
 
 CONVERSATION_DEADLINE_S = 100.0
 
@@ -79,3 +82,23 @@ def _check_recording(path: Path, line_ms: int) -> None:
     for channel in (0, 1):
         loud = np.abs(stereo[:, channel].astype(np.int32)) > 1_000
         assert loud.mean() > 0.02
+
+
+@pytest.mark.natural_voice
+async def test_a_briefing_is_spoken_aside_and_the_callee_hears_none_of_it(
+    engines: SpeechEngines, tmp_path: Path
+) -> None:
+    async with OfflineServer(engines=engines, text_routes=()) as voice:
+        url = voice.base_url.replace("http://", "ws://") + "/realtime"
+        async with media_world(tmp_path, url) as world:
+            line = await world.answer()
+            await line.wait(lambda: len(line.loud()) > 10)  # the hello
+            [handler] = world.server._handlers.values()
+            assert handler._brief is not None
+            told = briefing_instructions(handler._brief, "They ask for the bill of October.")
+            sound = mulaw_decode(await handler._fetching.aside.speak(told, 30.0))
+            known = await engines.synthesizer.synthesize("They ask for the bill of October.")
+            assert find_sound(known, sound).likeness > 0.5
+            await line.hang_up()
+            await world.ended()
+            assert not [turn for turn in await world.turns() if "bill" in turn.text]
