@@ -7,7 +7,7 @@ themselves are the telephony side's, what is heard on them `waiting_room` and `b
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from opendeep.audio_processing_service.aside_speech import AsideSpeech
 from opendeep.audio_processing_service.briefing_line import BriefingLine, Decision, SecondLines
@@ -89,7 +89,8 @@ class WarmTransfer:
         self._line = line = BriefingLine(self._ports.ticker, sound, self._ports.voice)
         with self._ports.lines.expected(line) as sound_id, self._requests.asked() as (request_id, done):
             await self._requests.ring("transfer", request_id, target=to, sound=str(sound_id))
-            await asyncio.wait({done, line.decision}, timeout=REACH_S, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {done, line.decision}
+            await asyncio.wait(either, timeout=REACH_S, return_when=asyncio.FIRST_COMPLETED)
             if done.done():
                 return failed(f"{to} was not reached: {done.result().get('detail')} {AFTER_FETCHING}")
             line.decide(Decision.CALLED_OFF)  # nobody has decided in time

@@ -39,6 +39,7 @@ RING_MS: Final = 30_000
 DECIDE_S: Final = 115.0  # of ringing, briefing and deciding; the voice side is done before
 JOIN_S: Final = 5.0
 DROP_S: Final = 3.0
+SETTLE_S: Final = 1.0  # a failed originate → the end of its channel, which tells why; without a channel there is none
 NOT_JOINED: Final = "The telephone switch did not connect the two."
 LINE_TRIES: Final = 20  # for a trunk whose pace has no call left at this moment
 LINE_AGAIN_S: Final = 0.25
@@ -123,6 +124,7 @@ class SecondLeg:
         self._dialled = False
         self._wanted = _Word()  # by the person, as the voice side understood it
         self._joined = _Word()
+        self._settling: asyncio.TimerHandle | None = None
         self._over = asyncio.Event()
 
     async def reach(self, line: Line, audiosocket: tuple[str, int], sound: UUID) -> str | None:
@@ -161,6 +163,8 @@ class SecondLeg:
         """Hang the leg up unless it has ended. Idempotent, never raises; a leg that stays is the reconciler's."""
         if self._remove is not None:
             self._remove()
+        if self._settling is not None:
+            self._settling.cancel()
         if not self._dialled or self._over.is_set():
             return
         try:
@@ -193,12 +197,17 @@ class SecondLeg:
         before, self._evidence = self._evidence, fold(self._evidence, fact)
         if self._evidence.answered and not before.answered:
             self._answered()
-        verdict = judge(self._evidence)
-        if verdict.ended:
-            self._over.set()
-            why_not = "They hung up." if self._evidence.answered else verdict.sentence
-            self._wanted.say(why_not)
-            self._joined.say(why_not)
+        if self._evidence.hung_up:
+            self._end()
+        elif self._evidence.originate_failed and self._settling is None:
+            self._settling = asyncio.get_running_loop().call_later(SETTLE_S, self._end)
+
+    def _end(self) -> None:
+        """The leg is over, and all that tells why has been said."""
+        self._over.set()
+        why_not = "They hung up." if self._evidence.answered else judge(self._evidence).sentence
+        self._wanted.say(why_not)
+        self._joined.say(why_not)
 
     async def _are_joined(self) -> bool:
         """Events get lost; the channels of one conversation are linked."""
