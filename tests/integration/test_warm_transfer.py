@@ -240,6 +240,20 @@ async def test_without_a_briefing_nobody_is_called(voice: FakeRealtime, tmp_path
         assert "transfer" not in await said_so_far(world)
 
 
+async def test_a_briefing_that_comes_too_late_is_not_heard_by_the_callee(
+    voice: FakeRealtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm_transfer, "SPEAK_S", 0.1)
+    async with media_world(tmp_path, voice.url, tools=TARGETS) as world:
+        call = await ready(world, voice)
+        output = await call.use("transfer_call", **WISH)
+        assert "did not speak in time" in output["detail"]
+        await call.session.aside(BRIEFING)
+        await call.session.speak("w1", "I am sorry.", AI_WORDS)
+        await call.line.wait(lambda: tone_ms(b"".join(call.line.heard), 440.0) >= 200)
+        assert tone_ms(b"".join(call.line.heard), 1_000.0) == 0
+
+
 async def test_nobody_is_rung_for_ever(voice: FakeRealtime, tmp_path: Path) -> None:
     async with media_world(tmp_path, voice.url, tools=TARGETS) as world:
         call = await ready(world, voice)

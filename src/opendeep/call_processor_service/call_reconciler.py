@@ -165,7 +165,7 @@ def _legs(channels: Mapping[str, AmiEvent]) -> dict[UUID, set[str]]:
     legs: dict[UUID, set[str]] = {}
     for channel, event in channels.items():
         linked = event.get("Linkedid")
-        call_id = call_of_leg(channel) or _as_call_id(channel) or _as_call_id(linked) or call_of_leg(linked)
+        call_id = _as_call_id(channel) or _as_call_id(linked) or call_of_leg(linked)
         if call_id is not None:
             legs.setdefault(call_id, set()).add(channel)
     return legs
