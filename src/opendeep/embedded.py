@@ -12,6 +12,8 @@ from pydantic import SecretStr
 from opendeep.config.app_config import AppConfig, Role
 from opendeep.offline.runner import OfflineProcess
 from opendeep.offline.speech import SpeechEngines
+from opendeep.simulation.callee_loader import callees_with
+from opendeep.simulation.callee_mind import ChatMind
 from opendeep.simulation.switch import SimulatedSwitch
 from opendeep.supervisor import Worker
 
@@ -54,6 +56,8 @@ async def _switch(config: AppConfig, stack: contextlib.AsyncExitStack) -> AppCon
     switch = SimulatedSwitch(
         synthesizer=engines.synthesizer,
         recognizer=engines.recognizer,
+        mind=await _callee_mind(config, stack),
+        callees=callees_with(config.callees_dir),
         username=config.asterisk_ami_username,
         secret=secret,
     )
@@ -63,3 +67,11 @@ async def _switch(config: AppConfig, stack: contextlib.AsyncExitStack) -> AppCon
     return config.model_copy(
         update={"asterisk_ami_host": host, "asterisk_ami_port": port, "asterisk_ami_secret": SecretStr(secret)}
     )
+
+
+async def _callee_mind(config: AppConfig, stack: contextlib.AsyncExitStack) -> ChatMind | None:
+    """The language model that plays callees, where one is set up."""
+    if config.rehearsal_llm_url is None:
+        return None
+    key = config.rehearsal_llm_api_key.get_secret_value() if config.rehearsal_llm_api_key else ""
+    return await stack.enter_async_context(ChatMind(config.rehearsal_llm_url, config.rehearsal_llm_model, key))

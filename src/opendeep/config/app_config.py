@@ -161,6 +161,12 @@ class AppConfig(BaseSettings):
     gemini_model: str = "gemini-3.8-flash"
     provider_timeout_ms: Annotated[int, Field(ge=1_000, le=300_000)] = 30_000
 
+    # -- callees of the simulated switch
+    callees_dir: OptionalPath = None
+    rehearsal_llm_url: OptionalText = None
+    rehearsal_llm_model: str = ""
+    rehearsal_llm_api_key: OptionalSecret = None
+
     # -- the live call
     feedback_timeout_s: Annotated[float, Field(ge=1, le=600)] = 45.0
     max_feedback_per_call: Annotated[int, Field(ge=0, le=20)] = 5
@@ -196,6 +202,8 @@ class AppConfig(BaseSettings):
         ):
             if any(is_emergency(extension, region) for region in (self.default_region, *self.allowed_countries)):
                 raise ValueError(f"{extension} is an emergency number; it can be no extension, test number or target")
+        if self.rehearsal_llm_url and not self.rehearsal_llm_model:
+            raise ValueError("REHEARSAL_LLM_URL needs REHEARSAL_LLM_MODEL, the name of a model of that server")
         if len(self.opendeep_roles) == 0:
             raise ValueError("OPENDEEP_ROLES must name at least one of: " + ", ".join(Role))
         if Role.SCHEDULER in self.opendeep_roles and Role.VOICE not in self.opendeep_roles:

@@ -6,8 +6,10 @@ here.
 """
 
 from opendeep.simulation.attached_callee import AttachedCallee, CallDecision, IncomingCall
-from opendeep.simulation.callee_loader import CalleeFileError, load_callees, shipped_callees
+from opendeep.simulation.callee_loader import callees_with, load_callees, shipped_callees
+from opendeep.simulation.callee_mistakes import CalleeFileError
 from opendeep.simulation.callee_schema import Callee
+from opendeep.simulation.callee_truth import Fact, Rehearsal, Truth
 from opendeep.simulation.simulated_call import CallSnapshot
 from opendeep.simulation.switch import SimulatedSwitch
 
@@ -17,8 +19,12 @@ __all__ = [
     "CallSnapshot",
     "Callee",
     "CalleeFileError",
+    "Fact",
     "IncomingCall",
+    "Rehearsal",
     "SimulatedSwitch",
+    "Truth",
+    "callees_with",
     "load_callees",
     "shipped_callees",
 ]

@@ -1,45 +1,34 @@
-"""Reads callee files and says, for every mistake, which file, line and field it is in.
+"""Reads callee files and the sounds they name, and says for every mistake which file, line and field it is in.
 
-Owns YAML, positions in it, and the checks that span a file or a folder; the schema itself lives in `callee_schema`.
+Owns files, YAML and the checks that span a folder; the schema itself lives in `callee_schema`, what a single file must
+hold together in `callee_checks`.
 """
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
 
-from opendeep.simulation.callee_schema import Callee, Outcome, Patience
+from opendeep.simulation.audiosocket_wire import SAMPLE_RATE_HZ
+from opendeep.simulation.callee_checks import check_callee
+from opendeep.simulation.callee_mistakes import (
+    CalleeFileError,
+    FieldPath,
+    Mistake,
+    dotted,
+    from_validation,
+    mistake_at,
+)
+from opendeep.simulation.callee_schema import Callee
 
-FieldPath = tuple[str | int, ...]
 MAX_FILE_BYTES = 256_000
 MAX_DEPTH = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """One mistake: where (line from 1, field as `script.desk.menu.prompt`) and what."""
-
-    file: str
-    line: int
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        place = f"{self.file}:{self.line}"
-        return f"{place}: {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
-
-
-class CalleeFileError(ValueError):
-    """One or more callee files are wrong; `mistakes` has one entry each."""
-
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
-        super().__init__("\n".join(str(mistake) for mistake in mistakes))
-        self.mistakes = tuple(mistakes)
+MAX_CLIP_S = 120
 
 
 def shipped_callees() -> tuple[Callee, ...]:
@@ -48,11 +37,23 @@ def shipped_callees() -> tuple[Callee, ...]:
         return load_callees(folder)
 
 
+def callees_with(folder: Path | None) -> tuple[Callee, ...]:
+    """Return a user's own callees and those shipped whose name and numbers they leave free. Raises CalleeFileError."""
+    own = load_callees(folder) if folder is not None else ()
+    names = {callee.name for callee in own}
+    taken = {number for callee in own for number in (*callee.numbers, *callee.prefixes)}
+    free = (one for one in shipped_callees() if one.name not in names and taken.isdisjoint(one.numbers))
+    return (*own, *free)
+
+
 def load_callees(folder: Path) -> tuple[Callee, ...]:
     """Read every `*.yaml` of a folder, sorted by name.
 
-    Raises CalleeFileError with the mistakes of all files, and for a name or number that two files claim.
+    Raises CalleeFileError with the mistakes of all files, for a name or number that two files claim, and for a folder
+    that is not there or has no callee in it.
     """
+    if not folder.is_dir():
+        raise CalleeFileError([Mistake(str(folder), 1, "", "is no folder; give the one that has the *.yaml files")])
     callees: list[tuple[str, Callee]] = []
     mistakes: list[Mistake] = []
     for path in sorted(folder.glob("*.yaml")):
@@ -61,24 +62,26 @@ def load_callees(folder: Path) -> tuple[Callee, ...]:
         except CalleeFileError as error:
             mistakes.extend(error.mistakes)
     mistakes.extend(_claimed_twice(callees))
+    if not callees and not mistakes:
+        mistakes.append(Mistake(str(folder), 1, "", "has no *.yaml file; one file describes one callee"))
     if mistakes:
         raise CalleeFileError(mistakes)
     return tuple(callee for _, callee in callees)
 
 
 def load_callee(path: Path) -> Callee:
-    """Read one callee file. Raises CalleeFileError, also when the file cannot be read."""
+    """Read one callee file and its sounds. Raises CalleeFileError, also when the file cannot be read."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise CalleeFileError([Mistake(path.name, 1, "", error.strerror or "cannot be read")]) from error
     if len(data) > MAX_FILE_BYTES:
         raise CalleeFileError([Mistake(path.name, 1, "", f"longer than {MAX_FILE_BYTES} bytes")])
-    return parse_callee(data.decode("utf-8", errors="replace"), path.name)
+    return parse_callee(data.decode("utf-8", errors="replace"), path.name, path.parent)
 
 
-def parse_callee(text: str, file: str) -> Callee:
-    """Parse the text of one callee file; `file` is the name that mistakes carry."""
+def parse_callee(text: str, file: str, folder: Path | None = None) -> Callee:
+    """Parse the text of one callee file; `file` is the name that mistakes carry, `folder` has the sounds it names."""
     root, data = _read_yaml(text, file)
     duplicates = list(_duplicate_keys(root, file, ()))
     if duplicates:
@@ -86,11 +89,46 @@ def parse_callee(text: str, file: str) -> Callee:
     try:
         callee = Callee.model_validate(data)
     except ValidationError as error:
-        raise CalleeFileError(_from_validation(error, root, file)) from error
-    mistakes = [Mistake(file, line_of(root, path), _dotted(path), message) for path, message in _cross_checks(callee)]
-    if mistakes:
-        raise CalleeFileError(mistakes)
+        raise CalleeFileError(from_validation(error, root, file)) from error
+    findings = [*check_callee(callee), *_read_clips(callee, folder)]
+    if findings:
+        raise CalleeFileError([mistake_at(root, file, path, message) for path, message in findings])
     return callee
+
+
+def read_clip(path: Path) -> bytes:
+    """Return the samples of a WAV file as s16le at 8 kHz. Raises ValueError that says how to convert another file."""
+    convert = f"convert it: ffmpeg -i {path.name} -ac 1 -ar {SAMPLE_RATE_HZ} -c:a pcm_s16le new.wav"
+    try:
+        with wave.open(str(path), "rb") as file:
+            shape = file.getnchannels(), file.getsampwidth() * 8, file.getframerate()
+            if shape != (1, 16, SAMPLE_RATE_HZ):
+                channels, bits, rate = shape
+                raise ValueError(
+                    f"{path.name} has {channels} channel(s), {bits} bit, {rate} Hz; needed is mono, 16 bit, "
+                    f"{SAMPLE_RATE_HZ} Hz; {convert}"
+                )
+            if file.getnframes() > MAX_CLIP_S * SAMPLE_RATE_HZ:
+                raise ValueError(f"{path.name} is longer than {MAX_CLIP_S} s; cut it")
+            return file.readframes(MAX_CLIP_S * SAMPLE_RATE_HZ)
+    except FileNotFoundError:
+        raise ValueError(f"there is no file {path.name} beside this one") from None
+    except (wave.Error, EOFError, OSError) as error:
+        raise ValueError(f"{path.name} cannot be read as WAV ({error}); {convert}") from error
+
+
+def _read_clips(callee: Callee, folder: Path | None) -> Iterable[tuple[FieldPath, str]]:
+    """Read the sounds into the callee; yield a finding for each that cannot be used."""
+    for name, node in callee.script.items():
+        for path, act in node.acts():
+            if act.play is None or act.play in callee.clips:
+                continue
+            try:
+                if folder is None:
+                    raise ValueError("a text that is no file has no sounds beside it")
+                callee.keep_clip(act.play, read_clip(folder / act.play))
+            except ValueError as error:
+                yield ("script", name, *path, "play"), str(error)
 
 
 def _read_yaml(text: str, file: str) -> tuple[yaml.Node, object]:
@@ -124,32 +162,6 @@ def _refuse_tricks(text: str, file: str) -> None:
             raise CalleeFileError([Mistake(file, line, "", problem)])
 
 
-def line_of(root: yaml.Node, path: FieldPath) -> int:
-    """Return the line (from 1) of the field at `path`, or of its closest parent that exists."""
-    node, line = root, root.start_mark.line + 1
-    for step in path:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == str(step)), None)
-            if found is None:
-                continue  # a step that pydantic adds for a key or a union, or a field that is missing
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-    return line
-
-
-def _dotted(path: FieldPath) -> str:
-    return ".".join(str(step) for step in path if step != "[key]")
-
-
-def _from_validation(error: ValidationError, root: yaml.Node, file: str) -> list[Mistake]:
-    return [
-        Mistake(file, line_of(root, found["loc"]), _dotted(found["loc"]), found["msg"].removeprefix("Value error, "))
-        for found in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
-
-
 def _duplicate_keys(node: yaml.Node, file: str, path: FieldPath) -> Iterable[Mistake]:
     """Yield a mistake for every key given twice, which YAML itself would let pass."""
     if isinstance(node, yaml.SequenceNode):
@@ -161,29 +173,9 @@ def _duplicate_keys(node: yaml.Node, file: str, path: FieldPath) -> Iterable[Mis
     for key, value in node.value:
         name = str(key.value)
         if name in seen:
-            yield Mistake(file, key.start_mark.line + 1, _dotted((*path, name)), "given twice")
+            yield Mistake(file, key.start_mark.line + 1, dotted((*path, name)), "given twice")
         seen.add(name)
         yield from _duplicate_keys(value, file, (*path, name))
-
-
-def _cross_checks(callee: Callee) -> Iterable[tuple[FieldPath, str]]:
-    """Yield what the schema of a single part cannot see."""
-    if not callee.script and any(attempt.outcome is Outcome.ANSWER for attempt in callee.attempts):
-        yield ("script",), "a callee that answers needs a script"
-    for name, node in callee.script.items():
-        for path, target in node.targets():
-            if target not in callee.script:
-                yield ("script", name, *path), f"there is no node {target!r}"
-    for path, patience in _patiences(callee):
-        if patience.hang_up_after_s <= patience.ask_after_s:
-            yield (*path, "hang_up_after_s"), "must be longer than ask_after_s"
-
-
-def _patiences(callee: Callee) -> Iterable[tuple[FieldPath, Patience]]:
-    yield ("patience",), callee.patience
-    for name, node in callee.script.items():
-        if node.talk is not None and node.talk.patience is not None:
-            yield ("script", name, "talk", "patience"), node.talk.patience
 
 
 def _claimed_twice(callees: Sequence[tuple[str, Callee]]) -> Iterable[Mistake]:

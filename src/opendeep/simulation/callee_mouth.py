@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from opendeep.simulation.audiosocket_wire import FRAME_BYTES, FRAME_MS, SILENCE_FRAME
-from opendeep.simulation.callee_schema import Tone
+from opendeep.simulation.callee_schema import SignalTone, Tone, Voice
 from opendeep.simulation.sound import tone
+from opendeep.simulation.tunes import music, signal
 
 MAX_QUEUE = 64
 LINE_DEADLINE_MS = 8000
@@ -23,9 +24,10 @@ SECOND_BYTES = FRAME_BYTES * 50
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Speak a line."""
+    """Speak a line, in a voice (None: the synthesiser's default)."""
 
     text: str
+    voice: Voice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,29 @@ class Play:
     """Play a tone."""
 
     tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class PlaySignal:
+    """Play a signal of the network or of a fax machine."""
+
+    signal: SignalTone
+
+
+@dataclass(frozen=True, slots=True)
+class PlayMusic:
+    """Play so much of a tune."""
+
+    ms: int
+    level_dbfs: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Play a sound that came with the callee file."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +86,19 @@ class HangUp:
     """End the call."""
 
 
-Utterance = Say | Play | Pause | Press | Echo | HangUp
+Utterance = Say | Play | PlaySignal | PlayMusic | Clip | Pause | Press | Echo | HangUp
 
 
 class LineStore(Protocol):
-    """Synthesised lines: s16le at 8 kHz, or None while a line is not ready."""
+    """The callee's sounds: s16le at 8 kHz."""
 
-    def get(self, text: str) -> bytes | None: ...
+    def get(self, say: Say) -> bytes | None:
+        """Return a synthesised line, None while it is not ready."""
+        ...
+
+    def clip(self, name: str) -> bytes:
+        """Return a sound that came with the callee file."""
+        ...
 
 
 class Mouth:
@@ -127,10 +158,16 @@ class Mouth:
     def _perform(self, utterance: Utterance) -> bytes | None:
         """Do one utterance and return its sound (maybe empty), or None when it is not ready."""
         match utterance:
-            case Say(text):
-                return self._line(text)
+            case Say():
+                return self._line(utterance)
             case Play(what):
                 return tone(what.hz, what.ms, what.level_dbfs)
+            case PlaySignal(what):
+                return signal(what.kind, what.times, what.level_dbfs)
+            case PlayMusic(ms, level_dbfs, seed):
+                return music(ms, level_dbfs, seed)
+            case Clip(name):
+                return self._lines.clip(name)
             case Pause(ms):
                 return bytes(ms // FRAME_MS * FRAME_BYTES)
             case Press(digits):
@@ -141,8 +178,8 @@ class Mouth:
                 self.hung_up = True
         return b""
 
-    def _line(self, text: str) -> bytes | None:
-        pcm = self._lines.get(text)
+    def _line(self, say: Say) -> bytes | None:
+        pcm = self._lines.get(say)
         if pcm is None and self._waited_ms < LINE_DEADLINE_MS:
             self._waited_ms += FRAME_MS
             return None

@@ -10,25 +10,28 @@ from dataclasses import dataclass
 
 import structlog
 
-from opendeep.simulation.callee_mouth import HangUp, Say
-from opendeep.simulation.callee_nodes import (
+from opendeep.simulation.callee_commands import (
     Command,
     GoTo,
     Moment,
     NodeRun,
     RuleUse,
     StopUttering,
+    Think,
     TurnAnswered,
     Utter,
-    VoicemailRun,
-    start_node,
 )
+from opendeep.simulation.callee_improvising import ImproviseRun
+from opendeep.simulation.callee_machines import VoicemailRun
+from opendeep.simulation.callee_mouth import HangUp, Say
+from opendeep.simulation.callee_nodes import start_node
 from opendeep.simulation.callee_schema import Callee
 
 BYTES_PER_MS = 16  # s16le at 8 kHz
 MAX_TURN_BYTES = 30_000 * BYTES_PER_MS
 MIN_WORDS_MS = 200
 WORDS_DEADLINE_MS = 8000
+MAX_WITNESSED = 200
 
 log = structlog.get_logger(__name__)
 
@@ -41,18 +44,23 @@ class Understand:
     pcm: bytes
 
 
-ScriptOutput = Utter | StopUttering | Understand
+ScriptOutput = Utter | StopUttering | Understand | Think
 
 
 class CalleeScript:
     """One call of one callee, from the answer on.
 
     A turn of the other side is answered when it has ended, we are quiet, and (where a rule looks at words) it was
-    recognised. If the other side goes on before that, both parts become one turn.
+    recognised. If the other side goes on before that, both parts become one turn. `improvises`: a language model is
+    there; without one its nodes are passed by. `visited` and `keys` (at most 200 each) are what a judge may read later.
     """
 
-    def __init__(self, callee: Callee) -> None:
+    def __init__(self, callee: Callee, *, start: str | None = None, improvises: bool = False) -> None:
         self._callee = callee
+        self._start = start
+        self._improvises = improvises
+        self.visited: list[str] = []
+        self.keys = ""
         self._use = RuleUse()
         self._run: NodeRun | None = None
         self.node = ""
@@ -86,7 +94,7 @@ class CalleeScript:
 
     def answer(self, now_ms: int = 0) -> list[ScriptOutput]:
         """The call was answered: enter the first node."""
-        return self._enter(self._callee.first_node, now_ms)
+        return self._enter(self._start or self._callee.first_node, now_ms)
 
     def hear_speaking(self, speech_ms: int, now_ms: int) -> list[ScriptOutput]:
         """The other side is speaking, `speech_ms` of this turn so far."""
@@ -119,8 +127,14 @@ class CalleeScript:
         if turn == self._turn:
             self._words = text
 
+    def receive_reply(self, number: int, text: str | None) -> None:
+        """A language model has answered `Think` (`text` None: it could not)."""
+        if isinstance(self._run, ImproviseRun):
+            self._run.receive_reply(number, text)
+
     def hear_digit(self, digit: str, now_ms: int) -> list[ScriptOutput]:
         """The other side pressed a key."""
+        self.keys = (self.keys + digit)[-MAX_WITNESSED:]
         self._patience_from_ms = now_ms
         return self._carry_out(self._run.hear_digit(digit), now_ms) if self._run is not None else []
 
@@ -181,11 +195,16 @@ class CalleeScript:
         if patience.ask is None or self._asked_patience or waited_s < patience.ask_after_s:
             return []
         self._asked_patience = self._asking = True
-        return [Utter(Say(patience.ask))]
+        return [Utter(Say(patience.ask, self._run.voice if self._run is not None else self._callee.voice))]
 
     def _enter(self, name: str, now_ms: int) -> list[ScriptOutput]:
+        improvise = self._callee.script[name].improvise
+        if improvise is not None and not self._improvises:
+            name = improvise.otherwise
         self.node = name
-        self._run = start_node(name, self._callee.script[name], self._use)
+        if len(self.visited) < MAX_WITNESSED:
+            self.visited.append(name)
+        self._run = start_node(name, self._callee.script[name], self._use, self._callee.voice)
         return self._carry_out(self._run.enter(now_ms), now_ms)
 
     def _carry_out(self, commands: list[Command], now_ms: int) -> list[ScriptOutput]:

@@ -10,6 +10,8 @@ from typing import Protocol
 from opendeep.simulation.attached_callee import AttachedCallee
 from opendeep.simulation.audiosocket_wire import FRAME_BYTES, SILENCE_FRAME
 
+MAX_KEYS = 200
+
 
 class CalleeSession(Protocol):
     """A callee in one answered call. Every method returns at once; times are ms since the answer."""
@@ -29,12 +31,26 @@ class CalleeSession(Protocol):
         """The other side talked into a mailbox's greeting."""
         ...
 
+    @property
+    def visited(self) -> tuple[str, ...]:
+        """The nodes of the script that the call came to, in order; the first 200."""
+        ...
+
+    @property
+    def keys(self) -> str:
+        """The keys that the other side pressed; the last 200."""
+        ...
+
     def answer(self) -> None:
         """The call was answered."""
         ...
 
     def exchange(self, heard: bytes, now_ms: int) -> bytes:
         """Take what the callee hears in 20 ms and return what it says in them (320 bytes each)."""
+        ...
+
+    def depart(self, said: bytes) -> tuple[bytes, ...]:
+        """Take what `exchange` returned; return the frames that the network delivers in this tick, mostly this one."""
         ...
 
     def take_digits(self) -> list[str]:
@@ -55,10 +71,12 @@ class AttachedSession:
 
     state = "attached"
     spoke_before_beep = False
+    visited: tuple[str, ...] = ()
 
     def __init__(self, callee: AttachedCallee, call_id: str) -> None:
         self._callee = callee
         self._call_id = call_id
+        self.keys = ""
 
     @property
     def hung_up(self) -> bool:
@@ -72,11 +90,15 @@ class AttachedSession:
         said = self._callee.next_frame(self._call_id)
         return said if said is not None and len(said) == FRAME_BYTES else SILENCE_FRAME
 
+    def depart(self, said: bytes) -> tuple[bytes, ...]:
+        return (said,)
+
     def take_digits(self) -> list[str]:
         digit = self._callee.next_digit(self._call_id)
         return [digit] if digit else []
 
     def receive_digit(self, digit: str, now_ms: int) -> None:
+        self.keys = (self.keys + digit)[-MAX_KEYS:]
         self._callee.receive_digit(self._call_id, digit)
 
     def end(self) -> None:

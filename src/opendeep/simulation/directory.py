@@ -25,7 +25,7 @@ def unallocated_callee() -> Callee:
     return Callee(
         name="unallocated_default",
         title="A number that nobody has",
-        attempts=[Attempt(outcome=Outcome.UNALLOCATED, ring_s=0)],
+        attempts=(Attempt(outcome=Outcome.UNALLOCATED, ring_s=0),),
     )
 
 

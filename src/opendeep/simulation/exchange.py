@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import structlog
 
 from opendeep.simulation.attached_callee import IncomingCall
-from opendeep.simulation.callee_schema import Callee
+from opendeep.simulation.callee_schema import Attempt, Callee
 from opendeep.simulation.callee_session import CalleeSession
 from opendeep.simulation.channels import Channel, ChannelState
 from opendeep.simulation.directory import Directory, endpoint_caller_id, endpoint_context, is_extension
@@ -35,8 +35,7 @@ from opendeep.simulation.simulated_call import (
     SimulatedCall,
     originate_response,
 )
-from opendeep.simulation.speech_seam import LineRecognizer, LineSynthesizer
-from opendeep.simulation.talking_callee import TalkingCallee
+from opendeep.simulation.talking_callee import Engines, TalkingCallee
 
 log = structlog.get_logger(__name__)
 
@@ -53,14 +52,12 @@ class Exchange:
     def __init__(
         self,
         directory: Directory,
-        synthesizer: LineSynthesizer,
-        recognizer: LineRecognizer,
+        engines: Engines,
         context: CallContext,
         trunks: frozenset[str] | None,
     ) -> None:
         self._directory = directory
-        self._synthesizer = synthesizer
-        self._recognizer = recognizer
+        self._engines = engines
         self._context = context
         self._trunks = trunks
         self._calls: dict[str, SimulatedCall] = {}
@@ -175,8 +172,8 @@ class Exchange:
         callee = self._directory.find(number)
         attempt = self._directory.next_attempt(callee, number)
 
-        def make_session(answering: Callee) -> CalleeSession:
-            return TalkingCallee(answering, call_id, self._synthesizer, self._recognizer)
+        def make_session(answering: Callee, answered: Attempt) -> CalleeSession:
+            return TalkingCallee(answering, call_id, self._engines, answered.start)
 
         return ScriptedPickup(callee, attempt, make_session, self._context.time_scale)
 

@@ -19,7 +19,7 @@ from opendeep.simulation.legs import Failure
 
 log = structlog.get_logger(__name__)
 
-SessionFactory = Callable[[Callee], CalleeSession]
+SessionFactory = Callable[[Callee, Attempt], CalleeSession]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ class ScriptedPickup:
         self.early_media = attempt.early_media
         self.sends_sound = attempt.sends_sound
         self._callee = callee
+        self._attempt = attempt
         self._outcome = attempt.outcome
         self._ring_ms = int(attempt.ring_s * 1000 * time_scale)
         self._make_session = make_session
@@ -90,7 +91,7 @@ class ScriptedPickup:
 
     def begin(self) -> None:
         if self._outcome is Outcome.ANSWER:
-            self._session = self._make_session(self._callee)
+            self._session = self._make_session(self._callee, self._attempt)
 
     def poll(self, elapsed_ms: int) -> Answered | Failure | None:
         if self._outcome is Outcome.NO_ANSWER or elapsed_ms < self._ring_ms:

@@ -56,7 +56,10 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
 
 @dataclass(frozen=True, slots=True)
 class CallSnapshot:
-    """A call as it is now. `state` is the node of the callee's script; times in ms."""
+    """A call as it is now. `state` is the node of the callee's script; times in ms.
+
+    `visited`: the nodes up to now; `keys`: pressed by the caller; `ended`: why it ended, empty while it goes on.
+    """
 
     call_id: str
     channel: str
@@ -67,6 +70,9 @@ class CallSnapshot:
     age_ms: int
     redirected_to: str
     spoke_before_beep: bool
+    visited: tuple[str, ...] = ()
+    keys: str = ""
+    ended: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,7 @@ class CallContext:
     silence_limit_ms: int
     time_scale: float
     record_dir: Path | None
+    on_ended: Callable[[CallSnapshot], None] | None = None
 
 
 class SimulatedCall:
@@ -86,6 +93,7 @@ class SimulatedCall:
     def __init__(self, origination: Origination, legs: Legs, pickup: Pickup, context: CallContext) -> None:
         self.origination = origination
         self.phase = Phase.DIALLING
+        self._ended = ""
         self._legs = legs
         self._pickup = pickup
         self._context = context
@@ -109,16 +117,20 @@ class SimulatedCall:
         return self._legs.channels
 
     def snapshot(self) -> CallSnapshot:
+        session = self._session
         return CallSnapshot(
             call_id=self.channel.uniqueid,
             channel=self.channel.name,
             number=self.origination.target.number,
             callee=self._pickup.callee_name,
             phase=self.phase,
-            state=self._session.state if self._session is not None else "",
+            state=session.state if session is not None else "",
             age_ms=self._now_ms - self._started_ms,
             redirected_to=self._redirected_to,
-            spoke_before_beep=self._session is not None and self._session.spoke_before_beep,
+            spoke_before_beep=session is not None and session.spoke_before_beep,
+            visited=session.visited if session is not None else (),
+            keys=session.keys if session is not None else "",
+            ended=self._ended,
         )
 
     # -- what the manager asks for
@@ -238,7 +250,8 @@ class SimulatedCall:
             return
         said = self._said = self._session.exchange(heard, self._now_ms - self._answered_ms)
         if self._link is not None and self._pickup.sends_sound:
-            self._link.send_audio(said)
+            for frame in self._session.depart(said):
+                self._link.send_audio(frame)
         if self._recorder is not None:
             self._recorder.write(heard, said)
         for digit in self._session.take_digits():
@@ -289,6 +302,8 @@ class SimulatedCall:
 
     def _release(self) -> None:
         self._close_audio()
+        if self._context.on_ended is not None:
+            self._context.on_ended(self.snapshot())
         if self._session is not None:
             self._session.end()
         else:
@@ -310,6 +325,7 @@ class SimulatedCall:
         change = f"{self.phase.value} -> {phase.value}"
         log.info("simulated_call_phase", call_id=self.channel.uniqueid, change=change, reason=why)
         self.phase = phase
+        self._ended = why if phase is Phase.ENDED else ""
 
     def _originate_response(self, response: str, reason: int) -> Packet:
         channel = self.channel.name if response == "Success" else self.origination.target.channel

@@ -1,10 +1,13 @@
-"""The two engines that a talking callee needs, as this package sees them.
+"""The engines that a talking callee needs, as this package sees them.
 
-Owns the shape of the seam only; `opendeep.offline.speech` satisfies it. Engines must not live here.
+Owns the shape of the seam only; `opendeep.offline.speech` satisfies the two for speech, `callee_mind` the one for
+words. Engines must not live here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -27,3 +30,17 @@ class LineRecognizer(Protocol):
     async def recognize(
         self, pcm: bytes, *, sample_rate: int = 8000, expects: str = "any", hints: tuple[str, ...] = ()
     ) -> HeardText: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SaidLine:
+    """One turn of a conversation, as the callee knows it."""
+
+    by_caller: bool
+    text: str
+
+
+class CalleeMind(Protocol):
+    """Makes up what a person says next: `persona` is who it is, `said` what was said so far, oldest first."""
+
+    async def reply(self, persona: str, said: Sequence[SaidLine]) -> str: ...

@@ -6,7 +6,7 @@ Owns lifetimes and the public door of this package; everything else lives in its
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -19,7 +19,8 @@ from opendeep.simulation.callee_schema import Callee
 from opendeep.simulation.directory import ATTACHED_EXTENSION, Directory
 from opendeep.simulation.exchange import Exchange
 from opendeep.simulation.simulated_call import CallContext, CallSnapshot
-from opendeep.simulation.speech_seam import LineRecognizer, LineSynthesizer
+from opendeep.simulation.speech_seam import CalleeMind, LineRecognizer, LineSynthesizer
+from opendeep.simulation.talking_callee import Engines
 from opendeep.simulation.ticker import PacingTicker, Ticker
 
 log = structlog.get_logger(__name__)
@@ -31,10 +32,11 @@ class SimulatedSwitch:
     """A telephone switch that speaks AMI and connects to AudioSocket like Asterisk 22.
 
     `callees`: who can be called (None: those shipped); `default_callee`: who has every other number (None: nobody,
-    404). `trunks`: names that `PJSIP/number@trunk` may use (None: any). `time_scale` stretches ringing only.
+    404). `mind`: the language model that plays callees who improvise (None: nobody does). `trunks`: names that `PJSIP/number@trunk` may use (None: any). `time_scale` stretches ringing only.
     `event_classes`: what the manager user may read (None: call, dtmf, system, reporting, dialplan; the configuration
     that the project ships leaves dialplan, and with it `VarSet`, out).
     `shuffle_seed` mixes the orders of events that the real switch does not promise. `record_dir` keeps stereo WAVs.
+    `on_ended` is told of every call as it was at its end: what a judge reads of the callee's side.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class SimulatedSwitch:
         *,
         synthesizer: LineSynthesizer,
         recognizer: LineRecognizer,
+        mind: CalleeMind | None = None,
         username: str,
         secret: str,
         host: str = "127.0.0.1",
@@ -54,6 +57,7 @@ class SimulatedSwitch:
         silence_limit_ms: int = SILENCE_LIMIT_MS,
         shuffle_seed: int | None = None,
         record_dir: Path | None = None,
+        on_ended: Callable[[CallSnapshot], None] | None = None,
         ticker: Ticker | None = None,
     ) -> None:
         self._host = host
@@ -61,8 +65,9 @@ class SimulatedSwitch:
         self._ticker = ticker or PacingTicker()
         self._directory = Directory(shipped_callees() if callees is None else callees, default_callee)
         order = random.Random(shuffle_seed) if shuffle_seed is not None else None  # noqa: S311 (not for secrets)
-        context = CallContext(self._broadcast, order, silence_limit_ms, time_scale, record_dir)
-        self._exchange = Exchange(self._directory, synthesizer, recognizer, context, trunks)
+        context = CallContext(self._broadcast, order, silence_limit_ms, time_scale, record_dir, on_ended)
+        engines = Engines(synthesizer, recognizer, mind)
+        self._exchange = Exchange(self._directory, engines, context, trunks)
         account = AmiAccount(username, secret)
         if event_classes is not None:
             account = AmiAccount(username, secret, event_classes)

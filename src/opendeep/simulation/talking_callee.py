@@ -1,73 +1,57 @@
-"""A callee from a YAML file in one call: ears, script and mouth put together, engines kept off the loop.
+"""A callee from a YAML file in one call: ears, script, mouth and line put together, engines kept off the loop.
 
-Owns the tasks that synthesise and recognise for this call; they are cancelled with it. What is said when is decided
-in `callee_script`.
+Owns the tasks that synthesise, recognise and think for this call; they are cancelled with it. What is said when is
+decided in `callee_script`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
+from dataclasses import dataclass
 
 import structlog
 
-from opendeep.simulation.callee_mouth import Mouth
-from opendeep.simulation.callee_nodes import StopUttering, Utter
-from opendeep.simulation.callee_schema import Act, Callee, Node
+from opendeep.simulation.callee_commands import StopUttering, Think, Utter
+from opendeep.simulation.callee_improvising import spoken_part
+from opendeep.simulation.callee_mouth import Mouth, Say
+from opendeep.simulation.callee_schema import Callee
 from opendeep.simulation.callee_script import CalleeScript, ScriptOutput, Understand
+from opendeep.simulation.line_quality import CalleeLine
+from opendeep.simulation.prepared_lines import PreparedLines
 from opendeep.simulation.sound import TurnDetector, TurnEnded
-from opendeep.simulation.speech_seam import LineRecognizer, LineSynthesizer
+from opendeep.simulation.speech_seam import CalleeMind, LineRecognizer, LineSynthesizer
 
-SYNTHESIS_DEADLINE_S = 20.0
 RECOGNITION_DEADLINE_S = 6.0
+REPLY_DEADLINE_S = 15.0
 
 log = structlog.get_logger(__name__)
 
 
-class PreparedLines:
-    """The lines of one callee, synthesised in the background before they are needed.
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What a talking callee needs; without a `mind` nobody improvises."""
 
-    A line whose synthesis fails or takes too long is logged and becomes empty, so that the script goes on.
-    """
-
-    def __init__(self, synthesizer: LineSynthesizer, voice: str | None) -> None:
-        self._synthesizer = synthesizer
-        self._voice = voice
-        self._lines: dict[str, bytes] = {}
-
-    def get(self, text: str) -> bytes | None:
-        return self._lines.get(text)
-
-    async def prepare(self, texts: Iterable[str]) -> None:
-        for text in texts:
-            if text not in self._lines:
-                self._lines[text] = await self._synthesize(text)
-
-    async def _synthesize(self, text: str) -> bytes:
-        """Speak in the callee's voice, else in the engine's default voice, else not at all."""
-        for voice in dict.fromkeys((self._voice, None)):
-            try:
-                async with asyncio.timeout(SYNTHESIS_DEADLINE_S):
-                    return await self._synthesizer.synthesize(text, voice=voice, sample_rate=8000)
-            except Exception:  # boundary: an engine's failure costs one voice or one line, never the call
-                log.exception("callee_line_failed", voice=voice)
-        return b""
+    synthesizer: LineSynthesizer
+    recognizer: LineRecognizer
+    mind: CalleeMind | None = None
 
 
 class TalkingCallee:
     """One callee in one call; satisfies `CalleeSession`. Build it when the call is dialled, `end` it with the call."""
 
-    def __init__(self, callee: Callee, call_id: str, synthesizer: LineSynthesizer, recognizer: LineRecognizer) -> None:
+    def __init__(self, callee: Callee, call_id: str, engines: Engines, start: str | None = None) -> None:
         self._callee = callee
         self._call_id = call_id
-        self._recognizer = recognizer
-        self._script = CalleeScript(callee)
-        self._lines = PreparedLines(synthesizer, callee.voice)
+        self._engines = engines
+        self._script = CalleeScript(callee, start=start, improvises=engines.mind is not None)
+        self._lines = PreparedLines(engines.synthesizer, callee)
         self._mouth = Mouth(self._lines)
+        self._line = CalleeLine(callee.line)
         self._ears = TurnDetector(callee.end_of_turn_ms)
         self._now_ms = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._spawn(self._lines.prepare(spoken_lines(callee)), "lines")
+        self._spawn(self._lines.prepare_all(), "lines")
 
     @property
     def state(self) -> str:
@@ -81,14 +65,26 @@ class TalkingCallee:
     def spoke_before_beep(self) -> bool:
         return self._script.spoke_before_beep
 
+    @property
+    def visited(self) -> tuple[str, ...]:
+        return tuple(self._script.visited)
+
+    @property
+    def keys(self) -> str:
+        return self._script.keys
+
     def answer(self) -> None:
         self._carry_out(self._script.answer())
 
     def exchange(self, heard: bytes, now_ms: int) -> bytes:
         self._now_ms = now_ms
+        heard = self._line.hear(heard)
         self._listen(heard)
         self._carry_out(self._script.tick(now_ms, idle=self._mouth.idle))
-        return self._mouth.pull(heard)
+        return self._line.speak(self._mouth.pull(heard), heard)
+
+    def depart(self, said: bytes) -> tuple[bytes, ...]:
+        return self._line.depart(said)
 
     def take_digits(self) -> list[str]:
         return self._mouth.take_digits()
@@ -116,47 +112,34 @@ class TalkingCallee:
                     self._mouth.stop()
                 case Understand(turn, pcm):
                     self._spawn(self._understand(turn, pcm), f"turn-{turn}")
+                case Think():
+                    self._spawn(self._think(output), f"reply-{output.number}")
 
     async def _understand(self, turn: int, pcm: bytes) -> None:
         """Recognise a turn; a failure or a time-out counts as nothing understood."""
         text = ""
         try:
             async with asyncio.timeout(RECOGNITION_DEADLINE_S):
-                text = (await self._recognizer.recognize(pcm, sample_rate=8000)).text
+                text = (await self._engines.recognizer.recognize(pcm, sample_rate=8000)).text
         except Exception:  # boundary: an engine's failure costs one turn, never the call
             log.exception("callee_recognition_failed", callee=self._callee.name, call_id=self._call_id)
         self._script.receive_words(turn, text)
+
+    async def _think(self, asked: Think) -> None:
+        """Let the language model answer and make its line ready; without an answer the script takes over."""
+        text: str | None = None
+        try:
+            if self._engines.mind is not None:
+                async with asyncio.timeout(REPLY_DEADLINE_S):
+                    text = await self._engines.mind.reply(asked.persona, asked.said)
+        except Exception:  # boundary: a model's failure costs its part, never the call
+            log.exception("callee_mind_failed", callee=self._callee.name, call_id=self._call_id)
+        if text is not None and (words := spoken_part(text)):
+            voice = self._callee.script[self._script.node].voice or self._callee.voice
+            await self._lines.prepare([Say(words, voice)])
+        self._script.receive_reply(asked.number, text)
 
     def _spawn(self, work: Coroutine[None, None, None], purpose: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=f"callee-{self._callee.name}-{purpose}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def spoken_lines(callee: Callee) -> list[str]:
-    """Return every line of a callee in the order of its script, without repeats."""
-    lines: dict[str, None] = {}
-    for node in callee.script.values():
-        lines.update(dict.fromkeys(_lines_of_node(node)))
-    if callee.patience.ask is not None:
-        lines[callee.patience.ask] = None
-    return list(lines)
-
-
-def _lines_of_node(node: Node) -> Iterable[str]:
-    if node.menu is not None:
-        yield from (node.menu.prompt, node.menu.invalid, node.menu.farewell)
-    if node.voicemail is not None:
-        yield node.voicemail.greeting
-    if node.talk is None:
-        return
-    for act in (*node.talk.enter, *(act for rule in node.talk.rules for act in rule.do)):
-        yield from _lines_of_act(act)
-    if node.talk.patience is not None and node.talk.patience.ask is not None:
-        yield node.talk.patience.ask
-
-
-def _lines_of_act(act: Act) -> Iterable[str]:
-    if act.say is not None:
-        yield act.say
-    yield from act.say_in_turn or ()
