@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from opendeep.audio_processing_service.line_sound import SoundMeter
+from opendeep.audio_processing_service.music_detection import MusicDetector
 from opendeep.offline.speech import Recognition, SpeechEngineMissing, SpeechEngines
 from tests.support import services, sound
 from tests.unit.simulation.support import FRAME, PeerCall, World, world
@@ -81,14 +83,23 @@ class Caller:
     async def listen(self, ms: int) -> str:
         return await self._pass(bytes(ms * 16))
 
-    async def _pass(self, pcm: bytes) -> str:
+    async def hear(self, ms: int) -> bytes:
+        """What comes while nothing is said."""
+        return await self.hear_while(bytes(ms * 16))
+
+    async def hear_while(self, pcm: bytes) -> bytes:
+        """What comes while this is said."""
         heard = bytearray()
         for offset in range(0, len(pcm), FRAME):
             heard += await self._place.talk(self._call, pcm[offset : offset + FRAME])
             await self._engines.rest()
-        if not any(heard):
-            return ""
-        return (await self._engines.recognize(sound.telephone(bytes(heard)))).text
+        return bytes(heard)
+
+    async def understand(self, heard: bytes) -> str:
+        return (await self._engines.recognize(sound.telephone(heard))).text if any(heard) else ""
+
+    async def _pass(self, pcm: bytes) -> str:
+        return await self.understand(await self.hear_while(pcm))
 
 
 async def call(place: World, engines: PausingEngines, number: str) -> tuple[str, Caller]:
@@ -134,3 +145,64 @@ async def test_an_opt_out_is_understood(engines: PausingEngines) -> None:
         await caller.listen(3000)
         await caller.say(QUESTION)
         assert "stop calling" in await caller.listen(5000)
+
+
+def music_part(heard: bytes) -> float:
+    """The part of the sound during which the product's ears hear music."""
+    detector, playing = MusicDetector(), list[bool]()
+    for block in SoundMeter().receive(heard):
+        detector.receive(block)
+        playing.append(detector.playing)
+    return sum(playing) / max(1, len(playing))
+
+
+@pytest.mark.natural_voice
+async def test_music_plays_on_hold_and_a_person_comes_back(engines: PausingEngines) -> None:
+    async with world(speech=(engines, engines)) as place:
+        _, caller = await call(place, engines, "+12025550116")
+        assert "hold" in await caller.listen(4500)
+        await caller.hear(6000)
+        assert music_part(await caller.hear(8000)) > 0.5
+        back = await caller.hear(11_000)
+        assert music_part(back[-5000 * 16 :]) < 0.3
+        assert "help" in await caller.understand(back[-7000 * 16 :])
+        await caller.say(QUESTION)
+        assert "tuesday" in await caller.listen(4500)
+
+
+@pytest.mark.natural_voice
+async def test_a_screener_asks_rings_and_gives_to_the_person(engines: PausingEngines) -> None:
+    async with world(speech=(engines, engines)) as place:
+        _, caller = await call(place, engines, "+12025550162")
+        assert "reason" in await caller.listen(7000)
+        await caller.say("This is an assistant of Maria Keller, about the yearly boiler inspection.")
+        rings = await caller.hear(16_000)
+        assert len(sound.find_tones(rings, 440, at_least_ms=1000, share=0.35)) == 2
+        assert place.switch.calls()[0].visited == ("screener", "rings", "person")
+        await caller.say(QUESTION)
+        assert "tuesday" in await caller.listen(4500)
+
+
+@pytest.mark.natural_voice
+async def test_short_words_come_while_the_caller_speaks(engines: PausingEngines) -> None:
+    async with world(speech=(engines, engines)) as place:
+        _, caller = await call(place, engines, "+12025550138")
+        await caller.listen(3500)
+        question = await engines.synthesize(QUESTION)
+        heard = await caller.hear_while(question)
+        assert sound.rms_dbfs(heard) > -45  # something was said
+        assert max(gap.duration_ms for gap in sound.silence_gaps(heard)) > 1500  # but no answer
+        assert "tuesday" in await caller.listen(4500)
+
+
+@pytest.mark.natural_voice
+async def test_the_caller_hears_its_own_voice_on_a_loudspeaker(engines: PausingEngines) -> None:
+    async with world(speech=(engines, engines)) as place:
+        _, caller = await call(place, engines, "+12025550132")
+        await caller.listen(3500)
+        question = await engines.synthesize(QUESTION)
+        heard = await caller.hear_while(question + bytes(16 * 600))
+        found = sound.find_sound(question[: 4000 * 16], heard)
+        assert found.likeness > 0.9
+        assert 180 <= found.at_ms <= 280  # the echo, and the jitter buffer of the switch
+        assert "tuesday" in await caller.listen(4500)

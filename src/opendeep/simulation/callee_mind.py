@@ -21,8 +21,8 @@ MAX_REPLY_TOKENS = 120
 MAX_RESPONSE_BYTES = 200_000
 RULES = (
     "You play a person who answers the telephone. Stay that person; you are not an assistant. Say only what the person "
-    "says aloud, in one or two short spoken sentences, without stage directions, lists or emoji. Write numbers as words. "
-    "When the person would end the call, say the last words and then [hang up]."
+    "says aloud, in one or two short spoken sentences, without stage directions, lists or emoji. Write numbers as "
+    "words. When the person would end the call, say the last words and then [hang up]."
 )
 
 

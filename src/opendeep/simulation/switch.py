@@ -32,9 +32,10 @@ class SimulatedSwitch:
     """A telephone switch that speaks AMI and connects to AudioSocket like Asterisk 22.
 
     `callees`: who can be called (None: those shipped); `default_callee`: who has every other number (None: nobody,
-    404). `mind`: the language model that plays callees who improvise (None: nobody does). `trunks`: names that `PJSIP/number@trunk` may use (None: any). `time_scale` stretches ringing only.
-    `event_classes`: what the manager user may read (None: call, dtmf, system, reporting, dialplan; the configuration
-    that the project ships leaves dialplan, and with it `VarSet`, out).
+    404). `mind`: the language model that plays callees who improvise (None: nobody does). `trunks`: names that
+    `PJSIP/number@trunk` may use (None: any). `time_scale` stretches ringing only. `event_classes`: what the manager
+    user may read (None: call, dtmf, system, reporting, dialplan; the configuration that the project ships leaves
+    dialplan, and with it `VarSet`, out).
     `shuffle_seed` mixes the orders of events that the real switch does not promise. `record_dir` keeps stereo WAVs.
     `on_ended` is told of every call as it was at its end: what a judge reads of the callee's side.
     """

@@ -6,15 +6,18 @@ from opendeep.simulation.audiosocket_wire import SILENCE_FRAME
 from opendeep.simulation.callee_mouth import (
     LINE_DEADLINE_MS,
     MAX_QUEUE,
+    Clip,
     Echo,
     HangUp,
     Mouth,
     Pause,
     Play,
+    PlayMusic,
+    PlaySignal,
     Press,
     Say,
 )
-from opendeep.simulation.callee_schema import Tone
+from opendeep.simulation.callee_schema import SignalKind, SignalTone, Tone
 
 HEARD = b"\x07\x08" * 160
 
@@ -23,8 +26,11 @@ class Lines:
     def __init__(self, **lines: bytes) -> None:
         self.lines = lines
 
-    def get(self, text: str) -> bytes | None:
-        return self.lines.get(text)
+    def get(self, say: Say) -> bytes | None:
+        return self.lines.get(say.text)
+
+    def clip(self, name: str) -> bytes:
+        return self.lines[name]
 
 
 def frames(mouth: Mouth, count: int) -> list[bytes]:
@@ -85,4 +91,16 @@ def test_stop_is_at_once_and_a_full_queue_counts_what_it_drops() -> None:
     assert mouth.dropped == 5
     mouth.pull(HEARD)
     mouth.stop()
+    assert mouth.idle
+
+
+def test_music_signals_and_clips_are_played_for_their_whole_length() -> None:
+    mouth = Mouth(Lines(door=b"ab" * 160))
+    mouth.add(PlayMusic(60, -20.0, 1))
+    mouth.add(PlaySignal(SignalTone(kind=SignalKind.BUSY, times=2)))
+    mouth.add(Clip("door"))
+    played = frames(mouth, 3 + 100 + 1)
+    assert all(any(frame) for frame in played[:28])  # music, then the first busy tone
+    assert played[28:53] == [SILENCE_FRAME] * 25
+    assert played[-1] == b"ab" * 160
     assert mouth.idle

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opendeep.simulation.callee_commands import StopUttering, Think, Utter
 from opendeep.simulation.callee_loader import parse_callee, shipped_callees
-from opendeep.simulation.callee_mouth import HangUp, Press, Say
-from opendeep.simulation.callee_nodes import StopUttering, Utter
+from opendeep.simulation.callee_mouth import HangUp, Pause, PlayMusic, PlaySignal, Press, Say
 from opendeep.simulation.callee_schema import Callee
 from opendeep.simulation.callee_script import CalleeScript, ScriptOutput, Understand
 
@@ -23,15 +23,20 @@ def callee(script: str, **extra: object) -> Callee:
 
 
 class Stage:
-    """Plays a script in 20 ms steps; a line takes one second, other utterances none."""
+    """Plays a script in 20 ms steps; a line takes one second, music its length, other utterances none."""
 
-    def __init__(self, person: Callee) -> None:
-        self.script = CalleeScript(person)
+    counts_pauses = False
+
+    def __init__(self, person: Callee, *, start: str | None = None, improvises: bool = False) -> None:
+        self.script = CalleeScript(person, start=start, improvises=improvises)
         self.now_ms = 0
         self.said: list[str] = []
         self.keys = ""
         self.hung_up = False
         self.asked: list[Understand] = []
+        self.thought: list[Think] = []
+        self.music_ms: list[int] = []
+        self.signals = 0
         self.stops = 0
         self._busy_until_ms = 0
         self._take(self.script.answer())
@@ -41,12 +46,21 @@ class Stage:
             match output:
                 case Understand():
                     self.asked.append(output)
+                case Think():
+                    self.thought.append(output)
                 case StopUttering():
                     self.stops += 1
                     self._busy_until_ms = self.now_ms
                 case Utter(Say(text)):
                     self.said.append(text)
                     self._busy_until_ms = max(self._busy_until_ms, self.now_ms) + LINE_MS
+                case Utter(PlayMusic(ms=ms)):
+                    self.music_ms.append(ms)
+                    self._busy_until_ms = max(self._busy_until_ms, self.now_ms) + ms
+                case Utter(PlaySignal()):
+                    self.signals += 1
+                case Utter(Pause(ms)) if self.counts_pauses:
+                    self._busy_until_ms = max(self._busy_until_ms, self.now_ms) + ms
                 case Utter(Press(digits)):
                     self.keys += digits
                 case Utter(HangUp()):

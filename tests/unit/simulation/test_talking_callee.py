@@ -7,7 +7,7 @@ import asyncio
 from opendeep.simulation.audiosocket_wire import SILENCE_FRAME
 from opendeep.simulation.callee_loader import parse_callee
 from opendeep.simulation.sound import tone
-from opendeep.simulation.talking_callee import TalkingCallee
+from opendeep.simulation.talking_callee import Engines, TalkingCallee
 from tests.unit.simulation.support import FakeEngines, Understood
 
 PERSON = parse_callee(
@@ -62,7 +62,7 @@ def run(callee: TalkingCallee, heard: bytes, ms: int, now_ms: int) -> bytes:
 
 async def test_an_unknown_voice_falls_back_to_the_default_one() -> None:
     engines = Stubborn(speaks=True)
-    callee = TalkingCallee(PERSON, "u", engines, engines)
+    callee = TalkingCallee(PERSON, "u", Engines(engines, engines))
     await settle(callee)
     callee.answer()
     assert engines.spoken(run(callee, SILENCE_FRAME, 1000, 0)) == ["hello"]
@@ -72,7 +72,7 @@ async def test_an_unknown_voice_falls_back_to_the_default_one() -> None:
 
 async def test_a_recogniser_that_breaks_means_nothing_was_understood() -> None:
     engines = Stubborn(speaks=True)
-    callee = TalkingCallee(PERSON, "u", engines, engines)
+    callee = TalkingCallee(PERSON, "u", Engines(engines, engines))
     await settle(callee)
     callee.answer()
     run(callee, SILENCE_FRAME, 1000, 0)
@@ -87,7 +87,7 @@ async def test_a_recogniser_that_breaks_means_nothing_was_understood() -> None:
 
 async def test_a_callee_that_cannot_speak_at_all_still_presses_and_ends() -> None:
     engines = Stubborn(speaks=False)
-    callee = TalkingCallee(PERSON, "u", engines, engines)
+    callee = TalkingCallee(PERSON, "u", Engines(engines, engines))
     await settle(callee)
     callee.answer()
     said = run(callee, SILENCE_FRAME, 40_000, 0)
@@ -103,7 +103,7 @@ async def test_the_end_of_the_call_cancels_its_engine_work() -> None:
             raise AssertionError("never reached")
 
     engines = Slow()
-    callee = TalkingCallee(PERSON, "u", engines, engines)
+    callee = TalkingCallee(PERSON, "u", Engines(engines, engines))
     await asyncio.sleep(0)
     tasks = set(callee._tasks)
     callee.end()
