@@ -1,4 +1,4 @@
-"""The `opendeep` command: run, demo, doctor, db. Parses arguments, prints, sets exit codes; no work of its own."""
+"""The `opendeep` command: run, demo, doctor, callees, db, trunk. Parses, prints, sets exit codes; no work of its own."""
 
 import asyncio
 import json
@@ -24,6 +24,8 @@ from opendeep.demo.runner import run_demo
 from opendeep.doctor.examination import examine
 from opendeep.doctor.findings import Finding, Level
 from opendeep.main import serve
+from opendeep.simulation.callee_loader import load_callees, shipped_callees
+from opendeep.simulation.callee_mistakes import CalleeFileError
 
 EXIT_CONFIGURATION = 2
 Answer = TypeVar("Answer")
@@ -95,6 +97,23 @@ def _show(findings: list[Finding]) -> None:
         if finding.level in (Level.WARN, Level.FAIL):
             where = f" ({finding.where})" if finding.where else ""
             console.print(f"{'':8} {'':{width}}  → {escape(finding.advice + where)}")
+
+
+@app.command()
+def callees(
+    folder: Annotated[Path | None, typer.Argument(help="A folder of your own; without it those shipped.")] = None,
+) -> None:
+    """List the callees of the simulated switch and check their files; exits 1 with the place of each mistake."""
+    try:
+        found = load_callees(folder) if folder is not None else shipped_callees()
+    except CalleeFileError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    width = max(len(callee.name) for callee in found)
+    for callee in found:
+        ends = "/".join(callee.truth.disposition) if callee.truth is not None else "no truth: not judged"
+        number = next(iter((*callee.numbers, *callee.prefixes)), "no number")
+        typer.echo(f"{callee.name:{width}}  {number:14}  {callee.title} ({ends})")
 
 
 @db_app.command("upgrade")
