@@ -1,4 +1,4 @@
-"""The `opendeep` command: run, demo, doctor, callees, db, trunk. Parses, prints, sets exit codes; no work of its own."""
+"""The `opendeep` command: run, demo, doctor, callees, db, trunk. Parses, prints, exits; no work of its own."""
 
 import asyncio
 import json

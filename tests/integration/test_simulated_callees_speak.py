@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from opendeep.audio_processing_service.line_sound import SoundMeter
 from opendeep.audio_processing_service.music_detection import MusicDetector
+from opendeep.audio_processing_service.tone_detection import Signal, ToneDetector
 from opendeep.offline.speech import Recognition, SpeechEngineMissing, SpeechEngines
 from tests.support import services, sound
 from tests.unit.simulation.support import FRAME, PeerCall, World, world
@@ -156,6 +157,13 @@ def music_part(heard: bytes) -> float:
     return sum(playing) / max(1, len(playing))
 
 
+def rings_back(heard: bytes) -> bool:
+    """Whether the product's ears hear ringing."""
+    detector = ToneDetector()
+    told = [detector.receive(block) for block in SoundMeter().receive(heard)]
+    return any(one is not None and one.signal is Signal.RINGBACK for one in told)
+
+
 @pytest.mark.natural_voice
 async def test_music_plays_on_hold_and_a_person_comes_back(engines: PausingEngines) -> None:
     async with world(speech=(engines, engines)) as place:
@@ -177,7 +185,7 @@ async def test_a_screener_asks_rings_and_gives_to_the_person(engines: PausingEng
         assert "reason" in await caller.listen(7000)
         await caller.say("This is an assistant of Maria Keller, about the yearly boiler inspection.")
         rings = await caller.hear(16_000)
-        assert len(sound.find_tones(rings, 440, at_least_ms=1000, share=0.35)) == 2
+        assert rings_back(rings)
         assert place.switch.calls()[0].visited == ("screener", "rings", "person")
         await caller.say(QUESTION)
         assert "tuesday" in await caller.listen(4500)

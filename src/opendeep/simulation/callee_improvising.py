@@ -17,6 +17,7 @@ HANG_UP = re.compile(r"\[\s*hang(?:s|ing)?[ _-]?up\s*\]", re.IGNORECASE)
 STAGE_DIRECTIONS = re.compile(r"\[[^\]]*\]|\([^)]*\)|\*[^*]*\*")
 MAX_REPLY_CHARS = 400
 NOT_UNDERSTOOD = "(you did not understand what was said)"
+MIN_TURN_MS = 300  # a shorter sound without words is no turn
 BREATH_MS = 800  # between the last words and the end of the call
 
 
@@ -42,6 +43,8 @@ class ImproviseRun(Deaf):
         return self._say(opening) if opening is not None else []
 
     def hear_turn(self, text: str, speech_ms: int) -> list[Command]:
+        if not text and speech_ms < MIN_TURN_MS:
+            return []
         self._said.append(SaidLine(by_caller=True, text=text or NOT_UNDERSTOOD))
         self._turns += 1
         self._asked += 1

@@ -124,4 +124,4 @@ def understood(rule: Rule, text: str) -> bool:
     """Tell whether the rule's pattern, or one of its words, is in what was said. Case does not matter."""
     if rule.heard is not None:
         return re.search(rule.heard, text, re.IGNORECASE) is not None
-    return any(re.search(rf"\b{re.escape(words)}\b", text, re.IGNORECASE) for words in rule.words or ())
+    return any(re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text, re.IGNORECASE) for words in rule.words or ())

@@ -37,10 +37,13 @@ class PreparedLines:
         return self._callee.clips.get(name, b"")
 
     async def prepare_all(self) -> None:
-        """Make everything that the file says and plays, in the order of its script."""
-        for seed in sorted(tune_seeds(self._callee)):  # kept for all calls; a tenth of a second of work each
-            await asyncio.to_thread(tune, seed)
+        """Make every line of the file, in the order of its script."""
         await self.prepare(spoken_lines(self._callee))
+
+    async def prepare_tunes(self) -> None:
+        """Make the tunes of the file, which are kept for all calls: a tenth of a second of work each."""
+        for seed in sorted(tune_seeds(self._callee)):
+            await asyncio.to_thread(tune, seed)
 
     async def prepare(self, lines: Iterable[Say]) -> None:
         for say in lines:

@@ -302,14 +302,14 @@ class SimulatedCall:
 
     def _release(self) -> None:
         self._close_audio()
-        if self._context.on_ended is not None:
-            self._context.on_ended(self.snapshot())
         if self._session is not None:
             self._session.end()
         else:
             self._pickup.cancel()
         if self._recorder is not None:
             self._recorder.close()
+        if self._context.on_ended is not None:
+            self._context.on_ended(self.snapshot())
 
     def _close_audio(self) -> None:
         if self._connecting is not None:

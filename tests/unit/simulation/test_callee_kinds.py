@@ -146,6 +146,8 @@ def test_words_are_found_whole_and_are_no_patterns() -> None:
     assert stage.wait(1200) == []
     stage.ai_speaks(1000, "and How Many are you")
     assert stage.wait(1200) == ["four"]
+    stage.ai_speaks(1000, "in c++ (really) you say")
+    assert stage.wait(1200) == ["yes"]
 
 
 TWO_ATTEMPTS = """
