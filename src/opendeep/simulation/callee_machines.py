@@ -29,7 +29,8 @@ from opendeep.simulation.callee_schema import (
     Voicemail,
 )
 
-RINGBACK_CYCLE_MS = 6000
+# A queue is played in pieces: a whole tune, a whole cycle of ringing, or a long silence.
+PIECE_MS = {HoldSound.MUSIC: 16_000, HoldSound.RINGBACK: 6_000, HoldSound.SILENCE: 60_000}
 # A machine ends by its own rules, not by a person's patience.
 NO_PATIENCE = Patience(ask=None, ask_after_s=599, hang_up_after_s=600)
 
@@ -102,7 +103,8 @@ class HoldRun(Deaf):
     def __init__(self, hold: Hold, voice: Voice | None) -> None:
         self._hold = hold
         self._left_ms = int(hold.for_s * 1000)
-        self._announce = False
+        self._every_ms = int(hold.every_s * 1000)
+        self._announce_in_ms = self._every_ms
         self._over = False
         self.voice = voice
         self.patience: Patience | None = NO_PATIENCE
@@ -116,25 +118,24 @@ class HoldRun(Deaf):
         if self._left_ms <= 0:
             self._over = True
             return [GoTo(self._hold.goto)] if self._hold.goto is not None else [Utter(HangUp())]
-        said: list[Command] = []
-        if self._announce and self._hold.announcement is not None:
-            said.append(Utter(Say(self._hold.announcement, self.voice)))
-        self._announce = True
-        piece_ms = max(20, min(self._left_ms, int(self._hold.every_s * 1000)))
+        announcement = self._hold.announcement
+        if announcement is not None and self._announce_in_ms <= 0:
+            self._announce_in_ms = self._every_ms
+            return [Utter(Say(announcement, self.voice))]
+        piece_ms = min(self._left_ms, PIECE_MS[self._hold.sound])
+        if announcement is not None:
+            piece_ms = min(piece_ms, self._announce_in_ms)
+            self._announce_in_ms -= piece_ms
         self._left_ms -= piece_ms
-        return [*said, *self._sound(piece_ms)]
+        return [self._sound(max(20, piece_ms))]
 
-    def _sound(self, ms: int) -> list[Command]:
+    def _sound(self, ms: int) -> Command:
         hold = self._hold
-        match hold.sound:
-            case HoldSound.MUSIC:
-                return [Utter(PlayMusic(ms, hold.level_dbfs, hold.seed))]
-            case HoldSound.RINGBACK:
-                ring = SignalTone(kind=SignalKind.RINGBACK, level_dbfs=max(-60.0, hold.level_dbfs))
-                rings, rest_ms = divmod(ms, RINGBACK_CYCLE_MS)
-                return [*[Utter(PlaySignal(ring))] * rings, *([Utter(Pause(rest_ms))] if rest_ms >= 20 else [])]
-            case HoldSound.SILENCE:
-                return [Utter(Pause(ms))]
+        if hold.sound is HoldSound.MUSIC:
+            return Utter(PlayMusic(ms, hold.level_dbfs, hold.seed))
+        if hold.sound is HoldSound.RINGBACK and ms == PIECE_MS[hold.sound]:
+            return Utter(PlaySignal(SignalTone(kind=SignalKind.RINGBACK, level_dbfs=max(-60.0, hold.level_dbfs))))
+        return Utter(Pause(ms))  # a rest that is too short for another ring is silent
 
 
 class VoicemailRun(Deaf):

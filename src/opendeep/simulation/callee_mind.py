@@ -54,7 +54,7 @@ class ChatMind:
             return _content(response.content)
         except httpx.HTTPError as error:
             raise PeerFault(
-                f"the model that plays callees did not answer ({error or type(error).__name__}); "
+                f"the model that plays callees did not answer ({str(error) or type(error).__name__}); "
                 "check REHEARSAL_LLM_URL, REHEARSAL_LLM_MODEL and REHEARSAL_LLM_API_KEY"
             ) from error
 

@@ -78,16 +78,17 @@ def dotted(path: FieldPath) -> str:
 def from_validation(error: ValidationError, root: yaml.Node, file: str) -> list[Mistake]:
     """Return what pydantic found, each with its line and with what to do."""
     found = error.errors(include_url=False, include_input=False)
-    return [mistake_at(root, file, one["loc"], _message(one["type"], one["msg"], one)) for one in found]
+    told = ((one["loc"], _message(one["type"], one["msg"], one["loc"], one.get("ctx", {}))) for one in found)
+    return [mistake_at(root, file, path, message) for path, message in told]
 
 
-def _message(kind: str, message: str, found: Mapping[str, Any]) -> str:
+def _message(kind: str, message: str, path: FieldPath, context: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
-        return _unknown_field(found["loc"])
+        return _unknown_field(path)
     if kind == "string_type":
         return f"{message}: write it in quotes"
     if kind == "string_pattern_mismatch":
-        hint = WHAT_TO_WRITE.get(str(found["ctx"]["pattern"]), "")
+        hint = WHAT_TO_WRITE.get(str(context.get("pattern")), "")
         return f"{message}: {hint}" if hint else message
     return message.removeprefix("Value error, ")
 

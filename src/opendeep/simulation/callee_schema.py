@@ -102,9 +102,9 @@ class SignalTone(Part):
 
 
 class Music(Part):
-    """A tune of its own for every `seed`, for `ms`; RMS at `level_dbfs`."""
+    """A tune of its own for every `seed`, for `ms` (a minute at most: a node `hold` plays longer); RMS `level_dbfs`."""
 
-    ms: Milliseconds = 10_000
+    ms: Annotated[int, Field(ge=20, le=60_000)] = 10_000
     level_dbfs: Level = -22.0
     seed: Annotated[int, Field(ge=0, le=1_000_000)] = 1
 

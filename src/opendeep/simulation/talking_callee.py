@@ -52,7 +52,7 @@ class TalkingCallee:
         self._now_ms = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._spawn(self._lines.prepare_all(), "lines")
-        self._spawn(self._lines.prepare_tunes(), "tunes")
+        self._spawn(self._lines.prepare_sounds(), "sounds")
 
     @property
     def state(self) -> str:
