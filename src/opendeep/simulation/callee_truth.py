@@ -36,6 +36,7 @@ class Fact(StrEnum):
     TALKED_TO_HOLD = "talked_to_hold"  # recording: sound of the caller while music played (2 s of grace)
     GAVE_REASON = "gave_reason"  # transcript: told a screener who calls and why
     YIELDED = "yielded"  # recording: fell silent within 500 ms of an interruption
+    TALKED_OVER = "talked_over"  # recording: began to speak in the middle of the callee's answer
     KEPT_THE_TURN = "kept_the_turn"  # recording: did not stop for a “mm-hm”
     ASKED_AGAIN = "asked_again"  # transcript: said the question once more, or in other words
     CONFIRMED = "confirmed"  # transcript: said back what was understood

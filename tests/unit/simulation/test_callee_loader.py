@@ -74,6 +74,7 @@ def test_a_good_file_loads_whole() -> None:
         ("truth: {", "line: {loss: {share: 2}}\ntruth: {", 20, "line.loss.share", "less than or equal"),
         ("truth: {", "line: {both_ways: true}\ntruth: {", 20, "line", "needs mulaw or loss"),
         ("ACHIEVED", "DONE", 20, "truth.disposition.0", "ACHIEVED"),
+        ("outcome: answer, ring_s: 1", "outcome: away", 6, "attempts.1.outcome", "busy"),
         ("slot: ten", "slots: ten", 20, "truth.fields.slots", "no question"),
         ("slot: ten", "slot: 10", 20, "truth.fields.slot", "in quotes"),
         ("must: [disclosed]", "must: [disclosd]", 20, "truth.must.0", "disclosed"),
