@@ -78,9 +78,9 @@ def dotted(path: FieldPath) -> str:
 def from_validation(error: ValidationError, root: yaml.Node, file: str) -> list[Mistake]:
     """Return what pydantic found, each with its line and with what to do."""
     found = error.errors(include_url=False, include_input=False)
-    inner = {one["loc"][:-1] for one in found}
+    wrong_inside = {one["loc"][:length] for one in found for length in range(len(one["loc"]))}
     # A list whose items are wrong counts as too short as well: a consequence, no mistake of its own.
-    found = [one for one in found if one["type"] != "too_short" or one["loc"] not in inner]
+    found = [one for one in found if one["type"] != "too_short" or one["loc"] not in wrong_inside]
     told = ((one["loc"], _message(one["type"], one["msg"], one["loc"], one.get("ctx", {}))) for one in found)
     return [mistake_at(root, file, path, message) for path, message in told]
 
