@@ -15,8 +15,8 @@ SILENT_DBFS = -120.0
 """What an all-zero signal measures as."""
 WINDOW_MS = 20
 MULAW_BIAS = 33
-MULAW_CLIP = 8159
-"""G.711 µ-law works on 14 bits: bias and clip of ITU-T G.191."""
+MULAW_CLIP = 8158
+"""G.711 µ-law works on 14 bits; with its bias the clip is the largest size below 2**13, the end of the last segment."""
 BAND_HZ = (300.0, 3400.0)
 
 Samples = npt.NDArray[np.float64]

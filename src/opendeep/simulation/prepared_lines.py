@@ -37,6 +37,11 @@ class PreparedLines:
     def clip(self, name: str) -> bytes:
         return self._callee.clips.get(name, b"")
 
+    @property
+    def has_sounds(self) -> bool:
+        """There is something for `prepare_sounds` to make."""
+        return bool(tune_seeds(self._callee)) or self._callee.line.noise is not None
+
     async def prepare_all(self) -> None:
         """Make every line of the file, in the order of its script."""
         await self.prepare(spoken_lines(self._callee))

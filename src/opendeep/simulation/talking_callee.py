@@ -52,7 +52,8 @@ class TalkingCallee:
         self._now_ms = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._spawn(self._lines.prepare_all(), "lines")
-        self._spawn(self._lines.prepare_sounds(), "sounds")
+        if self._lines.has_sounds:
+            self._spawn(self._lines.prepare_sounds(), "sounds")
 
     @property
     def state(self) -> str:

@@ -136,7 +136,7 @@ WORDS = """
     talk:
       rules:
         - {words: [how many, people], do: [{say: four}]}
-        - {words: ["c++ (really)"], do: [{say: yes}]}
+        - {words: ["c++ (really)"], do: [{say: "yes"}]}
 """
 
 

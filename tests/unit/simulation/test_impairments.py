@@ -112,7 +112,8 @@ def test_the_share_and_the_bursts_of_lost_frames(share: float, burst: float) -> 
     begins = int(np.count_nonzero(flags[1:] & ~flags[:-1]))
     assert int(np.count_nonzero(flags)) / begins == pytest.approx(burst, rel=0.25)
     assert np.array_equal(flags, lost_frames(share, burst, 1))
-    assert not np.array_equal(flags, lost_frames(share, burst, 2))
+    if share < 0.5:  # half of the frames, none beside another, can only be every second one
+        assert not np.array_equal(flags, lost_frames(share, burst, 2))
 
 
 @pytest.mark.parametrize("lost_as", list(LostAs))
