@@ -168,12 +168,14 @@ def rings_back(heard: bytes) -> bool:
 async def test_music_plays_on_hold_and_a_person_comes_back(engines: PausingEngines) -> None:
     async with world(speech=(engines, engines)) as place:
         _, caller = await call(place, engines, "+12025550116")
-        assert "hold" in await caller.listen(4500)
+        opening = await engines.synthesize("thank you for calling please hold the line", voice="rms")
+        assert "hold" in await caller.listen(len(opening) // 16)  # then the music begins
         await caller.hear(6000)
         assert music_part(await caller.hear(8000)) > 0.5
         back = await caller.hear(11_000)
         assert music_part(back[-5000 * 16 :]) < 0.3
-        assert "help" in await caller.understand(back[-7000 * 16 :])
+        greeting = await engines.synthesize("hello thank you for waiting how can i help you", voice="rms")
+        assert sound.find_sound(greeting, back).likeness > 0.9
         await caller.say(QUESTION)
         assert "tuesday" in await caller.listen(4500)
 
@@ -184,7 +186,7 @@ async def test_a_screener_asks_rings_and_gives_to_the_person(engines: PausingEng
         _, caller = await call(place, engines, "+12025550162")
         assert "reason" in await caller.listen(7000)
         await caller.say("This is an assistant of Maria Keller, about the yearly boiler inspection.")
-        rings = await caller.hear(16_000)
+        rings = await caller.hear(17_000)
         assert rings_back(rings)
         assert place.switch.calls()[0].visited == ("screener", "rings", "person")
         await caller.say(QUESTION)
@@ -200,7 +202,7 @@ async def test_short_words_come_while_the_caller_speaks(engines: PausingEngines)
         heard = await caller.hear_while(question)
         assert sound.rms_dbfs(heard) > -45  # something was said
         assert max(gap.duration_ms for gap in sound.silence_gaps(heard)) > 1500  # but no answer
-        assert "tuesday" in await caller.listen(4500)
+        assert {"yes", "ten", "work"} <= set((await caller.listen(4500)).replace("works", "work").split())
 
 
 @pytest.mark.natural_voice

@@ -255,7 +255,9 @@ async def test_the_sound_of_the_callee_keeps_a_call_up_whose_peer_is_quiet() -> 
 
 
 async def test_two_seconds_without_a_frame_from_either_side_end_the_call() -> None:
-    mute = Callee(name="mute", title="Sends no sound", numbers=("+12025550150",), attempts=(Attempt(sends_sound=False),))
+    mute = Callee(
+        name="mute", title="Sends no sound", numbers=("+12025550150",), attempts=(Attempt(sends_sound=False),)
+    )
     mute = mute.model_copy(update={"script": {"phone": Node(talk=Talk())}})
     async with world([mute]) as place:
         call_id, peer = await place.answered(trunk("+12025550150"))

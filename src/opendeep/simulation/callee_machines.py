@@ -29,6 +29,7 @@ from opendeep.simulation.callee_schema import (
     Voicemail,
 )
 
+TRANSFER_MS = 800  # before the first ring, as a transfer takes
 # A queue is played in pieces: a whole tune, a whole cycle of ringing, or a long silence.
 PIECE_MS = {HoldSound.MUSIC: 16_000, HoldSound.RINGBACK: 6_000, HoldSound.SILENCE: 60_000}
 # A machine ends by its own rules, not by a person's patience.
@@ -110,7 +111,8 @@ class HoldRun(Deaf):
         self.patience: Patience | None = NO_PATIENCE
 
     def enter(self, now_ms: int) -> list[Command]:
-        return [Utter(Say(self._hold.say, self.voice))] if self._hold.say is not None else []
+        said: list[Command] = [Utter(Say(self._hold.say, self.voice))] if self._hold.say is not None else []
+        return [*said, Utter(Pause(TRANSFER_MS))] if self._hold.sound is HoldSound.RINGBACK else said
 
     def tick(self, moment: Moment) -> list[Command]:
         if self._over or not moment.idle:
