@@ -48,7 +48,8 @@ def _mulaw_table() -> NDArray[np.int16]:
 
 def through_mulaw(frame: bytes) -> bytes:
     """Return the frame after G.711 µ-law and back."""
-    return _mulaw_table()[np.frombuffer(frame, dtype="<u2")].astype("<i2").tobytes()
+    heard: bytes = _mulaw_table()[np.frombuffer(frame, dtype="<u2")].astype("<i2").tobytes()
+    return heard
 
 
 def amplified(frame: bytes, gain_db: float) -> bytes:
@@ -107,7 +108,8 @@ def _shaped(dice: np.random.Generator, low_hz: float, high_hz: float, fall: floa
     weight = np.where(inside, np.maximum(hz, 1.0) ** -fall, 0.0)
     phases = np.exp(2j * np.pi * dice.random(len(hz)))
     wave: Samples = np.fft.irfft(weight * phases, count)
-    return wave / np.sqrt(np.mean(np.square(wave)))
+    level: float = np.sqrt(np.mean(np.square(wave)))
+    return wave / level
 
 
 def _slow(dice: np.random.Generator, highest_hz: float) -> Samples:

@@ -61,7 +61,8 @@ def tune(seed: int) -> Samples:
         voice = [_note(root + int(dice.choice(SCALE)), NOTE_MS, FALL_PER_S) for _ in range(BAR_MS // NOTE_MS)]
         bars.append(0.5 * pad + np.concatenate(voice))
     whole: Samples = np.concatenate(bars)
-    return whole / np.sqrt(np.mean(np.square(whole)))
+    level: float = np.sqrt(np.mean(np.square(whole)))
+    return whole / level
 
 
 def _note(midi: int, ms: int, fall_per_s: float) -> Samples:
@@ -78,4 +79,5 @@ def _together(frequencies_hz: tuple[float, ...], ms: int, level_dbfs: float) -> 
         return bytes(2 * SAMPLE_RATE_HZ * ms // 1000)
     each = level_dbfs - 20 * float(np.log10(len(frequencies_hz)))
     waves = [np.frombuffer(tone(hz, ms, each), dtype="<i2").astype(np.int32) for hz in frequencies_hz]
-    return np.sum(waves, axis=0).astype("<i2").tobytes()
+    whole: bytes = np.sum(waves, axis=0).astype("<i2").tobytes()
+    return whole

@@ -21,8 +21,8 @@ from opendeep.simulation.originate import (
 
 
 def callee(name: str, *, numbers: tuple[str, ...] = (), prefixes: tuple[str, ...] = ()) -> Callee:
-    attempts = [Attempt(outcome=Outcome.BUSY), Attempt(outcome=Outcome.NO_ANSWER)]
-    return Callee(name=name, title=name, numbers=list(numbers), prefixes=list(prefixes), attempts=attempts)
+    attempts = (Attempt(outcome=Outcome.BUSY), Attempt(outcome=Outcome.NO_ANSWER))
+    return Callee(name=name, title=name, numbers=numbers, prefixes=prefixes, attempts=attempts)
 
 
 EXACT = callee("exact", numbers=("+12025550101",))

@@ -93,7 +93,7 @@ def callee(scenario: str) -> Callee:
     attempt, act = SCENARIOS[scenario]
     rules = [{"after_ms": 100, "do": [{"hang_up": True}]}] if act == "callee hangs up" else []
     script = {"person": Node(talk=Talk.model_validate({"rules": rules}))}
-    return Callee(name="someone", title="As in the capture", numbers=[NUMBER], attempts=[attempt], script=script)
+    return Callee(name="someone", title="As in the capture", numbers=(NUMBER,), attempts=(attempt,), script=script)
 
 
 def test_most_captures_are_covered() -> None:
