@@ -35,7 +35,6 @@ class CalleeLine:
         self._echo = bytearray(2 * (SAMPLE_RATE_HZ * echo.delay_ms // 1000) if echo is not None else 0)
         self._before = SILENCE_FRAME
         self._on_the_way: deque[tuple[int, bytes]] = deque()
-        self._due = 0
 
     def hear(self, frame: bytes) -> bytes:
         """Return what the callee hears of what the caller said."""
@@ -75,9 +74,8 @@ class CalleeLine:
         if quality.jitter is None:
             return () if arriving is None else (arriving,)
         late = late_frames(quality.jitter.ms, quality.jitter.share, quality.seed)
-        self._due = max(self._due, index + int(late[index % PATTERN_FRAMES]))
         if arriving is not None:
-            self._on_the_way.append((self._due, arriving))
+            self._on_the_way.append((index + int(late[index % PATTERN_FRAMES]), arriving))
         there: list[bytes] = []
         while self._on_the_way and self._on_the_way[0][0] <= index:
             there.append(self._on_the_way.popleft()[1])
