@@ -59,7 +59,10 @@ def amplified(frame: bytes, gain_db: float) -> bytes:
 
 def mixed(*frames: bytes) -> bytes:
     """Return the sum of frames of one length; what is too loud is clipped."""
-    return _pcm(np.sum([_samples(frame) for frame in frames], axis=0))
+    whole = _samples(frames[0])
+    for frame in frames[1:]:
+        whole += _samples(frame)
+    return _pcm(whole)
 
 
 def _samples(frame: bytes) -> Samples:
