@@ -10,6 +10,7 @@ import pytest
 from opendeep.audio_processing_service.answer_watch import AnswerWatch
 from opendeep.audio_processing_service.echo import ECHO_AT, HEARD_BYTES, PLAYED_BYTES, echo_likeness
 from opendeep.audio_processing_service.line_ears import LineEars
+from opendeep.audio_processing_service.shared_meter import measure_at_once
 from opendeep.audio_processing_service.who_answered import AnsweredBy
 from tests.support import sound
 from tests.support.asterisk import RealAsterisk
@@ -66,7 +67,7 @@ async def test_a_recorded_announcement_is_neither_music_nor_a_tone(
     real_asterisk: RealAsterisk, tmp_path: Path, name: str
 ) -> None:
     told: list[object] = []
-    ears = LineEars(lambda *_, **__: None, told.append)
+    ears = LineEars(lambda *_, **__: None, told.append, measure_at_once)
     watch = AnswerWatch()
     heard = await recorded(real_asterisk, name, tmp_path)
     verdicts = []
@@ -86,7 +87,7 @@ async def test_a_recorded_announcement_is_neither_music_nor_a_tone(
 
 
 async def test_a_recorded_menu_is_not_taken_for_a_person(real_asterisk: RealAsterisk, tmp_path: Path) -> None:
-    ears = LineEars(lambda *_, **__: None, lambda _: None)
+    ears = LineEars(lambda *_, **__: None, lambda _: None, measure_at_once)
     watch = AnswerWatch()
     menu = await recorded(real_asterisk, "basic-pbx-ivr-main", tmp_path)
     for number, at in enumerate(range(0, len(menu) - 319, 320)):

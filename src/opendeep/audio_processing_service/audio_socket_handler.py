@@ -307,6 +307,7 @@ class AudioSocketHandler:
     async def _finish(self, writer: asyncio.Task[None]) -> None:
         """Close everything in order and write the last rows; each step has a deadline."""
         self.close_line()
+        self._senses.close()
         if self._line.attached:
             await self._await_last_words()
         await self._tools.settle()

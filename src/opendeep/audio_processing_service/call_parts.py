@@ -56,7 +56,7 @@ class CallParts:
         self.session = VoiceSession(services, self._receive, self.line.for_voice)
         self._aside = AsideSpeech(self.session.send, self.usage, services.settings.audio)
         self.conversation = LiveConversation(self._conversation_ports(host), self.line.playout, self.book, self.usage)
-        self.senses = CallSenses(self._sense_ports(host), services.hold)
+        self.senses = CallSenses(self._sense_ports(host), services.hold, services.meter.measure)
         self.tools = ToolRunner(self.conversation, lambda: self.line.now_ms, host.spawn)
         self.fetching = FetchPorts(
             WaitingRoom(self.line, self.conversation),

@@ -11,6 +11,7 @@ from typing import Final
 from opendeep.audio_processing_service.answer_watch import AnswerWatch
 from opendeep.audio_processing_service.hold_watch import HoldAct, HoldFacts, HoldLimits, HoldWatch
 from opendeep.audio_processing_service.line_ears import LISTEN_MS, LineEars, Note, SoundFacts
+from opendeep.audio_processing_service.shared_meter import Measure
 from opendeep.audio_processing_service.tone_detection import Signal
 from opendeep.audio_processing_service.who_answered import AnsweredBy, Verdict, asks_to_hold
 from opendeep.common.call_facts import ANSWERED_BY
@@ -48,15 +49,17 @@ class SensePorts:
 
 
 class CallSenses:
-    """One per call. `hear` gets the callee's audio, `heard_words` what was recognised of it."""
+    """One per call. `hear` gets the callee's audio, `heard_words` what was recognised of it; `close` at the call's end:
+    what was not measured yet is told no more."""
 
-    def __init__(self, ports: SensePorts, limits: HoldLimits) -> None:
+    def __init__(self, ports: SensePorts, limits: HoldLimits, measure: Measure) -> None:
         self._ports = ports
-        self._ears = LineEars(ports.note, self._signal)
+        self._ears = LineEars(ports.note, self._signal, measure)
         self._answer = AnswerWatch()
         self._hold = HoldWatch(limits)
         self._held_since_ms = 0
         self.hear = self._ears.hear
+        self.close = self._ears.rest
 
     @property
     def on_hold(self) -> bool:

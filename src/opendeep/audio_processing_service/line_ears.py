@@ -1,6 +1,6 @@
 """Listens to the callee's line: tones, music, voices. Closely at the beginning of a call and when something is afoot.
 
-Owns when it is listened closely (0.07 ms of work for 100 ms of sound) and when only the loudness is watched (0.005 ms):
+Owns when it is listened closely and when only the loudness is watched (a tenth of the work):
 a line that is loud for seconds on end, as music is and talk is not, is listened to again, and left alone for a while
 when that was in vain. What tones and music sound like is known to `tone_detection`, `music_detection` and `cadence`;
 what they mean for the call to `call_senses`.
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from opendeep.audio_processing_service.cadence import Cadence, CadenceFacts
-from opendeep.audio_processing_service.line_sound import BLOCK_BYTES, SoundBlock, SoundMeter, loudness_dbfs
+from opendeep.audio_processing_service.line_sound import BLOCK_BYTES, BLOCK_MS, SoundBlock, loudness_dbfs
 from opendeep.audio_processing_service.music_detection import AUDIBLE_DBFS, NETWORK_SHARE, MusicDetector
+from opendeep.audio_processing_service.shared_meter import Measure
 from opendeep.audio_processing_service.tone_detection import Signal, ToneDetector, ToneHeard
 
 LISTEN_MS: Final = 45_000  # from the beginning; greetings of mailboxes are shorter
@@ -51,20 +52,21 @@ class SoundFacts:
 
 
 class LineEars:
-    """One per call. `signal` is told each tone that was named."""
+    """One per call. `signal` is told each tone that was named; `measure` does so at once, or together with others."""
 
-    def __init__(self, note: Note, signal: Callable[[Signal], None]) -> None:
-        self._note, self._signal = note, signal
+    def __init__(self, note: Note, signal: Callable[[Signal], None], measure: Measure) -> None:
+        self._note, self._signal, self._measure = note, signal, measure
         self._now_ms = 0  # of what was heard
         self._close_until_ms = LISTEN_MS
-        self._loose = bytearray()
+        self._pcm = bytearray()  # of less than one block
         self._leave_until_ms = 0
         self._loud: deque[bool] = deque(maxlen=LOOSE_BLOCKS)
         self._begin()
 
     def _begin(self) -> None:
         """Prick up the ears: nothing of what was heard before counts."""
-        self._meter = SoundMeter(self._now_ms)
+        self._pcm.clear()
+        self._since_ms = self._block_ms = self._now_ms  # where this listening, and its next block, begin
         self._tones = ToneDetector()
         self._music = MusicDetector()
         self._cadence = Cadence()
@@ -96,28 +98,36 @@ class LineEars:
     def hear(self, pcm: bytes) -> None:
         """Audio of the callee, s16le at 8 kHz."""
         self._now_ms += len(pcm) // BYTES_PER_MS
+        self._pcm += pcm
+        if len(self._pcm) < BLOCK_BYTES:
+            return
         if not self._listening:
-            return self._hear_loosely(pcm)
-        for block in self._meter.receive(pcm):
-            self._music.receive(block)
-            tone = _is_tone(block)
-            self._cadence.receive(block, tone=tone)
-            if tone:
-                self._tone_ms = block.end_ms
-            if heard := self._tones.receive(block):
-                self._report(heard)
+            return self._hear_loosely()
+        while len(self._pcm) >= BLOCK_BYTES:
+            self._measure(bytes(self._pcm[:BLOCK_BYTES]), self._block_ms, self._measured)
+            del self._pcm[:BLOCK_BYTES]
+            self._block_ms += BLOCK_MS
+
+    def _measured(self, block: SoundBlock) -> None:
+        """What a block sounds like; one from before this listening, or told after its end, counts for nothing."""
+        if not self._listening or block.start_ms < self._since_ms:
+            return
+        self._music.receive(block)
+        tone = _is_tone(block)
+        self._cadence.receive(block, tone=tone)
+        if tone:
+            self._tone_ms = block.end_ms
+        if heard := self._tones.receive(block):
+            self._report(heard)
         if self._music.playing:
             self._leave_until_ms = 0
             self.listen()
         elif self._now_ms >= self._close_until_ms:
             self._listening = False
 
-    def _hear_loosely(self, pcm: bytes) -> None:
-        self._loose += pcm
-        if len(self._loose) < BLOCK_BYTES:
-            return
-        self._loud.append(loudness_dbfs(bytes(self._loose)) >= AUDIBLE_DBFS)
-        self._loose.clear()
+    def _hear_loosely(self) -> None:
+        self._loud.append(loudness_dbfs(bytes(self._pcm)) >= AUDIBLE_DBFS)
+        self._pcm.clear()
         if sum(self._loud) >= LOUD_BLOCKS and self._now_ms >= self._leave_until_ms:
             self._loud.clear()
             self._leave_until_ms = self._now_ms + LOOK_AGAIN_MS + IN_VAIN_MS

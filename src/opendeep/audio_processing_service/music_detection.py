@@ -28,13 +28,14 @@ class MusicDetector:
     def __init__(self) -> None:
         self._held: deque[bool] = deque(maxlen=WINDOW_BLOCKS)
         self._audible: deque[bool] = deque(maxlen=WINDOW_BLOCKS)
+        self._held_count = self._audible_count = 0  # of both, kept rather than added up ten times a second
         self._before: tuple[Lobe, ...] = ()
         self.playing = False
 
     @property
     def held_part(self) -> float:
         """The part of the window in which a note stood still, 0 to 1."""
-        return sum(self._held) / len(self._held) if self._held else 0.0
+        return self._held_count / len(self._held) if self._held else 0.0
 
     @property
     def listened_ms(self) -> int:
@@ -46,19 +47,28 @@ class MusicDetector:
         lobes = tuple(lobe for lobe in (block.first, block.second) if lobe is not None and lobe.share >= HELD_SHARE)
         network = sum(lobe.share for lobe in lobes) >= NETWORK_SHARE
         held = any(abs(lobe.hz - earlier.hz) <= HELD_HZ for lobe in lobes for earlier in self._before)
-        self._held.append(held and not network)
-        self._audible.append(block.level_dbfs >= AUDIBLE_DBFS)
+        self._remember(held and not network, block.level_dbfs >= AUDIBLE_DBFS)
         self._before = lobes
         self.playing = self._judge()
         if self.playing and self._broken():
             self._held.clear()
             self._audible.clear()
+            self._held_count = self._audible_count = 0
             self.playing = False
+
+    def _remember(self, held: bool, audible: bool) -> None:
+        if len(self._held) == WINDOW_BLOCKS:
+            self._held_count -= self._held[0]
+            self._audible_count -= self._audible[0]
+        self._held.append(held)
+        self._audible.append(audible)
+        self._held_count += held
+        self._audible_count += audible
 
     def _judge(self) -> bool:
         if len(self._held) < LEAST_BLOCKS:
             return False
-        sounding = sum(self._audible) >= SOUNDING_PART * len(self._audible)
+        sounding = self._audible_count >= SOUNDING_PART * len(self._audible)
         return sounding and self.held_part >= (ENDS_AT if self.playing else BEGINS_AT)
 
     def _broken(self) -> bool:

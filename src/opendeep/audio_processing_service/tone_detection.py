@@ -227,10 +227,12 @@ class ToneDetector:
 
     def _is_busy(self) -> bool:
         """Three tones of the same length, with pauses as long."""
+        if len(self._run) < BUSY_TIMES:
+            return False
         last = self._run[-BUSY_TIMES:]
         pauses = [later.start_ms - earlier.end_ms for earlier, later in pairwise(last)]
         even = all(_within(one.duration_ms, BUSY_ON_MS) and _within(one.centre_hz, BUSY_HZ) for one in last)
-        return len(last) == BUSY_TIMES and even and all(_within(pause, BUSY_ON_MS) for pause in pauses)
+        return even and all(_within(pause, BUSY_ON_MS) for pause in pauses)
 
     def _is_ringback(self, run: list[_Stretch]) -> bool:
         """The second ring of a cycle (a double ring is one)."""

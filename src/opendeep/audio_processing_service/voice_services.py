@@ -8,6 +8,7 @@ from opendeep.audio_processing_service.call_watch import WatchLimits
 from opendeep.audio_processing_service.hold_watch import HoldLimits
 from opendeep.audio_processing_service.realtime_protocol import RealtimeSettings
 from opendeep.audio_processing_service.recorder import RecordingDisk
+from opendeep.audio_processing_service.shared_meter import SharedMeter
 from opendeep.audio_processing_service.ticker import Ticker
 from opendeep.audio_processing_service.tool_ground import ToolLimits
 from opendeep.audio_processing_service.voice_health import VoiceBreaker
@@ -58,3 +59,4 @@ class VoiceServices:
     times: CallTimes = field(default_factory=CallTimes)
     breaker: VoiceBreaker = field(default_factory=VoiceBreaker)
     second_lines: SecondLines = field(default_factory=SecondLines)
+    meter: SharedMeter = field(default_factory=SharedMeter)

@@ -5,6 +5,7 @@ import pytest
 from opendeep.audio_processing_service.call_senses import CallSenses, SensePorts
 from opendeep.audio_processing_service.hold_watch import HoldLimits
 from opendeep.audio_processing_service.line_ears import LISTEN_MS
+from opendeep.audio_processing_service.shared_meter import measure_at_once
 from opendeep.config.prompt_config import ANSWERED_NOTES, HOLD_ENDED_NOTE
 from tests.support import line_signals, sound
 from tests.support.line_signals import tones
@@ -29,6 +30,7 @@ class Call:
                 end=lambda reason: self.done.append(("end", reason)),
             ),
             limits or HoldLimits(),
+            measure_at_once,
         )
 
     def hear(self, pcm: bytes, *, we_speak: bool = False) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from opendeep.audio_processing_service.line_ears import LISTEN_MS, LineEars, SoundFacts
+from opendeep.audio_processing_service.shared_meter import measure_at_once
 from opendeep.audio_processing_service.tone_detection import Signal
 from tests.support import line_signals, sound
 from tests.support.line_signals import tones
@@ -14,7 +15,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.told: list[object] = []
-        self.ears = LineEars(self._note, self.told.append)
+        self.ears = LineEars(self._note, self.told.append, measure_at_once)
 
     def _note(self, kind: str, detail: str, **data: object) -> None:
         self.told.append((kind, detail, data))
