@@ -30,6 +30,7 @@ from opendeep.common.channels import call_commands, node_calls, user_events
 from opendeep.common.clock import SystemClock
 from opendeep.common.data_models import Call, CallCreate, CallEvent, CallStatus, TaskStatus, TranscriptTurn
 from opendeep.common.redis_client import Doorbell, InProcessDoorbell, Subscription
+from opendeep.common.voice_prices import ModelPrice, Rate
 from opendeep.database.db_manager import DatabaseManager
 from tests.support.database import add_campaign, add_user, sample_plan, sqlite_url
 
@@ -40,6 +41,7 @@ HEADER = struct.Struct("!BH")
 FRAME_BYTES = 320
 HANG_UP, NAME, DTMF, SLIN8, SLIN24, ERROR = 0x00, 0x01, 0x03, 0x10, 0x13, 0xFF
 SOUND = range(0x10, 0x19)
+PRICES = {"a-model": ModelPrice(Rate(32.0, 0.4, 64.0), Rate(4.0, 0.4, 24.0))}
 API_KEY = "sk-secret-of-the-test"
 
 
@@ -204,7 +206,7 @@ async def media_world(
     db = DatabaseManager(sqlite_url(tmp_path), bell)
     await db.upgrade()
     call = await add_call(db, number, **plan)
-    settings = RealtimeSettings(url, "a-model", "marin", "a-transcriber", API_KEY, audio)
+    settings = RealtimeSettings(url, "a-model", "marin", "a-transcriber", API_KEY, audio, PRICES)
     ticker = Ticker()
     services = VoiceServices(
         db=db,

@@ -96,6 +96,7 @@ async def test_silence_from_the_first_millisecond_and_then_what_the_ai_says(
         usage = (await world.row()).usage
         assert usage["realtime"]["output_token_details"] == {"audio_tokens": 15}
         assert (usage["responses"], usage["sessions"]) == (1, 1)
+        assert usage["cost"]["usd"] == pytest.approx(15 * 64 / 1_000_000)
 
 
 async def test_the_callee_is_heard_even_before_the_session_is_ready(voice: FakeRealtime, tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ class CallParts:
     def __init__(self, call_id: UUID, services: VoiceServices, counters: Counter[str], host: CallHost) -> None:
         self.rows = RowWriter(services.db, services.clock)
         self.records = CallRecords(self.rows, services.clock)
-        self.usage = UsageSum(services.settings.model, services.settings.transcription_model)
+        settings = services.settings
+        self.usage = UsageSum(settings.model, settings.transcription_model, settings.prices)
         self.book = TranscriptBook(call_id, self.records.turn)
         self.watch = CallWatch(services.times.watch)
         self.line = CallLine(services.ticker, counters, self._line_ports(host), services.settings.audio)

@@ -6,7 +6,7 @@ The media path builds `append` from bytes, everything else is a plain dict. No s
 
 from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import orjson
 
 from opendeep.audio_processing_service.voice_format import VoiceFormat
 from opendeep.common.data_models import Speaker
+from opendeep.common.voice_prices import Prices, parse_prices, prices_for
 from opendeep.config.app_config import AppConfig
 
 Event = dict[str, Any]
@@ -32,7 +33,8 @@ _APPEND_TAIL: Final = b'"}'
 
 @dataclass(frozen=True, slots=True)
 class RealtimeSettings:
-    """What every session has in common. `url` without the query; `api_key` never reaches a log."""
+    """What every session has in common. `url` without the query; `api_key` never reaches a log; `prices` as they hold
+    at that address."""
 
     url: str
     model: str
@@ -40,6 +42,7 @@ class RealtimeSettings:
     transcription_model: str
     api_key: str | None = None
     audio: VoiceFormat = VoiceFormat.PCMU
+    prices: Prices = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"RealtimeSettings(url={self.url!r}, model={self.model!r})"
@@ -47,13 +50,15 @@ class RealtimeSettings:
 
 def settings_from(config: AppConfig, base_url: str | None = None) -> RealtimeSettings:
     """The session settings of this process. `base_url` (http://…/v1) overrides the configured one."""
+    url = realtime_url(config.openai_realtime_url, base_url or config.openai_base_url)
     return RealtimeSettings(
-        url=realtime_url(config.openai_realtime_url, base_url or config.openai_base_url),
+        url=url,
         model=config.openai_realtime_model,
         voice=config.openai_realtime_voice,
         transcription_model=config.openai_transcription_model,
         api_key=config.openai_api_key.get_secret_value() if config.openai_api_key else None,
         audio=VoiceFormat.of(config.openai_realtime_audio),
+        prices=prices_for(url, parse_prices(config.model_prices)),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a call has cost so far: the provider's own counts, summed. Pure.
+"""What a call has used so far, the provider's own counts summed, and what it comes to. Pure.
 
 `response.done` carries usage per response (may be null, also on cancelled ones), `input_audio_transcription.completed`
 a separate one in tokens or seconds.
@@ -7,13 +7,16 @@ a separate one in tokens or seconds.
 from collections.abc import Mapping
 from typing import Any
 
+from opendeep.common.voice_prices import Prices, voice_cost
+
 MAX_DEPTH = 4
 
 
 class UsageSum:
     """Sums over every session of the call."""
 
-    def __init__(self, model: str, transcription_model: str) -> None:
+    def __init__(self, model: str, transcription_model: str, prices: Prices) -> None:
+        self._prices = prices
         self._models = {"model": model, "transcription_model": transcription_model}
         self._realtime: dict[str, Any] = {}
         self._transcription: dict[str, Any] = {}
@@ -28,8 +31,8 @@ class UsageSum:
         _add(self._transcription, usage)
 
     def as_json(self, **more: Any) -> dict[str, Any]:
-        """For `calls.usage`."""
-        return {
+        """For `calls.usage`. `cost` stands in it where prices are known (`voice_cost`)."""
+        used = {
             **self._models,
             "sessions": self.sessions,
             "responses": self.responses,
@@ -37,6 +40,8 @@ class UsageSum:
             "transcription": self._transcription,
             **more,
         }
+        cost = voice_cost(used, self._prices)
+        return used if cost is None else {**used, "cost": cost}
 
 
 def _add(total: dict[str, Any], usage: object, depth: int = 0) -> None:

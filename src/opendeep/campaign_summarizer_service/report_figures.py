@@ -12,9 +12,12 @@ Lines = list[dict[str, Any]]
 
 
 def figures(tasks: Sequence[Task], calls: Sequence[Call]) -> dict[str, Any]:
-    """Counts of tasks and calls; `talk_seconds` is the time in answered calls."""
+    """Counts of tasks and calls; `talk_seconds` is the time in answered calls, `voice_usd` what the voice AI took for
+    those of which it is known."""
     statuses = Counter(task.status for task in tasks)
-    return {
+    costs = [cost for call in calls if (cost := call.voice_usd) is not None]
+    known = {"voice_usd": round(sum(costs), 4)} if costs else {}
+    return known | {
         "tasks": len(tasks),
         "completed": statuses[TaskStatus.COMPLETED],
         "failed": statuses[TaskStatus.FAILED],

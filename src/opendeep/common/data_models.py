@@ -204,6 +204,12 @@ class Call:
             return 0.0
         return (self.ended_at - self.answered_at).total_seconds()
 
+    @property
+    def voice_usd(self) -> float | None:
+        """What the voice AI took for this call, where its prices are known."""
+        cost = self.usage.get("cost")
+        return float(cost["usd"]) if isinstance(cost, Mapping) and "usd" in cost else None
+
 
 @dataclass(frozen=True, slots=True)
 class TranscriptTurn:

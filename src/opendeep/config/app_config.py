@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from opendeep.common.errors import ConfigurationError
 from opendeep.common.phone import NUMBER_TYPES, is_emergency
+from opendeep.common.voice_prices import parse_prices
 
 _PLAIN_NAME = r"[^,;|&$(){}\[\]<>\"'`\\\x00-\x1f\x7f-\x9f\u2028\u2029]{1,60}"
 _TARGET_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,39}")
@@ -71,6 +72,11 @@ def _transfer_target(text: str) -> str:
     return f"{name}={number}"
 
 
+def _readable_prices(entries: tuple[str, ...]) -> tuple[str, ...]:
+    parse_prices(entries)
+    return entries
+
+
 def _known_targets(targets: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_transfer_target(target) for target in targets)
 
@@ -84,6 +90,7 @@ OptionalPath = Annotated[Path | None, BeforeValidator(_blank_is_unset)]
 CallerId = Annotated[str | None, BeforeValidator(_blank_is_unset), AfterValidator(_caller_id)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
+ModelPrices = Annotated[CommaList, AfterValidator(_readable_prices)]
 TransferTargets = Annotated[CommaList, AfterValidator(_known_targets)]
 NumberTypes = Annotated[CommaList, AfterValidator(_known_types)]
 
@@ -159,6 +166,7 @@ class AppConfig(BaseSettings):
     google_base_url: OptionalText = None
     google_places_base_url: OptionalText = None
     gemini_model: str = "gemini-3.8-flash"
+    model_prices: ModelPrices = ()
     provider_timeout_ms: Annotated[int, Field(ge=1_000, le=300_000)] = 30_000
 
     # -- callees of the simulated switch

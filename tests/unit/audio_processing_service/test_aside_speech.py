@@ -19,7 +19,7 @@ class Session:
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
-        self.usage = UsageSum("m", "t")
+        self.usage = UsageSum("m", "t", {})
         self.aside = AsideSpeech(self.sent.append, self.usage, VoiceFormat.PCMU)
 
     async def asked(self, within_s: float = WAIT_S) -> "asyncio.Task[bytes]":

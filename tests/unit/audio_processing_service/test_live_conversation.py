@@ -39,7 +39,7 @@ class Call:
             now_ms=lambda: self.now_ms,
         )
         book = TranscriptBook(uuid4(), lambda turn: self.turns.update({turn.turn: turn}))
-        self.talk = LiveConversation(ports, self.playout, book, UsageSum("m", "t"))
+        self.talk = LiveConversation(ports, self.playout, book, UsageSum("m", "t", {}))
         self.talk.begin_session(0)
 
     def get(self, kind: str, **fields: Any) -> None:

@@ -1,7 +1,7 @@
 // One call: its recording, its transcript in two voices with the cited turns marked, its timeline.
 
 import { byId, fill, h } from "./dom.js";
-import { callState, clockTime, outcome, outcomeTone, preciseTime } from "./labels.js";
+import { callState, clockTime, dollars, outcome, outcomeTone, preciseTime, words } from "./labels.js";
 import { pill, timeButton, turnLine } from "./parts.js";
 
 export class CallDialog {
@@ -60,6 +60,7 @@ export class CallDialog {
       ),
       call.end_reason && h("p", { class: "muted" }, call.end_reason),
       call.analysis?.summary && h("p", {}, call.analysis.summary),
+      call.usage?.cost && h("p", { class: "muted" }, costLine(call.usage.cost)),
       audio || h("p", { class: "muted" }, "There is no recording of this call."),
       lines.length > 0 ? h("ol", { class: "transcript" }, lines) : h("p", { class: "muted" }, "Nobody spoke."),
       events.length > 0 &&
@@ -78,6 +79,15 @@ export class CallDialog {
     );
     this._dialog.querySelector(".cited")?.scrollIntoView({ block: "center" });
   }
+}
+
+/** What the voice AI took, and for what; what has no known price is named. */
+function costLine({ usd, parts, unpriced }) {
+  const split = Object.entries(parts ?? {})
+    .filter(([, amount]) => amount > 0)
+    .map(([name, amount]) => `${words(name)} ${dollars(amount)}`);
+  const missing = unpriced?.length ? ` The price of ${unpriced.join(" and ")} is not known.` : "";
+  return `Voice AI: ${dollars(usd)}${split.length > 0 ? ` (${split.join(", ")})` : ""}.${missing}`;
 }
 
 function play(audio, ms) {

@@ -119,6 +119,11 @@ export function duration(seconds) {
   return seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
 }
 
+/** An amount of US dollars; below ten cents to a hundredth of a cent. */
+export function dollars(amount) {
+  return `$${Number(amount).toFixed(amount < 0.1 ? 4 : 2)}`;
+}
+
 /** The calling window in words. */
 export function windowText(window) {
   if (!window) return "";

@@ -1,7 +1,7 @@
 // The report at the end: figures, prose with its evidence, each task with its outcome, cited turns and recordings.
 
 import { fill, freshId, h } from "./dom.js";
-import { clockTime, duration, outcome, plural, taskState, valueText, words } from "./labels.js";
+import { clockTime, dollars, duration, outcome, plural, taskState, valueText, words } from "./labels.js";
 import { citation, pill } from "./parts.js";
 
 export class ReportCard {
@@ -117,6 +117,7 @@ function figures(values) {
     ["Not done", values.failed],
     ["Calls", values.calls],
     ["Talk time", values.talk_seconds === undefined ? undefined : duration(values.talk_seconds)],
+    ["Voice AI", values.voice_usd === undefined ? undefined : dollars(values.voice_usd)],
   ];
   const shown = tiles.filter(([, value]) => value !== undefined && value !== null);
   const outcomes = Object.entries(values.by_disposition ?? {});
