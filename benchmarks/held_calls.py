@@ -4,7 +4,7 @@ Callees (SIPp) echo every packet, a voice AI at the wire speaks without end into
 the product's. Compared for each call, at the end of the minute: frames that our server wrote and got, and packets that
 Asterisk says it sent and got on the telephone side (`CHANNEL(rtcp,…)`). What SIPp did not echo is the load generator's
 loss and shown apart.
-`OPENDEEP_BENCH_HELD` (150) and `OPENDEEP_BENCH_HELD_SECONDS` (60) change the load.
+`OPENDEEP_BENCH_HELD` (150; 100 in the group `media`) and `OPENDEEP_BENCH_HELD_SECONDS` (60; 30) change the load.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ from opendeep.common.channels import call_commands
 
 CALLS = 150
 SECONDS = 60.0
+MEDIA_CALLS = 100
+MEDIA_SECONDS = 30.0
 PACE_PER_S = 10.0  # how quickly they begin: TRUNK_CALLS_PER_SECOND as it is by default
 UP_S = 120.0  # until all calls are answered
 FRAMES_PER_S = 50
@@ -139,13 +141,25 @@ async def settled_quality(node: DiallingNode, call_id: UUID, count: Count) -> Qu
 
 def run() -> Iterator[Figure]:
     """`dial.concurrent_calls`, `dial.lost_frames`."""
+    yield from _measured(CALLS, SECONDS, _figures)
+
+
+def media() -> Iterator[Figure]:
+    """What a call costs behind the real Asterisk: `media.asterisk.cpu_per_call_pct`, `media.asterisk.gap_p99_ms`."""
+    yield from _measured(MEDIA_CALLS, MEDIA_SECONDS, _media_figures)
+
+
+Judge = Callable[[dict[str, object], dict[str, float], list[Quality]], list[Figure]]
+
+
+def _measured(calls: int, seconds: float, judge: Judge) -> list[Figure]:
     quiet_logs()
     if not SippCallee.available():
-        return
-    calls = int(os.environ.get("OPENDEEP_BENCH_HELD", str(CALLS)))
-    seconds = float(os.environ.get("OPENDEEP_BENCH_HELD_SECONDS", str(SECONDS)))
+        return []
+    calls = int(os.environ.get("OPENDEEP_BENCH_HELD", str(calls)))
+    seconds = float(os.environ.get("OPENDEEP_BENCH_HELD_SECONDS", str(seconds)))
     with tempfile.TemporaryDirectory() as folder, _counting():
-        yield from uvloop.run(_measure(Path(folder), calls, seconds))
+        return uvloop.run(_measure(Path(folder), calls, seconds, judge))
 
 
 @contextlib.contextmanager
@@ -160,7 +174,7 @@ def _counting() -> Iterator[None]:
         server.AudioSocketConnection = original
 
 
-async def _measure(folder: Path, calls: int, seconds: float) -> list[Figure]:
+async def _measure(folder: Path, calls: int, seconds: float, judge: Judge) -> list[Figure]:
     async with (
         beside("voice", BENCH_STREAM="1") as voice,
         SippCallee("answer") as callee,
@@ -177,7 +191,7 @@ async def _measure(folder: Path, calls: int, seconds: float) -> list[Figure]:
         qualities = [call for call in asked if call is not None]
         early = Counter(call.end_reason or call.status.value for call in await node.calls() if not call.live)
         await _end(node, calls)
-        return _figures(
+        return judge(
             conditions
             | {
                 "calls": calls,
@@ -204,7 +218,7 @@ def _heard() -> int:
     return sum(count.heard > 0 for count in CountingConnection.counts.values())
 
 
-async def _hold(calls: int, seconds: float) -> dict[str, object]:
+async def _hold(calls: int, seconds: float) -> dict[str, float]:
     """Let them talk; the share of the frames that the time allows, and the gaps between those heard."""
     counts = tuple(CountingConnection.counts.values())
     before = [(count.written, count.heard) for count in counts]
@@ -233,7 +247,7 @@ async def _end(node: DiallingNode, calls: int) -> None:
     await node.all_ended(calls)
 
 
-def _figures(conditions: dict[str, object], held: dict[str, object], qualities: list[Quality]) -> list[Figure]:
+def _figures(conditions: dict[str, object], held: dict[str, float], qualities: list[Quality]) -> list[Figure]:
     lost_out = sum(max(0, call.written - call.sent - UNDER_WAY) for call in qualities)
     lost_in = sum(max(0, call.received - call.heard - UNDER_WAY) for call in qualities)
     refused = sum(call.refused for call in qualities)
@@ -253,4 +267,12 @@ def _figures(conditions: dict[str, object], held: dict[str, object], qualities: 
     return [
         Figure("dial.concurrent_calls", float(sum(call.heard > 0 for call in qualities)), "calls", everything),
         Figure("dial.lost_frames", float(lost_out + lost_in + refused), "frames", everything),
+    ]
+
+
+def _media_figures(conditions: dict[str, object], held: dict[str, float], qualities: list[Quality]) -> list[Figure]:
+    everything = conditions | held | {"calls_measured": len(qualities)}
+    return [
+        Figure("media.asterisk.cpu_per_call_pct", held["our_cpu_per_call_pct"], "% of a core", everything),
+        Figure("media.asterisk.gap_p99_ms", held["gap_in_p99_ms"], "ms", everything),
     ]

@@ -22,7 +22,7 @@ import psutil
 import structlog
 import uvloop
 
-from benchmarks import media_plain
+from benchmarks import held_calls, media_plain
 from benchmarks.figures import Figure, percentile
 from benchmarks.media_parent import load_generator, read, write
 from opendeep.audio_processing_service.audio_socket_server import AudioSocketServer
@@ -56,6 +56,7 @@ def run() -> Iterator[Figure]:
         figures = uvloop.run(_measure(Path(folder), calls, seconds, certificate))
         yield from (figure for figure in figures if figure.name in TLS_FIGURES)
     yield from media_plain.run()
+    yield from held_calls.media()
 
 
 def _certificate(folder: Path) -> Path:
