@@ -298,7 +298,7 @@ async def test_the_switch_is_stopped_in_mid_call(asterisk_program: AsteriskProgr
 
 async def _until_shown(asterisk: RealAsterisk, command: str, words: str) -> None:
     """Wait until the console prints something; no event tells of a state that was reached before."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if words in await asterisk.cli(command):
                 return

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asterisk
 NUMBER = "+493087654377"
 CHANNEL = RealAsterisk.channel_template.format(number=NUMBER)
 AI_HZ, CALLEE_HZ = 440, 1_000
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 def every_third(pcm: bytes) -> bytes:

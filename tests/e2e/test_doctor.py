@@ -95,7 +95,9 @@ async def test_the_voice_is_tried_by_opening_a_session(config: AppConfig) -> Non
 def doctor(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = embedded_environment(DATA_DIR=str(folder / "var"), **settings) | {"COLUMNS": "60"}
     command = [sys.executable, "-m", "opendeep", "doctor", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment, timeout=60)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, env=environment, timeout=150, check=False
+    )
 
 
 def test_one_line_for_each_check_and_0_when_nothing_fails(tmp_path: Path) -> None:

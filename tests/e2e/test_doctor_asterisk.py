@@ -98,6 +98,7 @@ async def test_a_healthy_asterisk_has_nothing_but_an_idle_phone(ward: Ward) -> N
         "asterisk: rtp ports": [Level.OK], "asterisk: modules": [Level.OK], "asterisk: sound": [Level.OK],
         "asterisk: events": [Level.OK], "clock": [Level.OK], "trunk trunk": [Level.OK],
         "registration trunk-registration": [Level.OK], "phone 7000": [Level.WARN],
+        "asterisk: transfers": [Level.UNUSED],
     }, findings  # fmt: skip
     assert "answers in" in findings["trunk trunk"][0].detail
     assert ward.asterisk.program.version.split(".")[0] in findings["asterisk: version"][0].detail
@@ -256,6 +257,17 @@ async def test_the_phone(ward: Ward) -> None:
         assert (found.level, found.detail) == (Level.OK, f"registered from 127.0.0.1:{phone.sip_port}")
         await phone.register(*registration, 0)
     wrong(await ward.findings(internal_extensions=("7000", "7001")), "phone 7001", "no such endpoint", level=Level.WARN)
+
+
+async def test_where_a_person_and_the_callee_meet(ward: Ward) -> None:
+    part, people = "asterisk: transfers", ("reception=7001",)
+    assert [one.level for one in (await ward.findings())[part]] == [Level.UNUSED]
+    [found] = (await ward.findings(transfer_targets=people))[part]
+    assert (found.level, "reception" in found.detail) == (Level.OK, True)
+    mend = await ward.spoil("extensions.conf", "exten => join,", "exten => joined,", "dialplan reload")
+    found = wrong(await ward.findings(transfer_targets=people), part, "join", "dialplan reload")
+    assert found.where == line_of(ward, "extensions.conf", "exten => _70XX,1,NoOp(OpenDeep ${CALL_ATTEMPT_ID} put")
+    await mend()
 
 
 async def test_a_folder_without_the_files(ward: Ward, tmp_path: Path) -> None:

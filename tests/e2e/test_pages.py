@@ -38,7 +38,7 @@ FORM = {
 CONFIRM = "Confirm and Schedule Campaign"
 KEPT = "The call is over; your answer is kept for the next call."
 WHOLE_LOOP_MS = 120_000
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 @dataclass

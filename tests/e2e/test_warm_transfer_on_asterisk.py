@@ -37,7 +37,7 @@ from tests.unit.call_processor_service.fake_switch import FakeSwitch
 pytestmark = pytest.mark.asterisk
 
 BRIEFING_HZ, CALLEE_HZ, PERSON_HZ, AI_HZ, COMFORT_HZ = 1_000.0, 700.0, 1_200.0, 440.0, 523.25
-DEADLINE_S = 15.0
+DEADLINE_S = 60.0
 
 
 @dataclass

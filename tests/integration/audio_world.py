@@ -35,8 +35,8 @@ from opendeep.database.db_manager import DatabaseManager
 from tests.support.database import add_campaign, add_user, sample_plan, sqlite_url
 
 NODE = "node-under-test"
-DEADLINE_S = 10.0
-ENDED_S = 20.0  # a line that has lost its voice AI says two sentences first
+DEADLINE_S = 60.0
+ENDED_S = 60.0  # a line that has lost its voice AI says two sentences first
 HEADER = struct.Struct("!BH")
 FRAME_BYTES = 320
 HANG_UP, NAME, DTMF, SLIN8, SLIN24, ERROR = 0x00, 0x01, 0x03, 0x10, 0x13, 0xFF

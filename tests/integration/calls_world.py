@@ -21,7 +21,7 @@ from opendeep.config.trunk_config import load_trunks
 from opendeep.database.db_manager import DatabaseManager
 from tests.unit.call_processor_service.fake_switch import RIGHT, FakeSwitch
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 NODE = "node-1"
 AUDIOSOCKET = ("127.0.0.1", 9092)
 LIMITS = InitiatorLimits(

@@ -15,7 +15,7 @@ from tests.support.database import World, add_campaign, add_user, make_world, sa
 
 pytestmark = pytest.mark.postgres
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture

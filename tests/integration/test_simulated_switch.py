@@ -584,7 +584,7 @@ async def ring(place: World, phone: Phone, *headers: tuple[str, str]) -> str:
     place.switch.attach(phone)
     call_id = await place.dial("PJSIP/7000", ("CallerID", '"OpenDeep" <100>'), *headers)
     place.ticker.advance(200)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await phone.rings.wait()
     return call_id
 

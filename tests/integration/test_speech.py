@@ -261,7 +261,7 @@ async def test_the_telephone_itself_is_not_speech(engines: SpeechEngines) -> Non
 
 
 async def wait_for_new_worker(recognizer: WorkerRecognizer, old: list[int]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not recognizer.worker_pids or recognizer.worker_pids == old:
             await recognizer.recognize(sound.sine(300, 200))
 

@@ -33,7 +33,7 @@ async def until_resumed(world: MediaWorld) -> None:
     """The probe works and rings for whoever starts calls."""
     async with world.bell.listen(channels.TASKS_QUEUED) as rings:
         while world.server.voice_paused_because() is not None:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await rings.next()
 
 

@@ -89,7 +89,7 @@ async def test_a_campaign_is_stopped_while_its_calls_begin(
             for task_id in ids[5:]:
                 await work.tasks.transition(task_id, LIVE, "Attempt 1 has begun.")
             stopping = asyncio.create_task(queries.cancel(world.user.id, campaign_id))
-            async with world.db.read() as look, asyncio.timeout(10):
+            async with world.db.read() as look, asyncio.timeout(60):
                 while (await look.campaigns.get(world.user.id, campaign_id)).status is not CampaignStatus.PAUSED:
                     await look.session.rollback()
             for _ in range(50):  # the stop gets to the rows that are held

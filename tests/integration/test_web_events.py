@@ -18,7 +18,7 @@ from opendeep.common.channels import user_events
 from opendeep.web_interface import events_socket
 from tests.support.web_world import WebWorld, serving, web_world
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.integration.calls_world import AUDIOSOCKET, LIMITS, new_campaign
 from tests.support.clock import ManualClock
 from tests.unit.call_processor_service.fake_switch import FakeSwitch
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 async def until(reached: Callable[[], Awaitable[bool]]) -> None:

@@ -22,9 +22,9 @@ from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
 SIPP_SCENARIOS = Path(__file__).parent / "sipp"
-START_DEADLINE_S = 30.0
+START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 10.0
-CLI_DEADLINE_S = 10.0
+CLI_DEADLINE_S = 60.0
 FETCH_DEADLINE_S = 540
 POLL_S = 0.02
 RTP_PORTS = 400  # two for each call

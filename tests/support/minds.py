@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from opendeep.offline.minds import routes
 
-START_DEADLINE_S = 10.0
+START_DEADLINE_S = 60.0
 
 
 class _Server(uvicorn.Server):

@@ -26,7 +26,7 @@ import pytest
 from opendeep.offline.speech.flite import FliteEngine
 from opendeep.offline.speech.types import SpeechEngineMissing
 
-START_DEADLINE_S = 30.0
+START_DEADLINE_S = 60.0
 STOP_DEADLINE_S = 10.0
 POLL_S = 0.02
 UNPRIVILEGED_USERS = ("postgres", "nobody")

@@ -66,8 +66,8 @@ NODE_LINES = {  # what the call initiator's snapshot gives
     "node_id": "node-1", "lines_total": 10, "lines_used": 1, "queued": 0, "draining": False, "paused_because": None,
     "ami": {"state": "ready"}, "calls": ["0192f0c1-0000-7000-8000-000000000001"],
 }  # fmt: skip
-SERVER_DEADLINE_S = 10.0
-THREAD_DEADLINE_S = 10.0
+SERVER_DEADLINE_S = 60.0
+THREAD_DEADLINE_S = 60.0
 DATABASE_THREAD = "_connection_worker_thread"  # part of the name of aiosqlite's threads
 
 Answer = TypeVar("Answer", bound=BaseModel)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from opendeep.supervisor import EXIT_OK, EXIT_WORKER_DIED, Supervisor, Worker
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 
 
 class Stage:

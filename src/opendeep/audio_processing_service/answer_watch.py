@@ -22,11 +22,6 @@ class AnswerWatch:
         self._told: Verdict | None = None
         self._next_ms = 0
 
-    @property
-    def answered_by(self) -> AnsweredBy:
-        """What was told last."""
-        return self._told.answered_by if self._told is not None else AnsweredBy.UNKNOWN
-
     def heard_words(self, words: str) -> None:
         """What the callee was understood to say."""
         self._words = f"{self._words} {words}".strip()[-MAX_WORDS_CHARS:]

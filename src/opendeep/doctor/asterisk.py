@@ -15,6 +15,7 @@ from opendeep.doctor.asterisk_questions import AsteriskQuestions
 from opendeep.doctor.asterisk_trunks import check_phones, check_trunks
 from opendeep.doctor.audio_probe import probe_audio
 from opendeep.doctor.findings import Finding, fail, ok, unused, warn
+from opendeep.doctor.transfers import check_transfers
 
 OLDEST_MAJOR: Final = 20
 NEEDED_ACTIONS: Final = {
@@ -98,6 +99,7 @@ async def _examine(
     findings += await probe_audio(config, files, ami)
     findings += await check_trunks(config, files, ask)
     findings += await check_phones(config, files, ask)
+    findings.append(await check_transfers(config, files, ask))
     return findings
 
 

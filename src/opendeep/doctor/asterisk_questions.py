@@ -53,6 +53,11 @@ class AsteriskQuestions:
         """None when Asterisk cannot tell (func_module.so is not loaded)."""
         return {"1": True, "0": False}.get(await self._function("IFMODULE", module))
 
+    async def has_extension(self, context: str, extension: str) -> bool | None:
+        """Whether the dialplan knows it; None when Asterisk cannot tell (func_dialplan.so is not loaded)."""
+        answer = await self._function("DIALPLAN_EXISTS", context, extension, "1")
+        return answer == "1" if answer in ("0", "1") else None
+
     async def has_endpoint(self, name: str) -> bool:
         return await self._function("DEVICE_STATE", f"PJSIP/{name}", slash=True) not in ("INVALID", "")
 

@@ -18,7 +18,7 @@ from tests.support.audio import FRAME_MS, tone, tone_ms
 from tests.support.audiosocket_wire import WireAudioSocket
 from tests.support.scenarios.schema import Callee, Headers, Moment, Route, Scenario, Step, Tone
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 CALLER_ID = '"OpenDeep" <+4930123456>'
 TEMPLATES = {"direct": RealAsterisk.channel_template, "local": RealAsterisk.dialplan_template}
 MOSTLY = 0.8  # of a tone: a frame or two may be lost at its edges

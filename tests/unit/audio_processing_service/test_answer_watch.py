@@ -49,8 +49,7 @@ def test_a_long_greeting_that_turns_out_to_be_a_mailbox() -> None:
     watch.heard_signal(Signal.BEEP)
     told = watch.check(100, sound(LONG))
     assert told is not None
-    assert told.sure
-    assert watch.answered_by is AnsweredBy.VOICEMAIL
+    assert (told.answered_by, told.sure) == (AnsweredBy.VOICEMAIL, True)
 
 
 def test_an_unsure_judgement_does_not_replace_a_sure_one() -> None:

@@ -59,7 +59,7 @@ async def test_a_locked_database_is_waited_for(tmp_path: Path) -> None:
         assert not done
         other.execute("ROLLBACK")
     other.close()
-    await asyncio.wait_for(writing, 15)
+    await asyncio.wait_for(writing, 60)
     assert await kinds(tmp_path) == ["late"]
     await db.close()
 

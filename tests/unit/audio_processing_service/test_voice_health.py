@@ -19,7 +19,7 @@ from opendeep.common.clock import SystemClock
 from opendeep.common.errors import ProviderFault, ProviderRefused
 from opendeep.common.redis_client import InProcessDoorbell
 
-DEADLINE_S = 5.0
+DEADLINE_S = 60.0
 AWAY = ProviderFault("The voice AI cannot be reached: HTTP 503.")
 REFUSED = ProviderRefused("The voice AI refuses the key (HTTP 401); check OPENAI_API_KEY.")
 

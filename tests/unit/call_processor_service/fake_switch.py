@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 RIGHT = "right"  # the secret that is accepted
 Headers = Mapping[str, object]
 

@@ -309,7 +309,7 @@ async def test_a_switch_that_goes_silent_is_left() -> None:
         logins = asyncio.Queue[int]()
         client.on_reconnected(lambda: logins.put_nowait(1))
         worker = asyncio.create_task(client.run(), name="ami")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await logins.get()
             await logins.get()
         worker.cancel()

@@ -14,7 +14,7 @@ from tests.support.backlog import Batch, fill
 from tests.support.database import World, add_campaign, add_user, make_world, sample_plan
 
 LEASE_S = 30.0
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 async def claim(db: DatabaseManager, lines: int, turns: Turns | None = None, cap: int | None = None) -> list[Task]:

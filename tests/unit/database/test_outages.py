@@ -12,7 +12,7 @@ from opendeep.database import db_manager
 from opendeep.database.db_manager import DatabaseManager
 from tests.support.services import free_tcp_port
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 WRITERS = 12
 BUSY_S = db_manager.SQLITE_BUSY_TIMEOUT_MS / 1000
 

@@ -18,7 +18,7 @@ from opendeep.simulation import Callee, SimulatedSwitch
 from opendeep.simulation.speech_seam import LineRecognizer, LineSynthesizer
 from opendeep.simulation.ticker import ManualTicker
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 FRAME = 320
 USERNAME, SECRET = "tester", "hush"
 Packet = list[tuple[str, str]]

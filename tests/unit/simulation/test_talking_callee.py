@@ -50,7 +50,7 @@ class Stubborn(FakeEngines):
 
 
 async def settle(callee: TalkingCallee) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while callee._tasks:
             await asyncio.wait(callee._tasks)
             await asyncio.sleep(0)

@@ -23,7 +23,7 @@ async def test_the_pacing_ticker_ticks_until_it_is_stopped() -> None:
             enough.set()
 
     ticker.start(on_tick)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await enough.wait()
     assert seen == [20, 40, 60, 80, 100]
 
@@ -56,7 +56,7 @@ async def test_a_handler_that_raises_is_reported_and_the_clock_goes_on() -> None
         raise ValueError(f"at {now_ms}")
 
     ticker.start(on_tick)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await enough.wait()
     await asyncio.sleep(0)
     assert reported[:2] == ["at 20", "at 40"]

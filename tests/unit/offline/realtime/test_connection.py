@@ -26,7 +26,7 @@ from opendeep.offline.speech.types import Recognition
 from tests.unit.offline.briefs import instructions
 from tests.unit.offline.realtime.harness import SERVER_EVENTS, TOOLS, LoudnessActivity, silence, tone
 
-DEADLINE_S = 10.0
+DEADLINE_S = 60.0
 PCMU = {"format": {"type": "audio/pcmu"}}
 SESSION = {
     "type": "realtime",
