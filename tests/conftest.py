@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -17,6 +18,9 @@ from tests.support.services import (
     has_natural_voice,
     require,
 )
+
+TESTS = Path(__file__).parent
+REAL_PARTS = frozenset({"e2e", "integration"})
 
 settings.register_profile("opendeep", deadline=None)  # a busy machine is slow; what takes how long is for benchmarks
 settings.load_profile("opendeep")
@@ -63,6 +67,13 @@ def redis_url(redis_server: TemporaryRedis) -> Iterator[str]:
     redis_server.flush()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who waits for real parts on a machine with two cores may be late once; how often that was is told at the end."""
+    for item in items:
+        if REAL_PARTS.intersection(item.path.relative_to(TESTS).parts[:1]):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tests of what is understood need a voice that can be understood."""
     if item.get_closest_marker("natural_voice"):
@@ -70,7 +81,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Count the parts that were missing, so that nobody takes a skipped world for a tested one."""
+    """Count the parts that were missing, so that nobody takes a skipped world for a tested one; name the repeated."""
+    if repeated := terminalreporter.stats.get("rerun", []):
+        terminalreporter.write_line(f"UNSTEADY: {len(repeated)} tests failed once and were repeated", red=True)
+        for report in repeated:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            why = str(crash.message if crash is not None else report.longrepr).partition("\n")[0]
+            terminalreporter.write_line(f"  {report.nodeid}: {why[:300]}", red=True)
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = [str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple)]
     missing = sorted({reason.removeprefix("Skipped: ") for reason in reasons if MISSING_PART in reason})
