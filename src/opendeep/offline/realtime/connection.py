@@ -9,18 +9,24 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from datetime import datetime
+from typing import Any, Final, Protocol, runtime_checkable
 
 import orjson
 import structlog
 
+from opendeep.common.errors import PeerFault
+from opendeep.offline.minds.small_talk import Offer, ToolCall
 from opendeep.offline.realtime.events import ClientMistake
 from opendeep.offline.realtime.jobs import Job, PrepareJob, RecognizeJob, RespondJob, StopJob
 from opendeep.offline.realtime.line import LINE_RATE, Activity
 from opendeep.offline.realtime.response import Response
 from opendeep.offline.realtime.session import RealtimeSession
 from opendeep.offline.realtime.settings import TurnSettings
+from opendeep.offline.realtime.thinking import Think
 from opendeep.offline.script import AwaitQuiet, CallTool, Heard, Say
 from opendeep.offline.speech.types import Recognizer, Synthesizer
 
@@ -80,6 +86,16 @@ class Engines(Protocol):
     ) -> Activity: ...
 
 
+class Mind(Protocol):
+    """A language model (`opendeep.offline.minds.language_model.ChatServer`)."""
+
+    def answer(
+        self, messages: Sequence[dict[str, Any]], offer: Offer, *, max_tokens: int | None
+    ) -> AsyncIterator[str | ToolCall]:
+        """Sentences as they come, then calls. Raises `PeerFault` when it cannot."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
     """`lifetime_s`: a session's greatest length. `pace`: audio seconds sent per second after the first `LEAD_MS`."""
@@ -118,9 +134,12 @@ class RealtimeConnection:
         stem: str,
         now_s: float,
         limits: ConnectionLimits | None = None,
+        mind: Mind | None = None,
     ) -> None:
-        """`now_s`: Unix time, for `expires_at`. `stem`: random, makes the ids of this session unique."""
+        """`now_s`: Unix time, for `expires_at`. `stem`: random, makes the ids of this session unique. `mind`: talks
+        where the instructions carry no call brief; None: small talk."""
         self._socket = socket
+        self._mind = mind
         self._engines = engines
         self._limits = limits or ConnectionLimits()
         self._stem = stem
@@ -129,6 +148,9 @@ class RealtimeConnection:
             make_activity=self._voice_activity,
             stem=stem,
             expires_at=int(now_s + self._limits.lifetime_s),
+            today=datetime.fromtimestamp(now_s).astimezone().date(),
+            thinks=mind is not None,
+            now=time.monotonic,
         )
         self._to_send = asyncio.Event()
         self._sent = asyncio.Event()
@@ -278,9 +300,8 @@ class RealtimeConnection:
         self._session.finish(response, "failed", type=kind, code=code, message=message)
 
     async def _act_out(self, response: Response) -> None:
-        if response.wish.in_band:
-            while self._session.understanding and self._recognitions:
-                await asyncio.wait(set(self._recognitions), return_when=asyncio.FIRST_COMPLETED)
+        while not self._session.understood(response) and self._recognitions:
+            await asyncio.wait(set(self._recognitions), return_when=asyncio.FIRST_COMPLETED)
         pacer = Pacer(self._limits.pace)
         for act in self._session.plan(response):
             if isinstance(act, AwaitQuiet):
@@ -288,12 +309,35 @@ class RealtimeConnection:
             elif isinstance(act, Say):
                 await self._say(response, act.text, pacer)
             elif isinstance(act, CallTool):
-                response.call(act.name, dict(act.arguments))
-                await self._settle()
+                await self._call(response, act.name, act.arguments)
+            elif isinstance(act, Think) and not await self._think(response, act, pacer):
+                return
             if response.over_budget:
                 self._session.finish(response, "incomplete", "max_output_tokens")
                 return
         self._session.finish(response, "completed")
+
+    async def _call(self, response: Response, name: str, arguments: Mapping[str, object]) -> None:
+        response.call(name, dict(arguments))
+        await self._settle()
+
+    async def _think(self, response: Response, act: Think, pacer: Pacer) -> bool:
+        """Say and call what the language model answers, sentence by sentence. False: it could not, and that is told."""
+        if self._mind is None:
+            raise RuntimeError("no language model was given to this connection")
+        try:
+            async for part in self._mind.answer(act.messages, act.offer, max_tokens=act.max_tokens):
+                if isinstance(part, ToolCall):
+                    await self._call(response, part.name, part.arguments)
+                else:
+                    await self._say(response, part, pacer)
+                if response.over_budget:
+                    break
+        except PeerFault as fault:
+            self._log.warning("language_model_failed", error=str(fault))
+            self._fail(response, "server_error", "language_model_failed", str(fault))
+            return False
+        return True
 
     async def _await_quiet(self, quiet_ms: int) -> None:
         """Wait for the end of a greeting: on the stream's own time, with a deadline on the clock."""

@@ -186,3 +186,9 @@ def decode_audio(text: Any, param: str) -> bytes:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise ClientMistake("invalid_value", f"'{param}' is not valid base64.", param=param) from error
+
+
+def words_of_item(item: Item) -> str:
+    """What was written or understood in a message item."""
+    parts = (str(part.get("text") or part.get("transcript") or "") for part in item.fields.get("content", ()))
+    return " ".join(" ".join(parts).split())

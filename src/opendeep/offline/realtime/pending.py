@@ -66,6 +66,11 @@ class PendingInputs:
             value = output
         self._outputs.append(_ToolOutput(name, value if isinstance(value, dict) else {"text": value}))
 
+    def clear(self) -> None:
+        """Somebody else answers what has come in so far."""
+        self._utterances.clear()
+        self._outputs.clear()
+
     def react(self, talk: Talk) -> tuple[Act, ...]:
         """Give everything to the conversation; its acts for this turn.
 

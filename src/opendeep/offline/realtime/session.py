@@ -10,22 +10,28 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
+from datetime import date
 from typing import Any, Final
 
 import orjson
 
+from opendeep.offline.minds.small_talk import read_offer
 from opendeep.offline.realtime.events import ClientMistake, Event, Ids, field
-from opendeep.offline.realtime.items import Conversation, Item, decode_audio, read_item
+from opendeep.offline.realtime.general_talk import GeneralTalk, answer_apart
+from opendeep.offline.realtime.item_events import ItemEvents, set_transcript
+from opendeep.offline.realtime.items import Conversation, Item, decode_audio, words_of_item
 from opendeep.offline.realtime.jobs import Job, PrepareJob, RecognizeJob, RespondJob, StopJob
 from opendeep.offline.realtime.line import BYTES_PER_MS, LINE_RATE, ActivityFactory, Line
 from opendeep.offline.realtime.pending import PendingInputs
+from opendeep.offline.realtime.rate import RateLimit
 from opendeep.offline.realtime.response import Response
 from opendeep.offline.realtime.settings import SessionSettings
+from opendeep.offline.realtime.thinking import Think, think
 from opendeep.offline.realtime.wish import ResponseWish, read_wish
 from opendeep.offline.script.acts import Act, Listen, Say
 from opendeep.offline.script.brief import BriefError, CallBrief, parse_brief
 from opendeep.offline.script.machine import ScriptedConversation
-from opendeep.offline.script.talk import EchoTalk, Talk
+from opendeep.offline.script.talk import Talk
 from opendeep.offline.script.understanding import Heard
 
 LISTEN_STEP_MS: Final = 500
@@ -40,18 +46,40 @@ _VERBATIM = re.compile(r"^\s*say\b[^:\n]{0,160}:\s*[\"“]?(.+?)[\"”]?\s*$", r
 class RealtimeSession:
     """One session. `outbox` and `jobs` are emptied by the shell after every call."""
 
-    def __init__(self, *, model: str, make_activity: ActivityFactory, stem: str, expires_at: int) -> None:
+    def __init__(
+        self,
+        *,
+        model: str,
+        make_activity: ActivityFactory,
+        stem: str,
+        expires_at: int,
+        today: date = date.min,
+        thinks: bool = False,
+        now: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """`today`: the day of relative dates. `thinks`: a language model talks where there is no brief. `now`: seconds
+        of a clock that only goes forward, for the rate limit."""
         self.ids = Ids(stem)
         self.settings = SessionSettings(self.ids.new("sess"), model, expires_at)
         self.conversation = Conversation()
         self.line = Line(make_activity)
         self.outbox: deque[Event] = deque()
         self.jobs: deque[Job] = deque()
-        self.talk: Talk = EchoTalk()
+        self._today = today
+        self._thinks = thinks
+        self._now = now
+        self._rate = RateLimit()
+        self._general = GeneralTalk(today)
+        self.talk: Talk = self._general
         self._prepared_for: Listen | None = None
         self._brief: CallBrief | None = None
         self._conversation_id = self.ids.new("conv")
         self._pending = PendingInputs()
+        self._items = ItemEvents(
+            self.ids, self.settings, self.conversation, self._emit,
+            created=self._item_created, cut=self._item_cut, deleted=self._pending.forget,
+        )  # fmt: skip
+        self._unheard_inputs: dict[str, Item] = {}
         self._active: Response | None = None
         self._out_of_band: list[Response] = []
         self._previous: Response | None = None
@@ -61,15 +89,18 @@ class RealtimeSession:
         self._idle_at_ms: int | None = None
         self._line_configured = False
         self._unheard = b""
-        self._handlers: dict[str, Callable[[Event], None]] = {
+        self._handlers = self._handlers_by_type()
+
+    def _handlers_by_type(self) -> dict[str, Callable[[Event], None]]:
+        return {
             "session.update": self._session_update,
             "input_audio_buffer.append": self._append,
             "input_audio_buffer.commit": self._commit,
             "input_audio_buffer.clear": self._clear,
-            "conversation.item.create": self._item_create,
-            "conversation.item.retrieve": self._item_retrieve,
-            "conversation.item.truncate": self._item_truncate,
-            "conversation.item.delete": self._item_delete,
+            "conversation.item.create": self._items.create,
+            "conversation.item.retrieve": self._items.retrieve,
+            "conversation.item.truncate": self._items.truncate,
+            "conversation.item.delete": self._items.delete,
             "response.create": self._response_create,
             "response.cancel": self._response_cancel,
         }
@@ -110,54 +141,62 @@ class RealtimeSession:
 
     # --- from the shell ---------------------------------------------------------------------------------------------
 
-    @property
-    def understanding(self) -> bool:
-        """True while an utterance is not recognised yet."""
-        return self._pending.unresolved
+    def understood(self, response: Response) -> bool:
+        """False while an utterance that this response answers is not recognised yet."""
+        if response.wish.input is not None:
+            return not any(item.id in self._unheard_inputs for item in response.wish.input)
+        return not response.wish.in_band or not self._pending.unresolved
 
     def recognized(self, item_id: str, heard: Heard) -> None:
         """What was understood of an utterance."""
+        apart = self._unheard_inputs.pop(item_id, None)
+        if apart is not None:
+            set_transcript(apart, heard.text)
         self._pending.resolve(item_id, heard)
-        self._set_transcript(item_id, heard.text)
-        if self.settings.transcribes:
-            self._transcription(item_id, "completed", transcript=heard.text, usage=self._duration_usage(item_id))
+        self._items.transcribed(item_id, heard.text)
 
     def recognition_failed(self, item_id: str, duration_ms: int) -> None:
         """The recogniser broke down: the utterance counts as heard but not understood."""
+        self._unheard_inputs.pop(item_id, None)
         self._pending.resolve(item_id, Heard("", 0.0, duration_ms=duration_ms))
-        if self.settings.transcribes:
-            error = {
-                "type": "server_error",
-                "code": "recognizer_failed",
-                "message": "The utterance was not understood.",
-            }
-            self._transcription(item_id, "failed", error=error)
+        self._items.not_transcribed(item_id)
 
-    def plan(self, response: Response) -> tuple[Act, ...]:
+    def plan(self, response: Response) -> tuple[Act | Think, ...]:
         """What the response says and does. Takes up everything heard since the last one.
 
         Raises ClientMistake for an out-of-band response that would need a thinking model.
         """
-        verbatim = _VERBATIM.match(response.wish.instructions)
+        wish = response.wish
+        verbatim = _VERBATIM.match(wish.instructions)
         if verbatim:
             return (Say(" ".join(verbatim.group(1).split())),)
-        if not response.wish.in_band:
-            text = "The offline voice has no model: out of band it only speaks instructions like 'Say exactly: …'."
-            raise ClientMistake("offline_no_model", text)
-        if self._previous is not None and self._previous.interrupted:
-            self.talk.cut(said=self._previous.heard_sentences(), called=self._previous.calls_sent)
-        self._previous = response
+        apart = not wish.in_band or (wish.input is not None and self._brief is None)
+        if apart and not self._thinks:
+            return answer_apart(wish, self.conversation, self._today)
+        if not apart:
+            self._follow_up(response)
         response.usage.count_input(self.conversation, self.settings.instructions)
+        if self._thinks and (apart or self._brief is None):
+            if not apart:
+                self._pending.clear()
+            return (think(wish, self.conversation, self.settings.instructions),)
+        self._general.offer = wish.offer
         acts = self._pending.react(self.talk)
         self._prepare(())
         return acts
+
+    def _follow_up(self, response: Response) -> None:
+        """What became of the response before this one."""
+        if self._previous is not None and self._previous.interrupted:
+            self.talk.cut(said=self._previous.heard_sentences(), called=self._previous.calls_sent)
+        self._previous = response
 
     def finish(self, response: Response, status: str, reason: str | None = None, **error: Any) -> None:
         """End a response. Harmless when it has ended already."""
         if not response.active:
             return
         response.finish(status, reason, error or None)
-        self._emit("rate_limits.updated", rate_limits=[])
+        self._emit("rate_limits.updated", rate_limits=self._rate.as_field(self._now()))
         if response in self._out_of_band:
             self._out_of_band.remove(response)
         if response is not self._active:
@@ -181,10 +220,13 @@ class RealtimeSession:
         self._line_configured = True
         if patch.get("instructions") is not None and brief != self._brief:
             self._brief = brief
-            self.talk = ScriptedConversation(brief) if brief else EchoTalk()
+            self.talk = ScriptedConversation(brief) if brief else self._general
             self._previous = None
             self._prepare(self.talk.first_sentences)
         self.talk.tools = self.settings.tool_names
+        self._general.instruct(self.settings.instructions)
+        self._general.offer = read_offer(self.settings.tools, self.settings.tool_choice)
+        self._prepare(())
         self._emit("session.updated", session=self.settings.as_field())
 
     def _prepare(self, sentences: tuple[str, ...]) -> None:
@@ -272,12 +314,15 @@ class RealtimeSession:
         audio_ms = len(pcm) // BYTES_PER_MS
         item = Item(item_id, fields, pcm=pcm, rate=LINE_RATE, audio_ms=audio_ms)
         self._emit("input_audio_buffer.committed", previous_item_id=self.conversation.last_id, item_id=item_id)
-        self._add_item(item)
+        self._items.add(item)
         if speech:
             self._recognize(item, max(0, audio_ms - padding_ms))
 
     def _recognize(self, item: Item, duration_ms: int) -> None:
         self._pending.expect(item.id)
+        self._ask_recognizer(item, duration_ms)
+
+    def _ask_recognizer(self, item: Item, duration_ms: int) -> None:
         listen = self.talk.listening
         pcm = item.pcm[-MAX_RECOGNIZED_MS * BYTES_PER_MS :]
         self.jobs.append(RecognizeJob(item.id, pcm, duration_ms, listen.expects, listen.hints))
@@ -288,64 +333,18 @@ class RealtimeSession:
 
     # --- items ------------------------------------------------------------------------------------------------------
 
-    def _item_create(self, event: Event) -> None:
-        item = read_item(field(event, "item", dict), self.ids.new("item"))
-        name = self.conversation.name_of_call(item.fields["call_id"]) if item.kind == "function_call_output" else ""
-        spoken = [part for part in item.fields.get("content", ()) if part["type"] == "input_audio"]
-        for part in spoken:
-            item.pcm = self.line.convert(
-                decode_audio(part.pop("audio", None), "item.content.audio"), self.settings.input_format
-            )
-            item.audio_ms = len(item.pcm) // BYTES_PER_MS
-        self._add_item(item, after=field(event, "previous_item_id", str, default=None))
-        if name:
-            self._pending.tool_output(name, item.fields["output"])
-        elif item.fields.get("role") == "user" and spoken:
+    def _item_created(self, item: Item) -> None:
+        """What the next turn makes of an item of the client."""
+        if item.kind == "function_call_output":
+            self._pending.tool_output(self.conversation.name_of_call(item.fields["call_id"]), item.fields["output"])
+        elif item.fields.get("role") == "user" and item.pcm:
             self._recognize(item, item.audio_ms)
         elif item.fields.get("role") == "user":
-            texts = [str(part.get("text") or "") for part in item.fields["content"]]
-            self._pending.typed(item.id, " ".join(" ".join(texts).split()))
+            self._pending.typed(item.id, words_of_item(item))
 
-    def _add_item(self, item: Item, *, after: str | None = None) -> None:
-        self.conversation.add(item, after=after)
-        for kind in ("conversation.item.added", "conversation.item.done"):
-            self._emit(kind, previous_item_id=item.before, item=item.as_field())
-
-    def _item_retrieve(self, event: Event) -> None:
-        item = self.conversation.get(field(event, "item_id", str))
-        spoken = item.fields.get("role") == "assistant"
-        wire_format = self.settings.output_format if spoken else self.settings.input_format
-        self._emit("conversation.item.retrieved", item=item.with_audio(wire_format))
-
-    def _item_truncate(self, event: Event) -> None:
-        item_id, end_ms = field(event, "item_id", str), field(event, "audio_end_ms", int)
-        index = field(event, "content_index", int, default=0)
-        if end_ms < 0:
-            raise ClientMistake("invalid_value", "audio_end_ms must not be negative.", param="audio_end_ms")
-        self.conversation.truncate(item_id, index, end_ms)
+    def _item_cut(self, item_id: str, end_ms: int) -> None:
         if self._previous is not None and item_id in self._previous.message_ids:
             self._previous.cut(item_id, end_ms)
-        self._emit("conversation.item.truncated", item_id=item_id, content_index=index, audio_end_ms=end_ms)
-
-    def _item_delete(self, event: Event) -> None:
-        item_id = field(event, "item_id", str)
-        self.conversation.delete(item_id)
-        self._pending.forget(item_id)
-        self._emit("conversation.item.deleted", item_id=item_id)
-
-    def _set_transcript(self, item_id: str, text: str) -> None:
-        if item_id in self.conversation:
-            for part in self.conversation.get(item_id).fields.get("content", ()):
-                if part["type"] == "input_audio":
-                    part["transcript"] = text
-
-    def _transcription(self, item_id: str, outcome: str, **fields: Any) -> None:
-        kind = f"conversation.item.input_audio_transcription.{outcome}"
-        self._emit(kind, item_id=item_id, content_index=0, **fields)
-
-    def _duration_usage(self, item_id: str) -> dict[str, Any]:
-        audio_ms = self.conversation.get(item_id).audio_ms if item_id in self.conversation else 0
-        return {"type": "duration", "seconds": round(audio_ms / 1000, 3)}
 
     # --- responses --------------------------------------------------------------------------------------------------
 
@@ -356,10 +355,17 @@ class RealtimeSession:
             raise ClientMistake("conversation_already_has_active_response", text)
         if not wish.in_band and len(self._out_of_band) >= MAX_OUT_OF_BAND:
             raise ClientMistake("rate_limit_exceeded", f"At most {MAX_OUT_OF_BAND} out-of-band responses at once.")
+        if not self._rate.take(self._now()):
+            text = f"Too many responses were asked for; try again in {self._rate.wait_s(self._now())} s."
+            raise ClientMistake("rate_limit_exceeded", text)
+        for item in wish.input or ():
+            if item.pcm and item.id not in self.conversation and item.fields.get("role") == "user":
+                self._unheard_inputs[item.id] = item
+                self._ask_recognizer(item, item.audio_ms)
         self._respond(wish)
 
     def _wish(self, asked: dict[str, Any] | None = None) -> ResponseWish:
-        return read_wish(asked or {}, self.settings)
+        return read_wish(asked or {}, self.settings, self._items.read_input)
 
     def _respond(self, wish: ResponseWish) -> None:
         response = Response(

@@ -1,8 +1,8 @@
 """The session object: its defaults, how a `session.update` merges into it, and a typed view of it.
 
 Owns what a client may set and which values are refused. `session.update` is a partial merge: absent means unchanged,
-null clears (provider facts in A2 of the protocol notes: `RealtimeSessionCreateRequest`). Unknown keys are accepted
-and left out; the keys of the dead beta shape are refused, as the vendor does.
+null clears (`RealtimeSessionCreateRequest`). Unknown keys are refused by name, those of the dead beta shape among
+them; what is accepted without an effect here is in `NO_EFFECT`, checked by `readers` so that its echo is well-formed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,19 @@ from typing import Any, Final
 
 from opendeep.offline.realtime.audio_format import AudioFormat, parse_format
 from opendeep.offline.realtime.events import ClientMistake, field
+from opendeep.offline.realtime.readers import (
+    NO_EFFECT,
+    between,
+    check_choice,
+    known_keys,
+    read_max_tokens,
+    read_modalities,
+    read_noise_reduction,
+    read_tool_choice,
+    read_tools,
+    read_transcription,
+    read_voice,
+)
 
 DEFAULT_THRESHOLD: Final = 0.5
 DEFAULT_PREFIX_MS: Final = 300
@@ -21,14 +34,19 @@ DEFAULT_SILENCE_MS: Final = 500
 DEFAULT_VOICE: Final = "marin"
 SEMANTIC_SILENCE_MS: Final = {"low": 1_000, "medium": 700, "auto": 700, "high": 400}
 MAX_INSTRUCTIONS_CHARS: Final = 200_000
-MAX_TOOLS: Final = 128
 MIN_SPEED, MAX_SPEED = 0.25, 1.5
 
-BETA_KEYS: Final = frozenset(
-    {"modalities", "voice", "input_audio_format", "output_audio_format", "input_audio_transcription", "turn_detection"}
-    | {"temperature", "max_response_output_tokens", "input_audio_noise_reduction", "speed"}
+SESSION_KEYS: Final = frozenset(
+    {"type", "model", "audio", "instructions", "output_modalities", "tools", "tool_choice", "max_output_tokens"}
 )
-PASSED_THROUGH: Final = ("truncation", "reasoning", "parallel_tool_calls", "tracing", "include", "prompt")
+INPUT_KEYS: Final = frozenset({"format", "transcription", "noise_reduction", "turn_detection"})
+OUTPUT_KEYS: Final = frozenset({"format", "voice", "speed"})
+SERVER_VAD_KEYS: Final = frozenset(
+    {"type", "threshold", "prefix_padding_ms", "silence_duration_ms", "idle_timeout_ms", "create_response"}
+    | {"interrupt_response"}
+)
+SEMANTIC_VAD_KEYS: Final = frozenset({"type", "eagerness", "create_response", "interrupt_response"})
+SERVER_KEYS: Final = frozenset({"id", "object", "expires_at"})  # echoed by clients that send the session back
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +120,14 @@ class SessionSettings:
         return list(self._fields["output_modalities"])
 
     @property
+    def tools(self) -> list[dict[str, Any]]:
+        return list(self._fields["tools"])
+
+    @property
+    def tool_choice(self) -> Any:
+        return self._fields["tool_choice"]
+
+    @property
     def tool_names(self) -> frozenset[str]:
         """The functions that may be called now."""
         if self._fields["tool_choice"] == "none":
@@ -131,18 +157,20 @@ class SessionSettings:
         merged = copy.deepcopy(self._fields)
         if patch.get("type") != "realtime":
             raise ClientMistake("invalid_value", "session.type must be 'realtime'.", param="session.type")
-        for key in patch:
-            if key in BETA_KEYS:
-                raise ClientMistake("unknown_parameter", f"Unknown parameter: 'session.{key}'.", param=f"session.{key}")
+        for key in SERVER_KEYS & patch.keys():
+            if patch[key] != merged[key]:
+                raise ClientMistake("invalid_value", f"session.{key} is set by the server.", param=f"session.{key}")
+        known_keys(patch, SESSION_KEYS | SERVER_KEYS | NO_EFFECT.keys(), "session")
         if patch.get("model") not in (None, merged["model"]):
             raise ClientMistake("invalid_value", "The model of a session cannot be changed.", param="session.model")
         for key, reader in _TOP_LEVEL.items():
             if key in patch:
                 merged[key] = reader(patch[key])
-        for key in PASSED_THROUGH:
+        for key, check in NO_EFFECT.items():
             if key in patch:
-                merged[key] = patch[key]
+                merged[key] = check(patch[key], f"session.{key}")
         _merge_audio(merged["audio"], field(patch, "audio", dict, default={}, param="session.audio"), spoken=spoken)
+        check_choice(merged["tool_choice"], merged["tools"], "session.tool_choice")
         self._fields = merged
 
 
@@ -152,45 +180,6 @@ def _instructions(value: Any) -> str:
     if not isinstance(value, str) or len(value) > MAX_INSTRUCTIONS_CHARS:
         limit = f"text of at most {MAX_INSTRUCTIONS_CHARS} characters"
         raise ClientMistake("invalid_value", f"session.instructions must be {limit}.", param="session.instructions")
-    return value
-
-
-def read_modalities(value: Any) -> list[str]:
-    """`["audio"]` or `["text"]`; both at once are refused, as the vendor does."""
-    if value not in (["audio"], ["text"]):
-        message = "Invalid modalities. Supported combinations are: ['text'] and ['audio']."
-        raise ClientMistake("invalid_value", message, param="output_modalities")
-    return list(value)
-
-
-def read_tools(value: Any) -> list[dict[str, Any]]:
-    """Function tools; other kinds of tools are refused, for the offline voice cannot run them."""
-    tools = value or []
-    if not isinstance(tools, list) or len(tools) > MAX_TOOLS:
-        raise ClientMistake("invalid_value", f"tools must be a list of at most {MAX_TOOLS}.", param="session.tools")
-    for at, tool in enumerate(tools):
-        usable = isinstance(tool, dict) and tool.get("type") == "function" and isinstance(tool.get("name"), str)
-        if not usable:
-            raise ClientMistake("invalid_value", "Only function tools with a name work.", param=f"session.tools[{at}]")
-    return copy.deepcopy(tools)
-
-
-def read_tool_choice(value: Any) -> Any:
-    """`none`, `auto`, `required` or a named function."""
-    named = isinstance(value, dict) and value.get("type") == "function" and isinstance(value.get("name"), str)
-    if value is not None and value not in ("none", "auto", "required") and not named:
-        raise ClientMistake("invalid_value", "tool_choice is not known.", param="session.tool_choice")
-    return value or "auto"
-
-
-def read_max_tokens(value: Any) -> int | str:
-    """A positive number or `inf`."""
-    if value in (None, "inf"):
-        return "inf"
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ClientMistake(
-            "invalid_value", "max_output_tokens must be 'inf' or at least 1.", param="max_output_tokens"
-        )
     return value
 
 
@@ -204,33 +193,38 @@ _TOP_LEVEL: Final[dict[str, Callable[[Any], Any]]] = {
 
 
 def _merge_audio(audio: dict[str, Any], patch: dict[str, Any], *, spoken: bool) -> None:
+    known_keys(patch, frozenset({"input", "output"}), "session.audio")
     heard = field(patch, "input", dict, default={}, param="session.audio.input")
+    known_keys(heard, INPUT_KEYS, "session.audio.input")
     if "format" in heard:
         audio["input"]["format"] = parse_format(heard["format"], "session.audio.input.format").as_field()
     if "transcription" in heard:
         wanted = field(heard, "transcription", dict, default=None, param="session.audio.input.transcription")
-        audio["input"]["transcription"] = wanted
+        audio["input"]["transcription"] = None if wanted is None else read_transcription(wanted)
     if "noise_reduction" in heard:
-        audio["input"]["noise_reduction"] = heard["noise_reduction"]
+        audio["input"]["noise_reduction"] = read_noise_reduction(heard["noise_reduction"])
     if "turn_detection" in heard:
         wanted = field(heard, "turn_detection", dict, default=None, param="session.audio.input.turn_detection")
         audio["input"]["turn_detection"] = None if wanted is None else _turn_detection(wanted)
     said = field(patch, "output", dict, default={}, param="session.audio.output")
+    known_keys(said, OUTPUT_KEYS, "session.audio.output")
     if "format" in said:
         audio["output"]["format"] = parse_format(said["format"], "session.audio.output.format").as_field()
     if said.get("voice") not in (None, audio["output"]["voice"]):
         if spoken:
             message = "Cannot update a conversation's voice if assistant audio is present."
             raise ClientMistake("cannot_update_voice", message, param="session.audio.output.voice")
-        audio["output"]["voice"] = said["voice"]
+        audio["output"]["voice"] = read_voice(said["voice"], "session.audio.output.voice")
     if said.get("speed") is not None:
-        audio["output"]["speed"] = _between(said["speed"], MIN_SPEED, MAX_SPEED, "session.audio.output.speed")
+        audio["output"]["speed"] = between(said["speed"], MIN_SPEED, MAX_SPEED, "session.audio.output.speed")
 
 
 def _turn_detection(wanted: dict[str, Any]) -> dict[str, Any]:
     kind = wanted.get("type", "server_vad")
     param = "session.audio.input.turn_detection"
     flags = {name: _flag(wanted, name) for name in ("create_response", "interrupt_response")}
+    if kind in ("server_vad", "semantic_vad"):
+        known_keys(wanted, SERVER_VAD_KEYS if kind == "server_vad" else SEMANTIC_VAD_KEYS, param)
     if kind == "semantic_vad":
         eagerness = wanted.get("eagerness") or "auto"
         if eagerness not in SEMANTIC_SILENCE_MS:
@@ -241,14 +235,14 @@ def _turn_detection(wanted: dict[str, Any]) -> dict[str, Any]:
     idle = wanted.get("idle_timeout_ms")
     return {
         "type": kind,
-        "threshold": _between(_or(wanted, "threshold", DEFAULT_THRESHOLD), 0.0, 1.0, f"{param}.threshold"),
+        "threshold": between(_or(wanted, "threshold", DEFAULT_THRESHOLD), 0.0, 1.0, f"{param}.threshold"),
         "prefix_padding_ms": int(
-            _between(_or(wanted, "prefix_padding_ms", DEFAULT_PREFIX_MS), 0, 5_000, f"{param}.prefix_padding_ms")
+            between(_or(wanted, "prefix_padding_ms", DEFAULT_PREFIX_MS), 0, 5_000, f"{param}.prefix_padding_ms")
         ),
         "silence_duration_ms": int(
-            _between(_or(wanted, "silence_duration_ms", DEFAULT_SILENCE_MS), 20, 10_000, f"{param}.silence_duration_ms")
+            between(_or(wanted, "silence_duration_ms", DEFAULT_SILENCE_MS), 20, 10_000, f"{param}.silence_duration_ms")
         ),
-        "idle_timeout_ms": None if idle is None else int(_between(idle, 1_000, 60_000, f"{param}.idle_timeout_ms")),
+        "idle_timeout_ms": None if idle is None else int(between(idle, 1_000, 60_000, f"{param}.idle_timeout_ms")),
         **flags,
     }
 
@@ -263,9 +257,3 @@ def _flag(wanted: dict[str, Any], name: str) -> bool:
     if value is not None and not isinstance(value, bool):
         raise ClientMistake("invalid_type", f"'{name}' must be true or false.", param=name)
     return value is not False
-
-
-def _between(value: Any, low: float, high: float, param: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise ClientMistake("invalid_value", f"'{param}' must be between {low} and {high}.", param=param)
-    return value
