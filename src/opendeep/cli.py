@@ -1,4 +1,4 @@
-"""The `opendeep` command: run, demo, doctor, callees, db, trunk. Parses, prints, exits; no work of its own."""
+"""The `opendeep` command: run, demo, doctor, callees, offline, db, trunk. Parses, prints, exits; no work of its own."""
 
 import asyncio
 import json
@@ -24,6 +24,10 @@ from opendeep.demo.runner import run_demo
 from opendeep.doctor.examination import examine
 from opendeep.doctor.findings import Finding, Level
 from opendeep.main import serve
+from opendeep.offline.server import DEFAULT_PORT, MAX_SESSIONS, OfflineServer
+from opendeep.offline.serving import ServeOptions, start_report
+from opendeep.offline.serving import serve as serve_offline
+from opendeep.offline.speech import SpeechEngines
 from opendeep.simulation.callee_loader import load_callees, shipped_callees
 from opendeep.simulation.callee_mistakes import CalleeFileError
 
@@ -35,6 +39,10 @@ db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(db_app, name="db")
 trunk_app = typer.Typer(help="The trunks: how they are, and the operator's pause.", no_args_is_help=True)
 app.add_typer(trunk_app, name="trunk")
+offline_app = typer.Typer(
+    help="The local voice and text AI, for any client of the same protocols.", no_args_is_help=True
+)
+app.add_typer(offline_app, name="offline")
 
 
 def _config() -> AppConfig:
@@ -114,6 +122,50 @@ def callees(
         ends = "/".join(callee.truth.disposition) if callee.truth is not None else "no truth: not judged"
         number = next(iter((*callee.numbers, *callee.prefixes)), "no number")
         typer.echo(f"{callee.name:{width}}  {number:14}  {callee.title} ({ends})")
+
+
+@offline_app.command("serve")
+def offline_serve(
+    host: Annotated[str, typer.Option(help="127.0.0.1 is only for this machine.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free port.", min=0, max=65_535)] = DEFAULT_PORT,
+    voice: Annotated[str, typer.Option(help="Speaking voice; OFFLINE_VOICE, else the best one found.")] = "",
+    workers: Annotated[int, typer.Option(help="Speech recognition processes.", min=1, max=64)] = 1,
+    max_sessions: Annotated[int, typer.Option(help="Realtime sessions at once.", min=1)] = MAX_SESSIONS,
+) -> None:
+    """Serve ws://HOST:PORT/v1/realtime and http://HOST:PORT/v1/chat/completions (docs/offline.md)."""
+    config = _config()
+    setup_logging(config.log_level, config.log_format)
+    secrets = (config.offline_llm_api_key, config.offline_api_key)
+    llm_key, api_key = (secret.get_secret_value() if secret else "" for secret in secrets)
+    options = ServeOptions(
+        host=host,
+        port=port,
+        workers=workers,
+        voice=voice or config.offline_voice or None,
+        max_sessions=max_sessions,
+        llm_url=config.offline_llm_url or "",
+        llm_model=config.offline_llm_model,
+        llm_key=llm_key,
+        api_key=api_key,
+        recogniser=config.offline_recogniser,
+        recogniser_model=config.offline_recogniser_model,
+        synthesiser=config.offline_synthesiser,
+        synthesiser_model=config.offline_synthesiser_model,
+    )
+
+    def announce(server: OfflineServer, engines: SpeechEngines) -> None:
+        for level, part, words in start_report(options, server, engines):
+            typer.echo(f"{level:8} {part:14}  {words}")
+        typer.echo(f"OPENDEEP offline ready {server.realtime_url}")
+
+    try:
+        asyncio.run(serve_offline(options, announce))
+    except OpenDeepError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        typer.echo(f"{host}:{port} cannot be used: {error.strerror or error}; --port 0 takes a free one", err=True)
+        raise typer.Exit(1) from None
 
 
 @db_app.command("upgrade")

@@ -34,7 +34,7 @@ async def start_embedded(config: AppConfig, stack: contextlib.AsyncExitStack) ->
 async def _offline(config: AppConfig, stack: contextlib.AsyncExitStack) -> tuple[AppConfig, list[Worker]]:
     if not (config.offline_ai or config.sample_directory):
         return config, []
-    process = OfflineProcess()
+    process = OfflineProcess(voice=config.offline_voice or None, engines=config.offline_engines)
     await process.start()
     stack.push_async_callback(process.stop)
     changes: dict[str, object] = {}

@@ -169,6 +169,17 @@ class AppConfig(BaseSettings):
     model_prices: ModelPrices = ()
     provider_timeout_ms: Annotated[int, Field(ge=1_000, le=300_000)] = 30_000
 
+    # -- the offline voice
+    offline_voice: str = ""
+    offline_recogniser: Literal["auto", "pocketsphinx", "faster-whisper", "vosk"] = "auto"
+    offline_recogniser_model: str = ""
+    offline_synthesiser: Literal["auto", "flite", "espeak", "piper", "kokoro"] = "auto"
+    offline_synthesiser_model: str = ""
+    offline_llm_url: OptionalText = None
+    offline_llm_model: str = ""
+    offline_llm_api_key: OptionalSecret = None
+    offline_api_key: OptionalSecret = None
+
     # -- callees of the simulated switch
     callees_dir: OptionalPath = None
     rehearsal_llm_url: OptionalText = None
@@ -212,6 +223,8 @@ class AppConfig(BaseSettings):
                 raise ValueError(f"{extension} is an emergency number; it can be no extension, test number or target")
         if self.rehearsal_llm_url and not self.rehearsal_llm_model:
             raise ValueError("REHEARSAL_LLM_URL needs REHEARSAL_LLM_MODEL, the name of a model of that server")
+        if self.offline_llm_url and not self.offline_llm_model:
+            raise ValueError("OFFLINE_LLM_URL needs OFFLINE_LLM_MODEL, the name of a model of that server")
         if len(self.opendeep_roles) == 0:
             raise ValueError("OPENDEEP_ROLES must name at least one of: " + ", ".join(Role))
         if Role.SCHEDULER in self.opendeep_roles and Role.VOICE not in self.opendeep_roles:
@@ -227,6 +240,16 @@ class AppConfig(BaseSettings):
     def offline_ai(self) -> bool:
         """Neither a key nor a server of one's own: `offline/` stands in for the voice and text models."""
         return self.openai_api_key is None and self.openai_base_url is None
+
+    @property
+    def offline_engines(self) -> dict[str, str]:
+        """The speech engines of the offline voice, by the names that its server takes."""
+        return {
+            "recogniser": self.offline_recogniser,
+            "recogniser_model": self.offline_recogniser_model,
+            "synthesiser": self.offline_synthesiser,
+            "synthesiser_model": self.offline_synthesiser_model,
+        }
 
     @property
     def sample_directory(self) -> bool:

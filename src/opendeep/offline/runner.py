@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -44,8 +45,11 @@ class OfflineProcess:
         port: int = 0,
         workers: int = 1,
         voice: str | None = None,
+        engines: Mapping[str, str] | None = None,
         ready_deadline_s: float = READY_DEADLINE_S,
     ) -> None:
+        """`engines`: `recogniser`, `recogniser_model`, `synthesiser`, `synthesiser_model`; those left out: built in."""
+        self._engines = dict(engines or {})
         self._host = host
         self._port = port
         self._workers = workers
@@ -123,6 +127,7 @@ class OfflineProcess:
         await self._end_child()
         options = ["--host", self._host, "--port", str(self._port), "--workers", str(self._workers)]
         options += ["--voice", self._voice] if self._voice else []
+        options += [f"--{name.replace('_', '-')}={value}" for name, value in self._engines.items() if value]
         command = [sys.executable, "-m", "opendeep.offline", "--parent-pipe", "--log-form", "json", *options]
         pipe = asyncio.subprocess.PIPE
         try:

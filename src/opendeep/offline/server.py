@@ -21,15 +21,25 @@ from typing import Final, Self
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from opendeep.offline.realtime.connection import ConnectionLimits, Disconnected, Engines, RealtimeConnection
+from opendeep.offline.api_key import KeyGuard, refusal
+from opendeep.offline.realtime.connection import (
+    ConnectionLimits,
+    Disconnected,
+    Engines,
+    Mind,
+    RealtimeConnection,
+)
 
 DEFAULT_PORT: Final = 8203
 DEFAULT_MODEL: Final = "offline-scripted"
+MODEL: Final = {"id": DEFAULT_MODEL, "object": "model", "created": 0, "owned_by": "opendeep"}
 MAX_MESSAGE_BYTES: Final = 21 * 1024 * 1024  # 15 MiB of audio in base64, and its envelope
 MAX_SESSIONS: Final = 128
 START_DEADLINE_S: Final = 10.0
@@ -53,8 +63,13 @@ class OfflineServer:
         limits: ConnectionLimits | None = None,
         max_sessions: int = MAX_SESSIONS,
         text_routes: Sequence[BaseRoute] | None = None,
+        mind: Mind | None = None,
+        api_key: str = "",
     ) -> None:
-        """`text_routes`: what answers beside Realtime; None takes the routes of the text minds."""
+        """`text_routes`: what answers beside Realtime; None takes the routes of the text minds. `mind`: a language
+        model for sessions without a call brief. `api_key`: what clients must show; "" takes everybody."""
+        self._mind = mind
+        self._api_key = api_key
         self._text_routes = text_routes
         self._host = host
         self._port = port
@@ -73,12 +88,23 @@ class OfflineServer:
     @property
     def base_url(self) -> str:
         """What a client takes as `base_url`: `http://host:port/v1`."""
-        return f"http://{self._host}:{self._port}/v1"
+        return f"http://{self._authority}/v1"
+
+    @property
+    def realtime_url(self) -> str:
+        """The Realtime WebSocket: `ws://host:port/v1/realtime`."""
+        return f"ws://{self._authority}/v1/realtime"
+
+    @property
+    def _authority(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{host}:{self._port}"
 
     async def start(self) -> None:
         """Bind and serve. Raises OSError when the address is taken, TimeoutError when serving does not begin."""
         app = self.app()
-        listener = socket.create_server((self._host, self._port))
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.create_server((self._host, self._port), family=family)
         self._port = listener.getsockname()[1]
         server = _Uvicorn(
             uvicorn.Config(
@@ -135,17 +161,24 @@ class OfflineServer:
         routes: list[BaseRoute] = [
             Route("/healthz", self._health),
             Route("/v1/models", self._models),
+            Route("/v1/models/{name}", self._model),
             WebSocketRoute("/v1/realtime", self._realtime),
             *(_mind_routes() if self._text_routes is None else self._text_routes),
         ]
-        return Starlette(routes=routes)
+        guard = [Middleware(KeyGuard, api_key=self._api_key)] if self._api_key else []
+        return Starlette(routes=routes, middleware=guard, exception_handlers={HTTPException: _as_openai_says_it})
 
     async def _health(self, request: Request) -> JSONResponse:
         return JSONResponse({"status": "ok", "realtime_sessions": len(self._sessions)})
 
     async def _models(self, request: Request) -> JSONResponse:
-        model = {"id": DEFAULT_MODEL, "object": "model", "created": 0, "owned_by": "opendeep"}
-        return JSONResponse({"object": "list", "data": [model]})
+        return JSONResponse({"object": "list", "data": [MODEL]})
+
+    async def _model(self, request: Request) -> JSONResponse:
+        name = request.path_params["name"]
+        if name != DEFAULT_MODEL:
+            return refusal(f"The model '{name}' does not exist.", status=404, param="model", code="model_not_found")
+        return JSONResponse(MODEL)
 
     async def _realtime(self, websocket: WebSocket) -> None:
         """One Realtime client from its handshake to its close."""
@@ -164,6 +197,7 @@ class OfflineServer:
             stem=secrets.token_hex(4),
             now_s=time.time(),
             limits=self._limits,
+            mind=self._mind,
         )
         self._sessions.add(connection)
         try:
@@ -179,6 +213,13 @@ def _mind_routes() -> list[Route]:
         return []
     minds = import_module("opendeep.offline.minds")
     return list(minds.routes())
+
+
+async def _as_openai_says_it(request: Request, error: Exception) -> JSONResponse:
+    """Unknown addresses and methods, in the vendor's shape."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    message = f"Invalid URL ({request.method} {request.url.path}); see the protocol table of docs/offline.md."
+    return refusal(message, status=status, code="unknown_url")
 
 
 class _Uvicorn(uvicorn.Server):

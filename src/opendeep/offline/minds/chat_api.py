@@ -1,41 +1,35 @@
-"""`POST /v1/chat/completions` as OpenAI has it, answered by rules.
+"""`POST /v1/chat/completions` as OpenAI has it, whole or streamed, answered by rules.
 
-Owns the protocol: request checks, tool calls, `response_format`, usage, error shapes. The name of the JSON schema
-selects the mind; a schema that none of them knows is refused honestly with 400.
+Owns the protocol: the checks of a request and the shapes of an answer, a stream and an error. What is answered is
+`completion`'s business, how an answer is cut into chunks `chunks`'.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+from collections.abc import Mapping
 from typing import Any, Final
-from uuid import uuid4
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from opendeep.offline.minds import call_judge, planner, report_writer
-from opendeep.offline.minds.draft import LOOKUP_TOOL
+from opendeep.offline.minds.chunks import chunks_of
+from opendeep.offline.minds.completion import Refused, complete
 
 MAX_BODY_BYTES: Final = 4 * 1024 * 1024
-MAX_TOOL_CALLS: Final = 8
-CHARS_PER_TOKEN: Final = 4  # only for the usage figures
-
-Messages = Sequence[dict[str, Any]]
-MINDS: Final[dict[str, Callable[[Messages], dict[str, Any]]]] = {
-    "assistant_turn": planner.assistant_turn,
-    "call_analysis": call_judge.call_analysis,
-    "campaign_report": report_writer.campaign_report,
-}
-
-
-class _Refused(Exception):
-    """The request cannot be served: HTTP status, and the error's message, code and parameter as OpenAI names them."""
-
-    def __init__(self, message: str, *, param: str | None = None, code: str | None = None, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
+MAX_MESSAGES: Final = 2_000
+MAX_TOOLS: Final = 128
+ROLES: Final = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+IGNORED: Final = (
+    "frequency_penalty logit_bias max_completion_tokens max_tokens metadata modalities moderation parallel_tool_calls "
+    "prediction presence_penalty prompt_cache_key prompt_cache_options prompt_cache_retention reasoning_effort "
+    "safety_identifier seed service_tier stop store temperature top_logprobs top_p user verbosity web_search_options"
+)
+KNOWN: Final = frozenset(
+    {"model", "messages", "stream", "stream_options", "tools", "tool_choice", "response_format", "n", "logprobs"}
+    | set(IGNORED.split())
+)
 
 
 def routes() -> list[Route]:
@@ -45,9 +39,14 @@ def routes() -> list[Route]:
 async def _completions(request: Request) -> Response:
     try:
         wanted = _checked(await _body(request))
-        return _json(_complete(wanted))
-    except _Refused as refusal:
-        return _json({"error": refusal.body}, refusal.status)
+        answer = complete(wanted)
+    except Refused as refusal:
+        return Response(orjson.dumps({"error": refusal.body}), refusal.status, media_type="application/json")
+    if not wanted.get("stream"):
+        return Response(orjson.dumps(answer), media_type="application/json")
+    options = wanted.get("stream_options")
+    with_usage = isinstance(options, Mapping) and options.get("include_usage") is True
+    return StreamingResponse(chunks_of(answer, with_usage=with_usage), media_type="text/event-stream")
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -55,74 +54,71 @@ async def _body(request: Request) -> dict[str, Any]:
     async for chunk in request.stream():
         received += chunk
         if len(received) > MAX_BODY_BYTES:
-            raise _Refused("The request is too large.", status=413)
+            raise Refused("The request is too large.", status=413)
     try:
         document = orjson.loads(received)
     except orjson.JSONDecodeError as error:
-        raise _Refused(f"We could not parse the JSON body of your request: {error}") from error
+        raise Refused(f"We could not parse the JSON body of your request: {error}") from error
     if not isinstance(document, dict):
-        raise _Refused("The body must be a JSON object.")
+        raise Refused("The body must be a JSON object.")
     return document
 
 
 def _checked(wanted: dict[str, Any]) -> dict[str, Any]:
-    messages = wanted.get("messages")
+    for name in wanted:
+        if name not in KNOWN:
+            raise Refused(f"Unrecognized request argument supplied: {name}", param=name, code="unknown_parameter")
     if not isinstance(wanted.get("model"), str):
-        raise _Refused("you must provide a model parameter", param="model")
-    if not isinstance(messages, list) or not messages or not all(isinstance(entry, dict) for entry in messages):
-        raise _Refused("'messages' must be a list of one or more messages.", param="messages")
-    if wanted.get("stream"):
-        raise _Refused("The offline minds do not stream.", param="stream", code="unsupported_value")
-    name = _schema_name(wanted)
-    if name not in MINDS:
-        known = ", ".join(MINDS)
-        message = f"The offline minds are rules and answer only the schemas {known}; they cannot answer {name!r}."
-        raise _Refused(message, param="response_format", code="unsupported_schema")
+        raise Refused("you must provide a model parameter", param="model")
+    _check_messages(wanted.get("messages"))
+    _check_tools(wanted)
+    if wanted.get("n") not in (None, 1):
+        raise Refused("Rules have one answer: n must be 1.", param="n", code="unsupported_value")
+    if wanted.get("logprobs"):
+        raise Refused("Rules have no logprobs.", param="logprobs", code="unsupported_value")
+    for name in ("stream", "stream_options"):
+        kind = bool if name == "stream" else dict
+        if not isinstance(wanted.get(name), kind | None):
+            raise Refused(f"'{name}' has the wrong type.", param=name, code="invalid_type")
+    if wanted.get("stream_options") and not wanted.get("stream"):
+        raise Refused("'stream_options' is only allowed when 'stream' is enabled.", param="stream_options")
     return wanted
 
 
-def _schema_name(wanted: dict[str, Any]) -> str | None:
-    form = wanted.get("response_format")
-    schema = form.get("json_schema") if isinstance(form, dict) and form.get("type") == "json_schema" else None
-    return str(schema.get("name")) if isinstance(schema, dict) else None
-
-
-def _complete(wanted: dict[str, Any]) -> dict[str, Any]:
-    name = str(_schema_name(wanted))
-    arguments = planner.lookups(wanted["messages"]) if name == "assistant_turn" and _may_look_up(wanted) else []
-    calls = [
-        {
-            "id": f"call_{uuid4().hex[:24]}",
-            "type": "function",
-            "function": {"name": LOOKUP_TOOL, "arguments": orjson.dumps(entry).decode()},
-        }
-        for entry in arguments[:MAX_TOOL_CALLS]
-    ]
-    content = None if calls else orjson.dumps(MINDS[name](wanted["messages"])).decode()
-    message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
-    if calls:
-        message["tool_calls"] = calls
-    choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop", "logprobs": None}
-    return {
-        "id": f"chatcmpl-{uuid4().hex}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": wanted["model"],
-        "choices": [choice],
-        "usage": _usage(wanted["messages"], message),
+def _check_messages(messages: Any) -> None:
+    usable = isinstance(messages, list) and 0 < len(messages) <= MAX_MESSAGES
+    if not usable or not all(isinstance(entry, dict) for entry in messages):
+        raise Refused("'messages' must be a list of one or more messages.", param="messages")
+    for at, message in enumerate(messages):
+        if message.get("role") not in ROLES:
+            known = ", ".join(sorted(ROLES))
+            raise Refused(f"'messages[{at}].role' must be one of: {known}.", param=f"messages[{at}].role")
+        if not isinstance(message.get("content"), str | list | None):
+            raise Refused(f"'messages[{at}].content' must be text or parts.", param=f"messages[{at}].content")
+    called = {
+        call.get("id") for message in messages for call in message.get("tool_calls") or () if isinstance(call, dict)
     }
+    for at, message in enumerate(messages):
+        if message["role"] == "tool" and message.get("tool_call_id") not in called:
+            text = f"'messages[{at}].tool_call_id' answers no call of the messages before."
+            raise Refused(text, param=f"messages[{at}].tool_call_id")
 
 
-def _may_look_up(wanted: dict[str, Any]) -> bool:
-    tools = wanted.get("tools") or []
-    names = [tool.get("function", {}).get("name") for tool in tools if isinstance(tool, dict)]
-    return LOOKUP_TOOL in names and wanted.get("tool_choice") != "none"
-
-
-def _usage(messages: Messages, answer: dict[str, Any]) -> dict[str, int]:
-    asked, answered = (len(orjson.dumps(value)) // CHARS_PER_TOKEN for value in (list(messages), answer))
-    return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
-
-
-def _json(document: dict[str, Any], status: int = 200) -> Response:
-    return Response(orjson.dumps(document), status, media_type="application/json")
+def _check_tools(wanted: dict[str, Any]) -> None:
+    tools = wanted.get("tools")
+    if tools is None:
+        return
+    if not isinstance(tools, list) or len(tools) > MAX_TOOLS:
+        raise Refused(f"'tools' must be a list of at most {MAX_TOOLS}.", param="tools")
+    for at, tool in enumerate(tools):
+        function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            raise Refused("Only function tools with a name work.", param=f"tools[{at}]")
+    choice = wanted.get("tool_choice")
+    if isinstance(choice, dict):
+        function = choice.get("function")
+        name = function.get("name") if isinstance(function, dict) else None
+        if name not in [tool["function"]["name"] for tool in tools]:
+            raise Refused(f"'{name}' is not one of the tools.", param="tool_choice")
+    elif choice not in (None, "none", "auto", "required"):
+        raise Refused("'tool_choice' must be none, auto, required or a function.", param="tool_choice")

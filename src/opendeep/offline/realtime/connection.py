@@ -72,6 +72,14 @@ class Preparing(Protocol):
     async def prepare(self, *, expects: str = "any", hints: tuple[str, ...] = ()) -> None: ...
 
 
+@runtime_checkable
+class Voiced(Protocol):
+    """A synthesizer that tells the names of its voices."""
+
+    @property
+    def voices(self) -> tuple[str, ...]: ...
+
+
 class Engines(Protocol):
     """The speech engines (`opendeep.offline.speech.SpeechEngines`)."""
 
@@ -258,7 +266,7 @@ class RealtimeConnection:
                     for sentence in _SENTENCE_END.split(text):
                         rate = settings.output_format.rate
                         await self._engines.synthesizer.synthesize(
-                            sentence, voice=own_voice(settings.voice), sample_rate=rate
+                            sentence, voice=self._own_voice(settings.voice), sample_rate=rate
                         )
         except Exception:  # boundary: a preparation only saves time
             self._log.warning("preparation_failed", exc_info=True)
@@ -365,9 +373,14 @@ class RealtimeConnection:
         rate = response.wish.audio_format.rate
         async with asyncio.timeout(SYNTHESIS_DEADLINE_S):
             pcm = await self._engines.synthesizer.synthesize(
-                sentence, voice=own_voice(response.wish.voice), sample_rate=rate
+                sentence, voice=self._own_voice(response.wish.voice), sample_rate=rate
             )
         return pcm + bytes(SENTENCE_GAP_MS * rate // 1000 * 2)
+
+    def _own_voice(self, wanted: str) -> str | None:
+        """The engine's voice for a session's voice; the vendor's names (marin, cedar …) all give the default one."""
+        synthesizer = self._engines.synthesizer
+        return wanted if isinstance(synthesizer, Voiced) and wanted in synthesizer.voices else None
 
     async def _send_audio(self, response: Response, pcm: bytes, pacer: Pacer) -> None:
         size = AUDIO_PIECE_MS * response.wish.audio_format.rate // 1000 * 2
@@ -377,11 +390,3 @@ class RealtimeConnection:
             await asyncio.sleep(pacer.delay_s(loop.time(), len(piece) * AUDIO_PIECE_MS / size))
             response.audio(piece)
             await self._settle()
-
-
-OWN_VOICES: Final = frozenset({"rms", "slt", "awb", "kal", "kal16", "espeak"})
-
-
-def own_voice(wanted: str) -> str | None:
-    """The engine's voice for a session's voice; the vendor's names (marin, cedar …) all give the default one."""
-    return wanted if wanted in OWN_VOICES else None

@@ -1,4 +1,4 @@
-"""Speech to text for the offline world: whole utterances through pocketsphinx in worker processes.
+"""Speech to text for the offline world: whole utterances through a decoder in worker processes.
 
 Owns the queue, the deadlines and the replacement of workers that die or hang. A lost worker costs its one utterance:
 that call gets "nothing understood" and asks again. How words are found lives in `decoder`, what they mean in `intents`.
@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from opendeep.offline.speech.catalogue import BUILT_IN_RECOGNISER, EngineChoice
 from opendeep.offline.speech.frames import FrameError, Message
 from opendeep.offline.speech.intents import intents_of
 from opendeep.offline.speech.types import NOTHING_UNDERSTOOD, Recognition, SpeechEngineFault, SpeechEngineMissing
@@ -41,13 +42,18 @@ class _Job:
 class WorkerRecognizer:
     """A `Recognizer`. `start()` before use, `close()` after."""
 
-    name = "pocketsphinx"
-
-    def __init__(self, *, workers: int = 1, base_deadline_s: float = BASE_DEADLINE_S) -> None:
+    def __init__(
+        self,
+        *,
+        workers: int = 1,
+        base_deadline_s: float = BASE_DEADLINE_S,
+        engine: EngineChoice = BUILT_IN_RECOGNISER,
+    ) -> None:
         """`base_deadline_s` plus the length of the speech is how long an utterance may take, waiting included."""
         if workers < 1:
             raise ValueError("a recogniser needs at least one worker process")
-        self._slots = [_Slot(number) for number in range(workers)]
+        self.name = engine.name
+        self._slots = [_Slot(number, engine) for number in range(workers)]
         self._jobs: asyncio.Queue[_Job] = asyncio.Queue(MAX_WAITING)
         self._tasks: list[asyncio.Task[None]] = []
         self._numbered = 0
@@ -130,12 +136,13 @@ class WorkerRecognizer:
 class _Slot:
     """The place of one worker: takes jobs, replaces the process when it must."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, engine: EngineChoice) -> None:
         self.number = number
+        self._engine = engine
         self.worker: WorkerProcess | None = None
 
     async def open(self) -> None:
-        self.worker = await WorkerProcess.start()
+        self.worker = await WorkerProcess.start(self._engine)
 
     async def close(self) -> None:
         worker, self.worker = self.worker, None
@@ -168,7 +175,7 @@ class _Slot:
         pause = RESTART_FIRST_S
         while True:
             try:
-                self.worker = await WorkerProcess.start()
+                self.worker = await WorkerProcess.start(self._engine)
             except (SpeechEngineFault, SpeechEngineMissing, OSError) as error:
                 log.error("speech.recogniser_restart_failed", worker=self.number, error=repr(error), retry_in_s=pause)
                 await asyncio.sleep(pause)

@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 
 from opendeep.offline.speech import pcm
+from opendeep.offline.speech.catalogue import BUILT_IN_VOICES, EngineChoice
 from opendeep.offline.speech.types import SpeechEngineMissing, UnknownVoice, UnspeakableText
 
 log = structlog.get_logger(__name__)
@@ -119,14 +120,24 @@ def speakable(text: str) -> str:
     return cleaned
 
 
-def discover_engines() -> list[VoiceEngine]:
-    """Every engine that this machine has, the best first. Loads the libraries; blocking."""
+def discover_engines(choice: EngineChoice = BUILT_IN_VOICES) -> list[VoiceEngine]:
+    """The chosen engine first, then every built-in one that this machine has. Loads the libraries; blocking.
+
+    A built-in engine that was not asked for by name may be missing; one that was raises `SpeechEngineMissing`.
+    """
     from opendeep.offline.speech.espeak import EspeakEngine
     from opendeep.offline.speech.flite import FliteEngine
+    from opendeep.offline.speech.kokoro import KokoroEngine
+    from opendeep.offline.speech.piper import PiperEngine
 
+    built_in: dict[str, Callable[[], VoiceEngine]] = {"flite": FliteEngine, "espeak": EspeakEngine}
+    optional: dict[str, Callable[[str], VoiceEngine]] = {"piper": PiperEngine, "kokoro": KokoroEngine}
     found: list[VoiceEngine] = []
-    kinds: tuple[Callable[[], VoiceEngine], ...] = (FliteEngine, EspeakEngine)
-    for kind in kinds:
+    if choice.name in optional:
+        found.append(optional[choice.name](choice.model))
+    elif choice.name in built_in:
+        found.append(built_in.pop(choice.name)())
+    for kind in built_in.values():
         try:
             found.append(kind())
         except SpeechEngineMissing as error:

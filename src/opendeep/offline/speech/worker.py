@@ -1,7 +1,7 @@
 """The recogniser's worker process: utterances in on stdin, what was understood out on stdout.
 
 Owns the loop and its exit: it ends with its parent (end of stdin), and with code 3 when the engine is missing.
-Run as `python -m opendeep.offline.speech.worker`. Messages: see `frames`.
+Run as `python -m opendeep.offline.speech.worker [ENGINE [MODEL]]`. Messages: see `frames`.
 """
 
 import os
@@ -9,7 +9,8 @@ import sys
 from typing import BinaryIO
 
 from opendeep.offline.speech import frames
-from opendeep.offline.speech.decoder import UtteranceDecoder
+from opendeep.offline.speech.catalogue import BUILT_IN_RECOGNISER, EngineChoice
+from opendeep.offline.speech.decoders import Decoder, load_decoder
 from opendeep.offline.speech.frames import Message
 from opendeep.offline.speech.types import SpeechEngineMissing
 
@@ -18,7 +19,7 @@ NICENESS = 5
 """Words may come a little later; the 20 ms of the call's audio may not."""
 
 
-def serve(decoder: UtteranceDecoder, source: BinaryIO, sink: BinaryIO) -> None:
+def serve(decoder: Decoder, source: BinaryIO, sink: BinaryIO) -> None:
     """Answer one message after the other until `source` ends. Raises `FrameError` for a broken stream."""
     _send(sink, Message({"ready": True}))
     while (message := _receive(source)) is not None:
@@ -53,7 +54,7 @@ def main() -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     os.nice(NICENESS)
     try:
-        decoder = UtteranceDecoder()
+        decoder = load_decoder(EngineChoice(*sys.argv[1:3]) if len(sys.argv) > 1 else BUILT_IN_RECOGNISER)
     except SpeechEngineMissing as error:
         print(error, file=sys.stderr)
         return EXIT_ENGINE_MISSING

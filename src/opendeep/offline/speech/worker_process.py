@@ -9,6 +9,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 
 from opendeep.offline.speech import frames
+from opendeep.offline.speech.catalogue import BUILT_IN_RECOGNISER, RECOGNISERS, EngineChoice
 from opendeep.offline.speech.frames import FrameError, Message
 from opendeep.offline.speech.types import SpeechEngineFault, SpeechEngineMissing
 
@@ -25,14 +26,21 @@ class WorkerProcess:
         self._process = process
 
     @classmethod
-    async def start(cls) -> "WorkerProcess":
+    async def start(cls, engine: EngineChoice = BUILT_IN_RECOGNISER) -> "WorkerProcess":
         """Start and wait until it is ready. Raises `SpeechEngineMissing`, `SpeechEngineFault`.
 
         It gets a session of its own: Ctrl-C in the terminal is for us, and it ends when its stdin closes. What it has
         to say about its own death goes to our stderr.
         """
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", WORKER_MODULE, stdin=PIPE, stdout=PIPE, start_new_session=True
+            sys.executable,
+            "-m",
+            WORKER_MODULE,
+            engine.name,
+            engine.model,
+            stdin=PIPE,
+            stdout=PIPE,
+            start_new_session=True,
         )
         worker = cls(process)
         try:
@@ -41,7 +49,9 @@ class WorkerProcess:
         except (TimeoutError, SpeechEngineFault, FrameError) as error:
             code = await worker.stop()
             if code == EXIT_ENGINE_MISSING:
-                raise SpeechEngineMissing("speech recognition needs pocketsphinx: pip install pocketsphinx") from error
+                kind = next(kind for kind in RECOGNISERS if kind.name == engine.name)
+                message = f"speech recognition by {kind.name} does not start; its line above says why ({kind.install})"
+                raise SpeechEngineMissing(message) from error
             raise SpeechEngineFault(f"the speech recogniser did not start (exit code {code})") from error
         except asyncio.CancelledError:
             await worker.stop()

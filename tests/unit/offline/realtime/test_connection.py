@@ -19,7 +19,6 @@ from opendeep.offline.realtime.connection import (
     Disconnected,
     Pacer,
     RealtimeConnection,
-    own_voice,
 )
 from opendeep.offline.realtime.settings import TurnSettings
 from opendeep.offline.speech.types import Recognition
@@ -306,8 +305,3 @@ def test_audio_leaves_in_advance_then_at_the_pace() -> None:
     assert delays[: LEAD_MS // 200 + 1] == [0.0] * (LEAD_MS // 200 + 1)
     assert delays[3:] == pytest.approx([0.1, 0.2])
     assert pacer.delay_s(200.0, 200.0) == 0.0
-
-
-def test_only_voices_of_ours_are_asked_for_by_name() -> None:
-    assert own_voice("slt") == "slt"
-    assert own_voice("marin") is None
