@@ -1,0 +1,29 @@
+"""`opendeep offline serve`: what it cannot do it says before it starts."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from opendeep.cli import app
+
+
+def test_what_it_cannot_do_it_says_before_it_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    runner = CliRunner()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = runner.invoke(app, ["offline", "serve", "--port", str(port)])
+        assert result.exit_code == 1
+        assert f"127.0.0.1:{port} cannot be used" in result.output
+        assert "--port 0 takes a free one" in result.output
+    result = runner.invoke(app, ["offline", "serve", "--port", "0", "--voice", "pavarotti"])
+    assert result.exit_code == 1
+    assert "no voice 'pavarotti'" in result.output
+    monkeypatch.setenv("OFFLINE_RECOGNISER", "vosk")
+    result = runner.invoke(app, ["offline", "serve", "--port", "0"])
+    assert result.exit_code == 1
+    assert "vosk" in result.output
+    monkeypatch.setenv("OFFLINE_RECOGNISER", "telepathy")
+    assert runner.invoke(app, ["offline", "serve"]).exit_code == 2
