@@ -7,7 +7,7 @@ without a call brief, and only where an address is set.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final
@@ -42,7 +42,7 @@ class ChatServer:
 
     async def answer(
         self, messages: Sequence[dict[str, Any]], offer: Offer, *, max_tokens: int | None
-    ) -> AsyncIterator[str | ToolCall]:
+    ) -> AsyncGenerator[str | ToolCall, None]:
         """Sentences as soon as they are whole, then the calls. Raises PeerFault when the server does not answer."""
         reading = StreamReader()
         try:

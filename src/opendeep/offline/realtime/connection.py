@@ -10,7 +10,8 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol, runtime_checkable
@@ -99,7 +100,7 @@ class Mind(Protocol):
 
     def answer(
         self, messages: Sequence[dict[str, Any]], offer: Offer, *, max_tokens: int | None
-    ) -> AsyncIterator[str | ToolCall]:
+    ) -> AsyncGenerator[str | ToolCall, None]:
         """Sentences as they come, then calls. Raises `PeerFault` when it cannot."""
         ...
 
@@ -334,13 +335,14 @@ class RealtimeConnection:
         if self._mind is None:
             raise RuntimeError("no language model was given to this connection")
         try:
-            async for part in self._mind.answer(act.messages, act.offer, max_tokens=act.max_tokens):
-                if isinstance(part, ToolCall):
-                    await self._call(response, part.name, part.arguments)
-                else:
-                    await self._say(response, part, pacer)
-                if response.over_budget:
-                    break
+            async with aclosing(self._mind.answer(act.messages, act.offer, max_tokens=act.max_tokens)) as parts:
+                async for part in parts:
+                    if isinstance(part, ToolCall):
+                        await self._call(response, part.name, part.arguments)
+                    else:
+                        await self._say(response, part, pacer)
+                    if response.over_budget:
+                        break
         except PeerFault as fault:
             self._log.warning("language_model_failed", error=str(fault))
             self._fail(response, "server_error", "language_model_failed", str(fault))

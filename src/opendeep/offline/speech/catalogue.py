@@ -67,11 +67,11 @@ def kokoro_files(folder: Path) -> tuple[Path, Path] | None:
 RECOGNISERS: Final = (
     EngineKind("pocketsphinx", "pocketsphinx", "pip install pocketsphinx"),
     EngineKind(
-        "faster-whisper", "faster_whisper", "pip install 'opendeep[faster-whisper]'", _is_whisper,
+        "faster-whisper", "faster_whisper", "pip install faster-whisper", _is_whisper,
         "a folder with a Whisper model in CTranslate2 form (model.bin, config.json)",
     ),
     EngineKind(
-        "vosk", "vosk", "pip install 'opendeep[vosk]'", _is_vosk,
+        "vosk", "vosk", "pip install vosk", _is_vosk,
         "a folder with a Vosk model (am/final.mdl)",
     ),
 )  # fmt: skip
@@ -79,11 +79,11 @@ SYNTHESISERS: Final = (
     EngineKind("flite", "", "apt-get install libflite1"),
     EngineKind("espeak", "espeakng_loader", "pip install espeakng-loader"),
     EngineKind(
-        "piper", "piper", "pip install 'opendeep[piper]'", _is_piper,
+        "piper", "piper", "pip install piper-tts", _is_piper,
         "a voice file of Piper (NAME.onnx, with NAME.onnx.json beside it)",
     ),
     EngineKind(
-        "kokoro", "kokoro_onnx", "pip install 'opendeep[kokoro]'", _is_kokoro,
+        "kokoro", "kokoro_onnx", "pip install kokoro-onnx", _is_kokoro,
         "a folder with Kokoro's model and voices (*.onnx, voices*.bin)",
     ),
 )  # fmt: skip

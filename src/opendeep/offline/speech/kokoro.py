@@ -30,7 +30,7 @@ class KokoroEngine:
         try:
             package = import_module("kokoro_onnx")
         except ImportError as error:
-            raise SpeechEngineMissing("kokoro is not installed: pip install 'opendeep[kokoro]'") from error
+            raise SpeechEngineMissing("kokoro is not installed: pip install kokoro-onnx") from error
         files = kokoro_files(Path(model))
         if files is None:
             raise SpeechEngineMissing(f"there is no Kokoro model in {model} (*.onnx and voices*.bin)")

@@ -22,7 +22,7 @@ class PiperEngine:
         try:
             package = import_module("piper")
         except ImportError as error:
-            raise SpeechEngineMissing("piper is not installed: pip install 'opendeep[piper]'") from error
+            raise SpeechEngineMissing("piper is not installed: pip install piper-tts") from error
         try:
             self._voice = package.PiperVoice.load(model)
         except Exception as error:  # boundary: a voice file from outside

@@ -24,7 +24,7 @@ class VoskDecoder:
         try:
             self._package = import_module("vosk")
         except ImportError as error:
-            raise SpeechEngineMissing("vosk is not installed: pip install 'opendeep[vosk]'") from error
+            raise SpeechEngineMissing("vosk is not installed: pip install vosk") from error
         self._package.SetLogLevel(-1)
         try:
             self._model = self._package.Model(model)

@@ -25,7 +25,7 @@ class WhisperDecoder:
         try:
             package = import_module("faster_whisper")
         except ImportError as error:
-            message = "faster-whisper is not installed: pip install 'opendeep[faster-whisper]'"
+            message = "faster-whisper is not installed: pip install faster-whisper"
             raise SpeechEngineMissing(message) from error
         try:
             self._model = package.WhisperModel(
