@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-GROUPS = ("dialling", "media")
+GROUPS = ("dialling", "media", "offline")
 NOT_RUN = frozenset({"__init__", "__main__", "figures", "media_parent"})
 
 
