@@ -29,6 +29,7 @@ from opendeep.offline.realtime.session import RealtimeSession
 from opendeep.offline.realtime.settings import TurnSettings
 from opendeep.offline.realtime.thinking import Think
 from opendeep.offline.script import AwaitQuiet, CallTool, Heard, Say
+from opendeep.offline.speech.tempo import at_speed
 from opendeep.offline.speech.types import Recognizer, Synthesizer
 
 AUDIO_PIECE_MS: Final = 200  # audio per delta
@@ -377,6 +378,8 @@ class RealtimeConnection:
             pcm = await self._engines.synthesizer.synthesize(
                 sentence, voice=self._own_voice(response.wish.voice), sample_rate=rate
             )
+        if response.wish.speed != 1.0:
+            pcm = await asyncio.to_thread(at_speed, pcm, rate, response.wish.speed)
         return pcm + bytes(SENTENCE_GAP_MS * rate // 1000 * 2)
 
     def _own_voice(self, wanted: str) -> str | None:

@@ -111,6 +111,11 @@ class SessionSettings:
         return voice if isinstance(voice, str) else DEFAULT_VOICE
 
     @property
+    def speed(self) -> float:
+        """How many times as fast as usual the voice speaks."""
+        return float(self._fields["audio"]["output"]["speed"])
+
+    @property
     def transcribes(self) -> bool:
         """True when the client wants the transcript of what the callee says."""
         return self._fields["audio"]["input"]["transcription"] is not None

@@ -49,6 +49,7 @@ class ResponseWish:
     modalities: tuple[str, ...]
     audio_format: AudioFormat
     voice: str
+    speed: float = 1.0
     instructions: str = ""
     metadata: dict[str, str] | None = None
     in_band: bool = True
@@ -71,6 +72,7 @@ def read_wish(asked: dict[str, Any], settings: SessionSettings, read_item: ReadI
         modalities=tuple(read_modalities(modalities) if modalities else settings.output_modalities),
         audio_format=audio_format,
         voice=voice,
+        speed=settings.speed,
         instructions=read_field(asked, "instructions", str, default="", param="response.instructions"),
         metadata=_read_metadata(asked.get("metadata")),
         in_band=where != "none",

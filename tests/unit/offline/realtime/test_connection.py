@@ -305,3 +305,18 @@ def test_audio_leaves_in_advance_then_at_the_pace() -> None:
     assert delays[: LEAD_MS // 200 + 1] == [0.0] * (LEAD_MS // 200 + 1)
     assert delays[3:] == pytest.approx([0.1, 0.2])
     assert pacer.delay_s(200.0, 200.0) == 0.0
+
+
+async def test_a_faster_voice_takes_less_time() -> None:
+    lengths = []
+    for speed in (1.0, 1.5):
+        async with connected() as (socket, _):
+            output = {"format": {"type": "audio/pcmu"}, "speed": speed}
+            socket.client_sends("session.update", session={"type": "realtime", "audio": {"output": output}})
+            wish = {"conversation": "none", "instructions": "Say exactly: The line works, it works."}
+            socket.client_sends("response.create", response=wish)
+            await socket.done()
+            lengths.append(
+                sum(len(base64.b64decode(event["delta"])) for event in socket.of("response.output_audio.delta"))
+            )
+    assert lengths[1] < lengths[0]
