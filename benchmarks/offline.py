@@ -202,6 +202,7 @@ def _figures(calls: int, wall_s: float, used: dict[str, float], rss_mb: float, c
         "recogniser": "pocketsphinx, 1 process",
         "voice": "flite or eSpeak, cached sentences are spoken again",
         "load_avg_1m": round(os.getloadavg()[0], 2),
+        "real_time_priority": os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR),
     }
     shares = {f"{name}_pct": round(value, 2) for name, value in used.items()}
     silence = {"silence_duration_ms": SILENCE_MS, "append_ms": APPEND_MS}
