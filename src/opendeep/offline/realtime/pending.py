@@ -34,6 +34,7 @@ class PendingInputs:
     def __init__(self) -> None:
         self._utterances: list[_Utterance] = []
         self._outputs: list[_ToolOutput] = []
+        self._notes: list[str] = []
 
     @property
     def unresolved(self) -> bool:
@@ -47,6 +48,15 @@ class PendingInputs:
     def typed(self, item_id: str, text: str) -> None:
         """Words of the callee that came as text."""
         self._utterances.append(_Utterance(item_id, Heard(text)))
+
+    def noted(self, text: str) -> None:
+        """Something that the client tells us, and that nobody has said."""
+        self._notes.append(text)
+
+    def answered_before(self, talk: Talk) -> None:
+        """An answer of ours, given in an earlier session: what came before it is settled."""
+        talk.replay(self._take_heard())
+        self._notes.clear()
 
     def resolve(self, item_id: str, heard: Heard) -> None:
         """The words of an utterance."""
@@ -72,24 +82,32 @@ class PendingInputs:
         Utterances first, then results: an answer that came while the callee spoke is what they want to hear. A tool
         call of an earlier reaction is never lost.
         """
-        utterances, self._utterances = self._utterances, []
         outputs, self._outputs = self._outputs, []
+        notes, self._notes = self._notes, []
         turns: list[tuple[Act, ...]] = []
+        heard = self._take_heard()
+        if heard is not None:
+            turns.append(talk.hear(heard))
+        turns += [talk.tool_result(output.name, output.output) for output in outputs]
+        for note in notes:
+            turns.append(talk.told(note, alone=not turns))
+        if not turns:
+            return talk.speak()
+        return _merged(turns)
+
+    def _take_heard(self) -> Heard | None:
+        """All that was understood, as one utterance."""
+        utterances, self._utterances = self._utterances, []
         heard: Heard | None = None
         for utterance in utterances:
             if utterance.heard is not None:
                 heard = utterance.heard if heard is None else heard.joined(utterance.heard)
-        if heard is not None:
-            turns.append(talk.hear(heard))
-        turns += [talk.tool_result(output.name, output.output) for output in outputs]
-        if not turns:
-            return talk.speak()
-        return _merged(turns)
+        return heard
 
 
 def _merged(turns: list[tuple[Act, ...]]) -> tuple[Act, ...]:
     speaking = [turn for turn in turns if any(not isinstance(act, Listen) for act in turn)]
     if not speaking:
-        return turns[-1]
+        return next((turn for turn in reversed(turns) if turn), ())
     earlier = [turn for turn in speaking[:-1] if any(isinstance(act, CallTool) for act in turn)]
     return tuple(act for turn in (*earlier, speaking[-1]) for act in turn)

@@ -23,6 +23,7 @@ from opendeep.offline.realtime.response import Response
 from opendeep.offline.realtime.settings import SessionSettings
 from opendeep.offline.realtime.wish import ResponseWish, read_wish
 from opendeep.offline.script.acts import Act, Listen, Say
+from opendeep.offline.script.answers import pressed_keys
 from opendeep.offline.script.brief import BriefError, CallBrief, parse_brief
 from opendeep.offline.script.machine import ScriptedConversation
 from opendeep.offline.script.talk import EchoTalk, Talk
@@ -302,9 +303,18 @@ class RealtimeSession:
             self._pending.tool_output(name, item.fields["output"])
         elif item.fields.get("role") == "user" and spoken:
             self._recognize(item, item.audio_ms)
-        elif item.fields.get("role") == "user":
+        elif item.kind == "message":
             texts = [str(part.get("text") or "") for part in item.fields["content"]]
-            self._pending.typed(item.id, " ".join(" ".join(texts).split()))
+            self._take_text(item.id, item.fields["role"], " ".join(" ".join(texts).split()))
+
+    def _take_text(self, item_id: str, role: str, text: str) -> None:
+        """Words that came as text: of the callee, of ours in an earlier session, or a note of the client."""
+        if role == "assistant":
+            self._pending.answered_before(self.talk)
+        elif role == "user" and (not text.startswith("[") or pressed_keys(Heard(text))):
+            self._pending.typed(item_id, text)
+        else:
+            self._pending.noted(text)
 
     def _add_item(self, item: Item, *, after: str | None = None) -> None:
         self.conversation.add(item, after=after)

@@ -36,8 +36,16 @@ class Talk(Protocol):
         """The callee has spoken."""
         ...
 
+    def told(self, note: str, *, alone: bool) -> tuple[Act, ...]:
+        """The client tells something that nobody on the line has said. `alone`: this turn has no other input."""
+        ...
+
     def tool_result(self, name: str, output: Mapping[str, object]) -> tuple[Act, ...]:
         """The client's result of a tool call."""
+        ...
+
+    def replay(self, heard: Heard | None) -> None:
+        """In another session this was heard (None: nothing yet) and answered."""
         ...
 
     def cut(self, *, said: int, called: int) -> None:
@@ -65,6 +73,12 @@ class EchoTalk:
     def hear(self, heard: Heard) -> tuple[Act, ...]:
         text = f"I understood: {heard.text}." if heard.text else "I did not understand that."
         return (Say(text), self.listening)
+
+    def told(self, note: str, *, alone: bool) -> tuple[Act, ...]:
+        return self.speak() if alone else ()
+
+    def replay(self, heard: Heard | None) -> None:
+        """An echo remembers nothing."""
 
     def tool_result(self, name: str, output: Mapping[str, object]) -> tuple[Act, ...]:
         return (Say(f"The tool {name} has answered."), self.listening)
