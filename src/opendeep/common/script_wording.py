@@ -10,7 +10,7 @@ from typing import Final
 from opendeep.common.call_script import CallScript, ScriptQuestion
 from opendeep.common.question_types import QuestionType
 
-IS_RIGHT: Final = "Is that right? Please say: yes, that is right, or: no, that is wrong."
+IS_RIGHT: Final = "Is that correct? You can say: yes, that is correct, or: no, that is not correct."
 
 _ABOUT_TIME: Final = re.compile(
     r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|today|tomorrow|tonight|morning|noon|afternoon|evening|weekend|"

@@ -16,12 +16,13 @@ from zoneinfo import ZoneInfo
 import orjson
 from pydantic import ValidationError
 
-from opendeep.common.call_script import CallScript, ScriptQuestion
+from opendeep.common.call_script import CallScript, ScriptQuestion, filled
 from opendeep.common.question_types import QuestionType
 from opendeep.common.script_wording import worded_script
 
 BRIEF_VERSION: Final = 1
 MAX_QUESTIONS: Final = 20
+SOMEBODY: Final = "the person I want to reach"  # whose name is not known
 MAX_TEXT_CHARS: Final = 2_000  # per sentence taken from the brief
 QUESTION_TYPES: Final = tuple(kind.value for kind in QuestionType)
 VOICEMAIL_POLICIES: Final = ("leave_message", "hang_up", "retry_later")
@@ -95,19 +96,21 @@ def _brief(fields: dict[str, Any]) -> CallBrief:
         raise BriefError("call_brief.contact.kind must be person or business")
     name = _text(contact, "name", default="")
     script = _given_script(fields["script"]) if fields.get("script") else _own_script(fields, principal)
+    names = {"name": name or SOMEBODY, "principal": principal}
+    voicemail = _voicemail(fields)
     return CallBrief(
         on_behalf_of=principal,
-        script=script.with_names(name or "the person I want to reach", principal),
+        script=script.with_names(**names),
         word_for_word=bool(fields.get("script")),
         recording_notice=_text(fields, "recording_notice", default=""),
-        screening_line=_text(fields, "screening_line", default=""),
+        screening_line=filled(_text(fields, "screening_line", default=""), **names),
         contact_name=name,
         contact_kind=kind,
         objective=_text(fields, "objective", default=""),
         may_say=_texts(fields, "may_say"),
         must_not_say=_texts(fields, "must_not_say"),
         menu_hint=_text(fields, "menu_hint", default="") or None,
-        voicemail=_voicemail(fields),
+        voicemail=VoicemailPlan(voicemail.policy, filled(voicemail.message, **names)),
         now=_now(fields),
         earlier_calls=_texts(fields, "earlier_calls"),
     )

@@ -6,6 +6,7 @@ they call wrong twice is kept nowhere.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from opendeep.offline.script.acts import Act, Say, SayRole
@@ -16,6 +17,7 @@ from opendeep.offline.script.understanding import Heard
 
 MAX_MISSES: Final = 3
 MAX_CORRECTIONS: Final = 1
+_WRONG: Final = re.compile(r"\b(wrong|incorrect|mistake|misunderstood)\b")
 
 
 def react(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]:
@@ -23,6 +25,8 @@ def react(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...
     if not course.question_heard:
         return course.finish()
     said = yes_or_no(heard) if heard.confidence >= MIN_CONFIDENCE else None
+    if said is None and heard.confidence >= MIN_CONFIDENCE and _WRONG.search(heard.text):
+        said = "no"
     if said == "yes" or (said is None and "farewell" in found):
         return course.conclude()
     if said == "no":

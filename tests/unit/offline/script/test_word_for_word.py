@@ -138,7 +138,7 @@ def test_below_its_confidence_nothing_is_believed_then_other_words_then_keys_the
 
 def test_what_was_wrong_is_asked_once_more_and_only_the_right_answer_is_kept() -> None:
     talk = ScriptedConversation(scripted_brief([DAY]))
-    acts = converse(talk, "hello", "next friday", "no that is wrong")
+    acts = converse(talk, "hello", "next friday", "that is wrong")
     assert said(acts) == "I am sorry. Let us go through it once more. Which day suits you?"
     acts = converse_on(talk, "next monday", "yes")
     assert calls(acts)[0] == ("record_result", {"key": "day", "value": "2026-11-23", "words": "next monday"})
@@ -264,6 +264,16 @@ def test_every_sentence_is_the_scripts_own() -> None:
     assert said(talk.speak()) == "Good day."
     talk.hear(Heard("hello"))
     assert said(talk.hear(Heard("yes"))) == "Noted: yes to Tuesday at ten. So long, Tom Baker."
+
+
+def test_names_are_filled_in_what_machines_hear_too() -> None:
+    brief = make_brief(
+        script=scripted_brief().script.model_dump(mode="json"),
+        screening_line="An AI for {principal}, about {name}.",
+        voicemail={"policy": "leave_message", "message": "This is for {name}."},
+    )
+    assert brief.screening_line == "An AI for Maria Keller, about Harbour Dental Practice."
+    assert brief.voicemail.message == "This is for Harbour Dental Practice."
 
 
 # -- notes of the client
