@@ -60,13 +60,14 @@ class ContactProblems:
         self._extensions = extensions
         self._countries = countries
         self._types = types
+        self._about_all = frozenset(_about_the_script(plan))  # what is told once, and not for each contact
         self._seen: dict[str, str] = {}  # who has which number; as many as the plan has contacts
 
     def of(self, task: PlannedTask) -> list[str]:
         """The sentences about the next contact."""
         who = task.contact_name or task.phone_number or "A contact"
         problems = [f"{who}{problem}" for problem in _about_the_contact(task, self._plan)]
-        problems += [f"{who}: {problem}" for problem in _about_the_own_script(task, self._plan)]
+        problems += [f"{who}: {problem}" for problem in self._about_the_own_script(task)]
         try:
             number = parse_number(task.phone_number, self._region, self._extensions)
         except InvalidPhoneNumber as error:
@@ -77,6 +78,16 @@ class ContactProblems:
             problems.append(f"{who} and {self._seen[number.e164]} have the same number.")
         self._seen[number.e164] = who
         return problems
+
+    def _about_the_own_script(self, task: PlannedTask) -> list[str]:
+        """What a contact's own words add to the plan's script."""
+        plan = self._plan
+        script = script_for(plan, task) if task.questions or task.opening or task.must_not_say else None
+        if script is None:
+            return []
+        private = [*plan.must_not_say, *task.must_not_say]
+        problems = script_problems(script, plan.language, private, plan.max_call_minutes)
+        return [problem for problem in problems if problem not in self._about_all]
 
 
 def narrowed(bound: Collection[str] | None, wanted: Collection[str] | None) -> Collection[str] | None:
@@ -102,17 +113,6 @@ def _about_the_script(plan: CampaignPlan) -> list[str]:
         return []
     script = plan.script or derive_script(plan)
     return script_problems(script, plan.language, plan.must_not_say, plan.max_call_minutes)
-
-
-def _about_the_own_script(task: PlannedTask, plan: CampaignPlan) -> list[str]:
-    """What a contact's own words add to the plan's script; what stands against that is not told again."""
-    script = script_for(plan, task) if task.questions or task.opening or task.must_not_say else None
-    if script is None:
-        return []
-    private = [*plan.must_not_say, *task.must_not_say]
-    known = _about_the_script(plan)
-    problems = script_problems(script, plan.language, private, plan.max_call_minutes)
-    return [problem for problem in problems if problem not in known]
 
 
 def _about_the_window(window: CallingWindow) -> Iterator[str]:
