@@ -26,7 +26,7 @@ _AGAIN: Final = {
 }
 _KEYS: Final = {
     QuestionType.YES_NO: "Please press one for yes, or two for no.",
-    QuestionType.NUMBER: "Please type the number on your phone.",
+    QuestionType.NUMBER: "Please type the number on your phone, without pauses.",
     QuestionType.DATE: "Please type day and month with two digits each, for example two four one one for the "
     "twenty-fourth of November.",
     QuestionType.TIME: "Please type the time with four digits, for example one four three zero for half past two "

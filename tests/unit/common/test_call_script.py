@@ -48,7 +48,7 @@ def question(kind: str, key: str = "q") -> dict[str, Any]:
         ("date", "Please say a day", "day and month with two digits each"),
         ("time", "Please say a time", "the time with four digits"),
         ("datetime", "a day and a time", "day, month, hour and minute"),
-        ("number", "only the number", "Please type the number on your phone."),
+        ("number", "only the number", "Please type the number on your phone, without pauses."),
         ("text", "once more, slowly", "in a few words"),
     ],
 )

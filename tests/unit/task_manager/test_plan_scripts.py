@@ -66,7 +66,7 @@ def test_a_question_gets_the_type_that_it_lacked() -> None:
     assert plan_problems(typed) == []
     assert typed.questions[0].type is QuestionType.NUMBER
     assert typed.script is not None
-    assert typed.script.questions[0].keys.endswith("Please type the number on your phone.")
+    assert typed.script.questions[0].keys.endswith("Please type the number on your phone, without pauses.")
 
 
 @pytest.mark.parametrize(

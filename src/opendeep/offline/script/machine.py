@@ -39,6 +39,7 @@ FEW_QUESTIONS: Final = 5
 MAX_TIMES_ASKED: Final = 8  # one question, whatever for; a callee who never answers it does not want to
 MAX_MISSES: Final = 3  # not understood so often: give the question up
 MAX_SILENCES: Final = 2
+NEVER_MISSED: Final = frozenset({"opt_out", "no_recording", "voicemail", "menu", "screening"})
 MAX_HOLD_SILENCES: Final = 6  # silent prompts that a callee who asked us to wait may take
 
 ALL_TOOLS: Final = frozenset(
@@ -169,7 +170,7 @@ class ScriptedConversation:
 
     def _after_words(self, heard: Heard) -> tuple[Act, ...]:
         course = self._course
-        found = meanings(heard)
+        found = self._meanings(heard)
         too_many = self._too_many()
         if course.ended:
             return self._stopped()
@@ -194,6 +195,11 @@ class ScriptedConversation:
         if was_holding and not course.disclosed:
             return course.open_up()
         return self._in_phase(heard, found)
+
+    def _meanings(self, heard: Heard) -> frozenset[str]:
+        """What it means. Word for word, what was hardly understood means nothing but what must not be missed."""
+        found = meanings(heard)
+        return found & NEVER_MISSED if self._course.brief.word_for_word and heard.confidence < MIN_CONFIDENCE else found
 
     def _after_result(self, name: str, output: Mapping[str, object]) -> tuple[Act, ...]:
         course = self._course

@@ -133,6 +133,12 @@ def test_below_its_confidence_nothing_is_believed_then_other_words_then_keys_the
     assert calls(acts) == [("end_call", {"reason": "no_progress"})]
 
 
+@pytest.mark.parametrize("words", ["you have the wrong number", "i am not interested", "call me tomorrow", "bye"])
+def test_what_was_hardly_understood_ends_no_call(words: str) -> None:
+    acts = converse(ScriptedConversation(scripted_brief()), "hello", Heard(words, 0.1))
+    assert said(acts).startswith(f"Sorry, I did not understand that. {QUESTION}")
+
+
 # -- whether it is right
 
 
