@@ -159,5 +159,17 @@ async def test_without_the_local_server_a_script_has_no_voice(tmp_path: Path) ->
             await voice.make(lambda _: None, lambda _: None).connect()
         assert voice.settings.api_key is None
         assert NO_SERVER.endswith(".")
+        assert world.server.voice_paused_because() is None
         same = AppConfig(_env_file=None, scripted_base_url=freely.url.removesuffix("/realtime").replace("ws:", "http:"))  # type: ignore[call-arg]
         assert scripted_voice(same, freely) is None
+
+
+async def test_while_the_local_voice_is_away_nobody_is_called_to_hear_nothing(tmp_path: Path) -> None:
+    async with fake_realtime() as others, media_world(tmp_path, others.url, scripted="http://127.0.0.1:9/v1") as world:
+        voices = world.server._services
+        assert voices.scripted is not None
+        voices.scripted.breaker.failed(ProviderRefused("The local voice is away."))
+        assert world.server.voice_paused_because() == "The local voice is away."
+        assert voices.breaker.paused_because() is None
+        voices.scripted.breaker.resume()
+        assert world.server.voice_paused_because() is None

@@ -5,7 +5,14 @@ import { words } from "./labels.js";
 
 const LONG = 70; // characters; longer sentences get more rows
 const ROW = 60;
-const TYPES = ["yes_no", "date", "time", "datetime", "number", "text"];
+const TYPES = {
+  yes_no: "Yes or no",
+  date: "A day",
+  time: "A time",
+  datetime: "Day and time",
+  number: "A number",
+  text: "Free words (often misheard)",
+};
 const LABELS = {
   hello: "When somebody answers",
   disclosure: "Who is calling",
@@ -133,8 +140,8 @@ class ScriptForm {
   _type(question, number) {
     const id = freshId("type");
     const known = question.type ?? "";
-    const names = known === "choice" ? ["choice"] : known === "" ? ["", ...TYPES] : TYPES;
-    const options = names.map((name) => h("option", { value: name }, name ? words(name) : "Please choose"));
+    const names = known === "choice" ? { choice: "One of these" } : known === "" ? { "": "Please choose", ...TYPES } : TYPES;
+    const options = Object.entries(names).map(([name, label]) => h("option", { value: name }, label));
     const select = fill(h("select", { id }), options);
     select.value = known;
     this._watch("type", question.key, select, known);
