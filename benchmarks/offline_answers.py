@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 from tests.support import sound
 
 from benchmarks.figures import Figure
+from opendeep.common.call_script import ScriptQuestion
+from opendeep.common.question_types import QuestionType
 from opendeep.offline.script import Heard
 from opendeep.offline.script.answers import read_answer
-from opendeep.offline.script.brief import Question
 from opendeep.offline.script.understanding import meanings
 from opendeep.offline.speech import Recognition, SpeechEngines
 from opendeep.offline.speech.words import spoken
@@ -119,7 +120,7 @@ def is_right(kind: str, sentence: str, found: Recognition) -> bool:
     if kind in MEANINGS:
         return kind in meanings(heard)
     options = OPTIONS if kind == "choice" else ()
-    question = Question(key="q", ask="?", type=kind, options=options)
+    question = ScriptQuestion(key="q", ask="?", type=QuestionType(kind), options=options)
     said, understood = (read_answer(question, words, NOW) for words in (Heard(spoken(sentence)), heard))
     if said is None:
         raise ValueError(f"{sentence!r} is no answer of type {kind}: mend the sentence")

@@ -32,6 +32,7 @@ from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
+from opendeep.task_manager.plan_editor_svc import PlanEditorService
 from opendeep.task_manager.plan_reader import PlanReader
 from opendeep.task_manager.preflight_svc import PreflightService, PreflightSettings
 from opendeep.task_manager.task_lifecycle_manager_svc import TaskLifecycleManagerService
@@ -230,6 +231,7 @@ def _web(ground: _Ground, status: SystemStatus, lines: LinesQueryService) -> Fas
         campaigns=CampaignQueryService(ground.db, config.data_dir, config.default_timezone),
         feedback=FeedbackManagerService(ground.db, ground.bell),
         preflight=PreflightService(ground.db, ground.clock, _preflight_settings(ground)),
+        plans=PlanEditorService(ground.db, settings),
         lines=lines,
         control=CallControlService(ground.db, ground.bell, ground.clock),
         status=status,

@@ -32,12 +32,13 @@ async def start_embedded(config: AppConfig, stack: contextlib.AsyncExitStack) ->
 
 
 async def _offline(config: AppConfig, stack: contextlib.AsyncExitStack) -> tuple[AppConfig, list[Worker]]:
-    if not (config.offline_ai or config.sample_directory):
+    speaks_scripts = Role.VOICE in config.opendeep_roles and config.scripted_base_url is None
+    if not (config.offline_ai or config.sample_directory or speaks_scripts):
         return config, []
     process = OfflineProcess(voice=config.offline_voice or None, engines=config.offline_engines)
     await process.start()
     stack.push_async_callback(process.stop)
-    changes: dict[str, object] = {}
+    changes: dict[str, object] = {"scripted_base_url": config.scripted_base_url or process.base_url}
     if config.offline_ai:
         changes |= {"openai_base_url": process.base_url, "openai_api_key": OFFLINE_KEY}
     if config.sample_directory:

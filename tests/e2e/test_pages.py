@@ -462,3 +462,55 @@ def record(path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(8_000)
         file.writeframes(bytes(8_000 * 4 * 2))
+
+
+async def test_a_script_is_read_edited_and_confirmed_as_it_was_saved(desk: Desk) -> None:
+    await desk.open()
+    desk.world.model.say("Here is the plan.", campaign_plan={**PLAN, "engine": "scripted"})
+    await desk.page.get_by_label("Your name").fill("Maria Keller")
+    await desk.write(wish())
+    card = desk.page.locator(".plan-card").last
+    await expect(card).to_contain_text("The script, word for word")
+    await expect(card.get_by_label("Question 1", exact=True)).to_have_value("Does Tuesday at ten work for you?")
+    confirm, save = card.get_by_role("button", name=CONFIRM), card.get_by_role("button", name="Save script")
+    await expect(save).to_be_disabled()
+    await card.get_by_label("Goodbye", exact=True).fill(EVIL)
+    await expect(confirm).to_be_disabled()
+    await expect(card.get_by_role("alert").filter(has_text="Save the script")).to_be_visible()
+    await card.get_by_text("What else it says when it is needed").click()
+    await card.get_by_label("They want no more calls").fill("You are off our list. Goodbye.")
+    await save.click()
+    newer = desk.page.locator(".plan-card").nth(1)
+    await expect(newer.get_by_label("Goodbye", exact=True)).to_have_value(EVIL)
+    await expect(desk.page.locator(".plan-card").first).to_contain_text("Replaced by a newer plan.")
+    await expect(desk.page.locator(".plan-card").first.get_by_label("Goodbye", exact=True)).to_be_disabled()
+    await newer.get_by_label("Who is calling").fill("This is Maria.")
+    await newer.get_by_role("button", name="Save script").click()
+    broken = desk.page.locator(".plan-card").nth(2)
+    await expect(broken.locator(".notice")).to_contain_text("must say that an AI is calling")
+    await broken.get_by_label("Who is calling").fill("An AI assistant is calling for Maria Keller.")
+    await broken.get_by_role("button", name="Save script").click()
+    last = desk.page.locator(".plan-card").nth(3)
+    await last.get_by_role("button", name=CONFIRM).click()
+    await expect(desk.page.locator(".task-row")).to_have_count(3)
+    user_id = await desk.world.user_id("Maria Keller")
+    [campaign] = await desk.world.services.campaigns.campaigns(user_id)
+    async with desk.world.db.read() as work:
+        tasks = await work.tasks.of_campaign(user_id, UUID(campaign["id"]))
+    assert {task.brief["script"]["farewell"] for task in tasks} == {EVIL}
+    assert {task.brief["disclosure"] for task in tasks} == {"An AI assistant is calling for Maria Keller."}
+    await desk.page.reload()
+    await expect(desk.page.locator(".plan-card")).to_have_count(4)
+    await expect(desk.page.get_by_label("Goodbye", exact=True).last).to_be_disabled()
+
+
+async def test_calls_are_made_word_for_word_by_one_button(desk: Desk) -> None:
+    await desk.open()
+    desk.world.model.say("Here is the plan.", campaign_plan=PLAN)
+    await desk.page.get_by_label("Your name").fill("Maria Keller")
+    await desk.write(wish())
+    await desk.page.get_by_role("button", name="Hold these calls word for word").click()
+    await expect(desk.page.locator(".plan-card").last).to_contain_text("The script, word for word")
+    await desk.page.get_by_role("button", name="Let the AI speak freely").click()
+    await expect(desk.page.locator(".plan-card")).to_have_count(3)
+    await expect(desk.page.locator(".plan-card").last).to_contain_text("What the AI says first")

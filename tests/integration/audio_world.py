@@ -26,11 +26,13 @@ from opendeep.audio_processing_service.ticker import Ticker
 from opendeep.audio_processing_service.tool_ground import ToolLimits
 from opendeep.audio_processing_service.voice_format import VoiceFormat
 from opendeep.audio_processing_service.voice_services import CallTimes, VoiceServices
+from opendeep.audio_processing_service.voices import scripted_voice
 from opendeep.common.channels import call_commands, node_calls, user_events
 from opendeep.common.clock import SystemClock
 from opendeep.common.data_models import Call, CallCreate, CallEvent, CallStatus, TaskStatus, TranscriptTurn
 from opendeep.common.redis_client import Doorbell, InProcessDoorbell, Subscription
 from opendeep.common.voice_prices import ModelPrice, Rate
+from opendeep.config.app_config import AppConfig
 from opendeep.database.db_manager import DatabaseManager
 from tests.support.database import add_campaign, add_user, sample_plan, sqlite_url
 
@@ -199,9 +201,11 @@ async def media_world(
     lookups: Lookups | None = None,
     number: str = "+12025550101",
     bell: Doorbell | None = None,
+    scripted: str | None = None,
     **plan: object,
 ) -> AsyncIterator[MediaWorld]:
-    """The server in a task of its own over real SQLite; `url` is the Realtime socket's address."""
+    """The server in a task of its own over real SQLite; `url` is the Realtime socket's address, `scripted` that of the
+    voice for calls held word for word."""
     bell = bell or InProcessDoorbell()
     db = DatabaseManager(sqlite_url(tmp_path), bell)
     await db.upgrade()
@@ -220,6 +224,7 @@ async def media_world(
         lookups=lookups,
         recordings=RecordingDisk(tmp_path),
         times=times or CallTimes(),
+        scripted=scripted_voice(AppConfig(_env_file=None, scripted_base_url=scripted), settings) if scripted else None,  # type: ignore[call-arg]
     )
     server = AudioSocketServer("127.0.0.1", 0, NODE, services, limits)
     task = asyncio.create_task(server.run(), name="audiosocket-server")

@@ -56,6 +56,7 @@ class AudioSocketHandler:
         self._counters = counters
         self._brief: CallBrief | None = None
         self._recorder: Recorder | None = None
+        self._script: str | None = None  # the version of what is said word for word
         parts = CallParts(call_id, services, counters, self)
         self._rows, self._records, self._usage, self._book = parts.rows, parts.records, parts.usage, parts.book
         self._line, self._session, self._senses = parts.line, parts.session, parts.senses
@@ -117,6 +118,9 @@ class AudioSocketHandler:
         self._records.know(brief.call)
         self._control.know(brief.call.user_id)
         task = TaskBrief.model_validate(brief.task.brief)
+        self._session.voice = voice = services.voice_for(task.engine)
+        self._usage.of(voice.settings.model, voice.settings.transcription_model, voice.settings.prices)
+        self._script = task.script.version if task.script else None
         self._watch.limit_ms = int(task.max_call_minutes * 60_000)
         self._line.language = task.language
         self._tools.equip(self._call_tools(brief), bridge_instructions(brief))
@@ -321,7 +325,7 @@ class AudioSocketHandler:
         if self._recorder is not None:
             await self._recorder.close()
         if self._book.ai_spoke:
-            self._services.breaker.spoke()
+            self._session.voice.breaker.spoke()
         if self._line.attached:
             self._record_media()
         self._rows.finish()
@@ -364,6 +368,7 @@ class AudioSocketHandler:
         self._usage.sessions = self._session.opened
         usage = self._usage.as_json(
             prompt=CALL_PROMPT_VERSION,
+            script=self._script,
             line_ms=self._line.now_ms,
             held_ms=self._senses.held_ms,
             interruptions=self._conversation.interruptions,

@@ -8,7 +8,6 @@ Unknown ids, second connections and strangers are refused with a counter. A call
 
 import asyncio
 import socket
-import ssl
 from collections import Counter, OrderedDict
 from typing import Any
 from uuid import UUID
@@ -19,14 +18,13 @@ from opendeep.audio_processing_service.audio_socket_handler import AudioSocketHa
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection, ConnectionLimits
 from opendeep.audio_processing_service.call_lookups import Lookups
 from opendeep.audio_processing_service.hold_watch import HoldLimits
-from opendeep.audio_processing_service.openai_realtime_client import OpenAIRealtimeClient
 from opendeep.audio_processing_service.realtime_protocol import settings_from
 from opendeep.audio_processing_service.recorder import RecordingDisk
 from opendeep.audio_processing_service.ticker import Ticker
 from opendeep.audio_processing_service.tool_ground import ToolLimits
 from opendeep.audio_processing_service.voice_health import VoiceHealth
-from opendeep.audio_processing_service.voice_provider import MakeProvider
-from opendeep.audio_processing_service.voice_services import VoiceServices
+from opendeep.audio_processing_service.voice_services import Voice, VoiceServices
+from opendeep.audio_processing_service.voices import scripted_voice, speaking_realtime
 from opendeep.common.callee_place import ZoneRules
 from opendeep.common.channels import node_calls
 from opendeep.common.clock import Clock
@@ -54,7 +52,7 @@ class AudioSocketServer:
         self._node_id = node_id
         self._services = services
         self._limits = limits or ConnectionLimits()
-        self._health = VoiceHealth(services.breaker, self._probe, services.bell, services.clock)
+        self._voices = [services.freely, *([services.scripted] if services.scripted else [])]
         self._handlers: dict[UUID, AudioSocketHandler] = {}
         self._ended: OrderedDict[UUID, None] = OrderedDict()
         self._connections: set[AudioSocketConnection] = set()
@@ -75,8 +73,9 @@ class AudioSocketServer:
         return len(self._handlers)
 
     def voice_paused_because(self) -> str | None:
-        """Why nobody should be called: the voice AI cannot be talked to. None while it can."""
-        return self._services.breaker.paused_because()
+        """Why nobody should be called: a voice that some calls need cannot be talked to. None while all can."""
+        reasons = (voice.breaker.paused_because() for voice in self._voices)
+        return next((reason for reason in reasons if reason), None)
 
     async def run(self) -> None:
         """Serve until cancelled; then every call is closed, with its rows written."""
@@ -90,7 +89,10 @@ class AudioSocketServer:
             async with asyncio.TaskGroup() as group:  # a ticker that dies ends the server, not just all sound
                 parts = [
                     group.create_task(self._services.ticker.run(), name="audio-ticker"),
-                    group.create_task(self._health.run(), name="voice-health"),
+                    *(
+                        group.create_task(self._health(voice).run(), name=f"voice-health:{voice.settings.model}")
+                        for voice in self._voices
+                    ),
                 ]
                 try:
                     await self._serve()
@@ -211,13 +213,16 @@ class AudioSocketServer:
         for connection in tuple(self._connections):
             connection.drop("shutdown")
 
-    async def _probe(self) -> None:
-        """Open a session and close it: no audio, no response, no cost. Raises `ProviderFault`."""
-        client = self._services.realtime(lambda _: None, lambda _: None)
-        try:
-            await client.connect()
-        finally:
-            await client.close()
+    def _health(self, voice: Voice) -> VoiceHealth:
+        async def probe() -> None:
+            """Open a session and close it: no audio, no response, no cost. Raises `ProviderFault`."""
+            client = voice.make(lambda _: None, lambda _: None)
+            try:
+                await client.connect()
+            finally:
+                await client.close()
+
+        return VoiceHealth(voice.breaker, probe, self._services.bell, self._services.clock)
 
     def _spawn(self, work: Any, name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -236,15 +241,14 @@ def build_audio_socket_server(
 ) -> AudioSocketServer:
     """From the settings. `openai_base_url` (http://…/v1) is the offline server's, when that stands in."""
     settings = settings_from(config, openai_base_url)
-    tls = ssl.create_default_context() if settings.url.startswith("wss:") else None
-    realtime: MakeProvider = lambda on_event, on_end: OpenAIRealtimeClient(settings, on_event, on_end, tls=tls)  # noqa: E731
     services = VoiceServices(
         db=db,
         bell=bell,
         clock=clock,
         ticker=Ticker(),
-        realtime=realtime,
+        realtime=speaking_realtime(settings),
         settings=settings,
+        scripted=scripted_voice(config, settings),
         hold=HoldLimits(round(config.max_hold_minutes * 60_000), config.price_per_minute, config.max_hold_spend),
         zones=ZoneRules(config.default_region, config.internal_extensions, config.default_timezone),
         tools=ToolLimits(

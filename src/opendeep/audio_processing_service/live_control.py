@@ -65,6 +65,7 @@ class LiveControl:
         self._clock = services.clock
         self._counters = counters
         self._line = parts.line
+        self._session = parts.session
         self._conversation = parts.conversation
         self._book = parts.book
         self._records = parts.records
@@ -195,8 +196,8 @@ class LiveControl:
         self._free.clear()
         self._conversation.pause(TAKEN_OVER)
         words = GuestWords(
-            self._services.realtime,
-            self._services.settings,
+            self._session.voice.make,
+            self._session.voice.settings,
             self._book,
             self._usage,
             lambda: self._line.now_ms,

@@ -190,8 +190,8 @@ class LiveConversation:
         """Every 100 ms or so: keys to pass on, responses to try again, a provider that owes us and is silent."""
         now_ms = self._ports.now_ms()
         if digits := self._keys.take(now_ms):
-            self._send(protocol.message("user", f"[The other side pressed keys on the telephone: {digits}]"))
-            self.request_response()
+            self._book.callee_keys(digits, now_ms)
+            self.tell(f"[The other side pressed keys on the telephone: {digits}]", role="user")
         self._settle(self._barge.check(now_ms))
         if self._echo_item is not None and self._ports.echo() < ECHO_AT:
             item, self._echo_item = self._echo_item, None

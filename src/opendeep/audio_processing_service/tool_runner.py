@@ -13,7 +13,7 @@ from opendeep.audio_processing_service.live_conversation import LiveConversation
 from opendeep.audio_processing_service.tool_ground import ToolRequest, mistake
 from opendeep.audio_processing_service.tool_watch import ToolWatch
 
-MAX_TOOLS_AT_ONCE: Final = 8
+MAX_TOOLS_AT_ONCE: Final = 24  # a script keeps its answers together, up to 20
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], None]
 

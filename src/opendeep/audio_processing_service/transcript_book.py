@@ -103,6 +103,10 @@ class TranscriptBook:
         """There was speech, but nobody could understand it."""
         self.callee_text(item_id, INAUDIBLE, now_ms, who)
 
+    def callee_keys(self, digits: str, now_ms: int) -> None:
+        """What was pressed is said as much as a word is: an answer by keys is proved by it."""
+        self.callee_text(f"keys-{self._last_number}-{now_ms}", f"(pressed {digits})", now_ms)
+
     # -- the AI
 
     def ai_words(self, item_id: str, text: str) -> None:

@@ -16,12 +16,16 @@ class UsageSum:
     """Sums over every session of the call."""
 
     def __init__(self, model: str, transcription_model: str, prices: Prices) -> None:
-        self._prices = prices
-        self._models = {"model": model, "transcription_model": transcription_model}
+        self.of(model, transcription_model, prices)
         self._realtime: dict[str, Any] = {}
         self._transcription: dict[str, Any] = {}
         self.responses = 0
         self.sessions = 0
+
+    def of(self, model: str, transcription_model: str, prices: Prices) -> None:
+        """Whose counts these are, and what they cost there."""
+        self._prices = prices
+        self._models = {"model": model, "transcription_model": transcription_model}
 
     def add_response(self, usage: object) -> None:
         self.responses += 1

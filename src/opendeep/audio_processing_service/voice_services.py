@@ -13,6 +13,7 @@ from opendeep.audio_processing_service.ticker import Ticker
 from opendeep.audio_processing_service.tool_ground import ToolLimits
 from opendeep.audio_processing_service.voice_health import VoiceBreaker
 from opendeep.audio_processing_service.voice_provider import MakeProvider
+from opendeep.common.call_script import Engine
 from opendeep.common.callee_place import ZoneRules
 from opendeep.common.clock import Clock
 from opendeep.common.redis_client import Doorbell
@@ -41,9 +42,19 @@ class CallTimes:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """Who speaks in a call: how its sessions are made, what they have in common, and who learns of them."""
+
+    make: MakeProvider
+    settings: RealtimeSettings
+    breaker: VoiceBreaker
+
+
+@dataclass(frozen=True, slots=True)
 class VoiceServices:
     """Built once by the composition root. `recordings` None: calls are not recorded; `lookups` None: the AI can look up
-    nothing in a call. `zones`: whose clock a callee means. `breaker` learns of sessions."""
+    nothing in a call. `zones`: whose clock a callee means. `breaker` learns of sessions. `scripted` holds calls word
+    for word; None where that is the same voice as for all others."""
 
     db: DatabaseManager
     bell: Doorbell
@@ -60,3 +71,13 @@ class VoiceServices:
     breaker: VoiceBreaker = field(default_factory=VoiceBreaker)
     second_lines: SecondLines = field(default_factory=SecondLines)
     meter: SharedMeter = field(default_factory=SharedMeter)
+    scripted: Voice | None = None
+
+    @property
+    def freely(self) -> Voice:
+        """The voice of calls without a script."""
+        return Voice(self.realtime, self.settings, self.breaker)
+
+    def voice_for(self, engine: Engine) -> Voice:
+        """Whoever speaks in calls with this engine."""
+        return self.scripted if engine is Engine.SCRIPTED and self.scripted is not None else self.freely

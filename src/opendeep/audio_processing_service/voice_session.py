@@ -23,16 +23,15 @@ BATCH_FRAMES: Final = 2  # sent together: half the messages for 10 ms of delay o
 class VoiceSession:
     """One per call; `hold` once for each session of it.
 
-    `receive` gets the server's events; `encode` makes the line's sound what the session takes.
+    `receive` gets the server's events; `encode` makes the line's sound what the session takes. `voice` may be set until
+    the first `open`; its sound has the format of the call's line.
     """
 
     def __init__(
         self, services: VoiceServices, receive: Callable[[protocol.Event], None], encode: Callable[[bytes], bytes]
     ) -> None:
         self._encode = encode
-        self._make_client = services.realtime
-        self._settings = services.settings
-        self._breaker = services.breaker
+        self.voice = services.freely
         self._reopen_s = services.times.reopen_s
         self._receive = receive
         self._client: VoiceProvider | None = None
@@ -64,16 +63,16 @@ class VoiceSession:
 
     async def open(self) -> None:
         """Connect and send the minimal session. Raises `ProviderFault`, `ProviderRefused`."""
-        client = self._make_client(self._receive, self.lose)
+        client = self.voice.make(self._receive, self.lose)
         try:
             await client.connect()
         except ProviderFault as fault:
-            self._breaker.failed(fault)
+            self.voice.breaker.failed(fault)
             raise
-        self._breaker.opened()
+        self.voice.breaker.opened()
         self._client = client
         self.opened += 1
-        self.send(protocol.minimal_session(self._settings))
+        self.send(protocol.minimal_session(self.voice.settings))
 
     async def hold(self, begin: Callable[[], None]) -> SessionEnd:
         """Open a session unless one is open, let `begin` send what it needs, and wait until it is lost."""
@@ -91,7 +90,9 @@ class VoiceSession:
             self._send_batch()
             return await end
         except TimeoutError:
-            self._breaker.failed(ProviderFault("The voice AI cannot be reached: it did not open a session in time."))
+            self.voice.breaker.failed(
+                ProviderFault("The voice AI cannot be reached: it did not open a session in time.")
+            )
             return SessionEnd("no session in time")
         except ProviderFault as error:
             refused = isinstance(error, ProviderRefused)
@@ -114,7 +115,7 @@ class VoiceSession:
     def lose(self, end: SessionEnd) -> None:
         """The session is over or of no use any more. One lost while it rang is replaced by `hold`."""
         if end.everywhere:
-            self._breaker.failed(ProviderRefused(f"The voice AI does not work for us: {end.reason}."))
+            self.voice.breaker.failed(ProviderRefused(f"The voice AI does not work for us: {end.reason}."))
         if self._end is None:
             self._broken = True
         elif not self._end.done():

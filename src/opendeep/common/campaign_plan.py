@@ -10,23 +10,18 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
+from opendeep.common.call_script import CallScript, Engine, ScriptQuestion
 from opendeep.common.phone import NUMBER_TYPES
+from opendeep.common.question_types import QuestionType as QuestionType
+from opendeep.common.script_edits import carried
+from opendeep.common.script_wording import worded_script
 
 MAX_TASKS = 100_000
 HolidayPolicy = Literal["skip", "call"]
 _MIDNIGHT = time(0)  # as an end: that of the day
 UNPROVEN_SOURCE = "unproven"  # of a number that neither the user wrote nor the directory gave
-
-
-class QuestionType(StrEnum):
-    YES_NO = "yes_no"
-    CHOICE = "choice"
-    DATE = "date"
-    TIME = "time"
-    DATETIME = "datetime"
-    NUMBER = "number"
-    TEXT = "text"
 
 
 class VoicemailPolicy(StrEnum):
@@ -151,9 +146,14 @@ class PlannedTask(_Document):
 
 
 class CampaignPlan(_Document):
-    """The whole plan. `opening` and `questions` hold for every task that has none of its own."""
+    """The whole plan. `opening` and `questions` hold for every task that has none of its own.
+
+    `script` is derived by code (`script_derivation`) and edited by the user, never written by a model: it is in no
+    schema that a model gets.
+    """
 
     title: Short = ""
+    engine: Engine = Engine.REALTIME
     objective: Long = ""
     on_behalf_of: Short = ""
     language: Annotated[str, Field(max_length=20)] = "en"
@@ -175,6 +175,7 @@ class CampaignPlan(_Document):
     retries: Retries = Field(default_factory=Retries)
     max_call_minutes: Annotated[float, Field(ge=0.5, le=60)] = 10
     max_spend: Annotated[float | None, Field(ge=0)] = None  # in the currency of PRICE_PER_MINUTE
+    script: SkipJsonSchema[CallScript | None] = None  # only with the engine `scripted`
 
 
 class TaskBrief(_Document):
@@ -203,6 +204,8 @@ class TaskBrief(_Document):
     retries: Retries = Field(default_factory=Retries)
     max_spend: float | None = None
     recording_notice: str = ""
+    engine: Engine = Engine.REALTIME
+    script: CallScript | None = None
 
 
 class FormField(_Document):
@@ -238,12 +241,44 @@ def voicemail_now(planned: Voicemail, *, message_left: bool) -> Voicemail:
     return planned
 
 
+def disclosure_of(plan: CampaignPlan) -> str:
+    """The plan's sentence that an AI is calling, and for whom."""
+    return plan.disclosure or f"This is an AI assistant calling on behalf of {plan.on_behalf_of}."
+
+
+def derive_script(plan: CampaignPlan, task: PlannedTask | None = None) -> CallScript:
+    """The script that follows from the plan alone, or from what one task has of its own. Nothing else goes in."""
+    opening = (task.opening if task else "") or plan.opening or plan.objective
+    questions = (task.questions if task else []) or plan.questions
+    return worded_script(disclosure_of(plan), opening, (_scripted(question) for question in questions))
+
+
+def script_for(plan: CampaignPlan, task: PlannedTask) -> CallScript | None:
+    """The script of one task's call: the plan's, with its changes, around the task's own words. None: no script."""
+    if plan.engine is not Engine.SCRIPTED:
+        return None
+    if plan.script is not None and not (task.questions or task.opening):
+        return plan.script
+    return carried(plan.script, derive_script(plan), derive_script(plan, task))
+
+
+def _scripted(question: Question) -> ScriptQuestion:
+    """A type that the plan does not give is not guessed: the gate asks for it."""
+    return ScriptQuestion(
+        key=question.key,
+        ask=question.ask,
+        type=question.type if "type" in question.model_fields_set else None,
+        options=tuple(question.options),
+        required=question.required,
+    )
+
+
 def brief_for(plan: CampaignPlan, task: PlannedTask) -> TaskBrief:
     """Merge one task with the plan's defaults."""
     return TaskBrief(
         language=plan.language,
         on_behalf_of=plan.on_behalf_of,
-        disclosure=plan.disclosure or f"This is an AI assistant calling on behalf of {plan.on_behalf_of}.",
+        disclosure=disclosure_of(plan),
         objective=task.objective or plan.objective,
         opening=task.opening or plan.opening or plan.objective,
         questions=task.questions or plan.questions,
@@ -261,4 +296,6 @@ def brief_for(plan: CampaignPlan, task: PlannedTask) -> TaskBrief:
         retries=plan.retries,
         max_spend=plan.max_spend,
         recording_notice=plan.recording_notice,
+        engine=plan.engine,
+        script=script_for(plan, task),
     )

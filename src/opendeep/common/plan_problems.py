@@ -7,9 +7,18 @@ The same rules for the chat, which shows them, and for the orchestrator, which r
 from collections.abc import Collection, Iterator
 from datetime import datetime, time
 
-from opendeep.common.campaign_plan import UNPROVEN_SOURCE, CallingWindow, CampaignPlan, PlannedTask
+from opendeep.common.call_script import Engine
+from opendeep.common.campaign_plan import (
+    UNPROVEN_SOURCE,
+    CallingWindow,
+    CampaignPlan,
+    PlannedTask,
+    derive_script,
+    script_for,
+)
 from opendeep.common.errors import InvalidPhoneNumber
 from opendeep.common.phone import PhoneNumber, objection, parse_number
+from opendeep.common.script_problems import script_problems
 
 _MIDNIGHT = time(0)
 
@@ -32,7 +41,7 @@ def plan_problems(
 
 def problems_of_the_whole(plan: CampaignPlan, contacts: int) -> list[str]:
     """What stands against the plan apart from its contacts, of which there are so many."""
-    return [*_about_the_plan(plan, contacts), *_about_the_window(plan.calling_window)]
+    return [*_about_the_plan(plan, contacts), *_about_the_window(plan.calling_window), *_about_the_script(plan)]
 
 
 class ContactProblems:
@@ -51,12 +60,14 @@ class ContactProblems:
         self._extensions = extensions
         self._countries = countries
         self._types = types
+        self._about_all = frozenset(_about_the_script(plan))  # what is told once, and not for each contact
         self._seen: dict[str, str] = {}  # who has which number; as many as the plan has contacts
 
     def of(self, task: PlannedTask) -> list[str]:
         """The sentences about the next contact."""
         who = task.contact_name or task.phone_number or "A contact"
         problems = [f"{who}{problem}" for problem in _about_the_contact(task, self._plan)]
+        problems += [f"{who}: {problem}" for problem in self._about_the_own_script(task)]
         try:
             number = parse_number(task.phone_number, self._region, self._extensions)
         except InvalidPhoneNumber as error:
@@ -67,6 +78,16 @@ class ContactProblems:
             problems.append(f"{who} and {self._seen[number.e164]} have the same number.")
         self._seen[number.e164] = who
         return problems
+
+    def _about_the_own_script(self, task: PlannedTask) -> list[str]:
+        """What a contact's own words add to the plan's script."""
+        plan = self._plan
+        script = script_for(plan, task) if task.questions or task.opening or task.must_not_say else None
+        if script is None:
+            return []
+        private = [*plan.must_not_say, *task.must_not_say]
+        problems = script_problems(script, plan.language, private, plan.max_call_minutes)
+        return [problem for problem in problems if problem not in self._about_all]
 
 
 def narrowed(bound: Collection[str] | None, wanted: Collection[str] | None) -> Collection[str] | None:
@@ -85,6 +106,13 @@ def _about_the_plan(plan: CampaignPlan, contacts: int) -> Iterator[str]:
         yield "The plan has nobody to call."
     if plan.not_after and _naive(plan.not_after):
         yield f"Say in which time zone the end of the plan ({plan.not_after:%Y-%m-%d %H:%M}) is meant."
+
+
+def _about_the_script(plan: CampaignPlan) -> list[str]:
+    if plan.engine is not Engine.SCRIPTED:
+        return []
+    script = plan.script or derive_script(plan)
+    return script_problems(script, plan.language, plan.must_not_say, plan.max_call_minutes)
 
 
 def _about_the_window(window: CallingWindow) -> Iterator[str]:

@@ -163,6 +163,7 @@ class AppConfig(BaseSettings):
     openai_realtime_audio: Literal["pcmu", "pcma", "pcm24k"] = "pcmu"
     openai_transcription_model: str = "gpt-transcribe"
     openai_text_model: str = "gpt-6.1-terra"
+    scripted_base_url: OptionalText = None
     google_base_url: OptionalText = None
     google_places_base_url: OptionalText = None
     gemini_model: str = "gemini-3.8-flash"

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-ASSISTANT_VERSION: Final = "assistant/2"
+ASSISTANT_VERSION: Final = "assistant/3"
 ANALYSIS_VERSION: Final = "analysis/2"
 REPORT_VERSION: Final = "report/1"
 
@@ -37,8 +37,11 @@ Rules
    private. menu_hint names the department to choose in a keypad menu of a business.
 6. The disclosure says that an AI is calling and for whom. Never plan a call that hides this. recording_notice is one
    spoken sentence that the call is recorded and that the callee may refuse it; only when the user wants that, else "".
-7. Refuse plans that threaten, deceive or harass people, and say so in the message.
-8. Write "message" in the user's language, short and friendly, without Markdown.
+7. engine is "scripted" when the user wants the calls word for word or by a script, else "realtime". Scripted calls are
+   in English, and each of their questions has a type: prefer yes_no, choice, date, time and number to text. The script
+   itself follows from the plan; the user edits its sentences on the page.
+8. Refuse plans that threaten, deceive or harass people, and say so in the message.
+9. Write "message" in the user's language, short and friendly, without Markdown.
 {_DATA_RULE}"""
 
 _ANALYSIS: Final = f"""You judge one telephone call that an AI made for a user, from its transcript.

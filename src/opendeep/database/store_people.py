@@ -180,6 +180,10 @@ class PlansStore(Store):
         row = (await self._session.scalars(statement)).one_or_none()
         return self._value(row) if row else None
 
+    async def hold(self, user_id: UUID, plan_id: UUID) -> None:
+        """Nobody else changes or confirms the plan until the transaction ends. Raises `NotFound`."""
+        await self._row(user_id, plan_id, lock=True)
+
     async def confirm(self, user_id: UUID, plan_id: UUID) -> None:
         """Mark the plan; it is held until the transaction ends, so that confirmations come one after the other."""
         row = await self._row(user_id, plan_id, lock=True)

@@ -11,6 +11,7 @@ from opendeep.common.data_models import Speaker, TranscriptTurn
 from opendeep.post_call_analyzer_service.analysis_schema import FieldFinding
 
 MAX_QUOTE_CHARS: Final = 2_000
+MAX_QUOTED_TURNS: Final = 4  # of an answer with pauses in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,24 @@ def plain_words(text: str) -> str:
 
 
 def recorded_finding(said: Mapping[str, Any], turns: Sequence[TranscriptTurn]) -> FieldFinding:
-    """An answer that was recorded in the call, with its proof: the last turn of the callee that has the words given,
-    else the turn in which it was recorded. Without either it has none, and does not count.
+    """An answer that was recorded in the call, with its proof: the last turns of the callee that have the words given
+    (one, or a few in a row where the callee paused), else the turn in which it was recorded. Without either it has
+    none, and does not count.
     """
     spoken = [turn for turn in turns if turn.speaker is Speaker.CALLEE]
     words = plain_words(str(said.get("words") or ""))
-    quoting = [turn for turn in spoken if words and f" {words} " in f" {plain_words(turn.text)} "]
-    proof = quoting or [turn for turn in spoken if turn.turn == said.get("turn")]
-    numbers, quote = ([proof[-1].turn], str(said["words"]) if quoting else proof[-1].text) if proof else ([], "")
+    quoting = _last_with(words, spoken) if words else []
+    proof = quoting or [turn for turn in spoken if turn.turn == said.get("turn")][-1:]
+    quote = str(said["words"]) if quoting else proof[-1].text if proof else ""
+    numbers = [turn.turn for turn in proof]
     return FieldFinding(key=str(said["key"]), value=str(said["value"]), turns=numbers, quote=quote[:MAX_QUOTE_CHARS])
+
+
+def _last_with(words: str, spoken: Sequence[TranscriptTurn]) -> list[TranscriptTurn]:
+    """The last run of turns, as short as possible, that has the words; [] when there is none."""
+    for length in range(1, MAX_QUOTED_TURNS + 1):
+        for end in range(len(spoken), length - 1, -1):
+            run = spoken[end - length : end]
+            if f" {words} " in f" {' '.join(plain_words(turn.text) for turn in run)} ":
+                return list(run)
+    return []

@@ -4,7 +4,6 @@ Search results, directories and pasted texts can carry orders to a model. The us
 where a number comes from; so code looks whether the user wrote it or the directory gave it.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -13,10 +12,6 @@ from opendeep.common.campaign_plan import UNPROVEN_SOURCE, PlannedTask
 from opendeep.tools.information_retriever_svc import BUSINESS_TOOL
 
 TELLING_DIGITS: Final = 7  # the end of a number that is the same in every writing
-_SAYS_AI: Final = re.compile(
-    r"\b(?:AI|A\.I\.|KI|IA)\b|(?i:\b(?:artificial|artificielle|artificiale|automat\w*|robot\w*|computer\w*"
-    r"|intelligen\w*|inteligencia|intelligenza|k\u00fcnstliche\w*|kunstmatige))"
-)
 
 
 class KnownNumbers:
@@ -51,11 +46,6 @@ def with_proven_source(task: PlannedTask, written: str, known: KnownNumbers) -> 
     if known.holds(written, task.phone_number):
         return task if task.source != UNPROVEN_SOURCE else task.model_copy(update={"source": None})
     return task.model_copy(update={"source": UNPROVEN_SOURCE})
-
-
-def says_ai(disclosure: str) -> bool:
-    """Whether the sentence tells that no human is calling, in the languages that we speak."""
-    return _SAYS_AI.search(disclosure) is not None
 
 
 def texts_of(content: str, form_answers: Mapping[str, Any] | None) -> Iterable[str]:

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from opendeep.common.campaign_plan import AssistantTurn, CampaignPlan, Voicemail
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import User
+from opendeep.common.disclosure import says_ai
 from opendeep.common.errors import Conflict, InvalidPhoneNumber, ProviderFault, UserMistake
 from opendeep.common.phone import parse_number
 from opendeep.common.plan_problems import plan_problems
@@ -25,7 +26,8 @@ from opendeep.config.prompt_minds import assistant_system, user_turn
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.database.store_people import ChatMessage, StoredPlan
 from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep
-from opendeep.task_manager.plan_guards import KnownNumbers, says_ai, texts_of, with_proven_source
+from opendeep.task_manager.plan_guards import KnownNumbers, texts_of, with_proven_source
+from opendeep.task_manager.plan_scripts import plan_for_model, with_script
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +122,7 @@ class UIAssistantService:
             except ProviderFault as fault:
                 log.warning("assistant.provider_failed", user_id=str(user_id), chat_id=str(chat_id), error=str(fault))
                 return await self._apologise(user_id, chat_id, fault)
-            return await self._keep(user, chat_id, result, _known_numbers(user, messages, result.steps))
+            return await self._keep(user, chat_id, result, _known_numbers(user, messages, result.steps), latest)
 
     async def history(self, user_id: UUID, chat_id: UUID) -> list[dict[str, Any]]:
         """The chat for the page, oldest first. Raises `NotFound` for another user's chat."""
@@ -178,10 +180,16 @@ class UIAssistantService:
         )
 
     async def _keep(
-        self, user: User, chat_id: UUID, result: LoopResult[AssistantTurn], known: KnownNumbers
+        self,
+        user: User,
+        chat_id: UUID,
+        result: LoopResult[AssistantTurn],
+        known: KnownNumbers,
+        latest: StoredPlan | None,
     ) -> ChatReply:
         turn = result.answer
         plan = self._normalised(user, turn.campaign_plan, known) if turn.campaign_plan else None
+        plan = with_script(plan, latest) if plan else None
         form = turn.form.model_dump(mode="json") if turn.form else None
         steps = [asdict(step) for step in result.steps]
         document = plan.model_dump(mode="json") if plan else None
@@ -267,7 +275,7 @@ def replay(messages: Sequence[ChatMessage], latest: StoredPlan | None = None) ->
             continue
         if at in shown:
             conversation += _steps([ToolStep(**step) for step in payload["tool_steps"]])
-        plan = latest.plan if latest and payload.get("plan_id") == newest else None
+        plan = plan_for_model(latest.plan) if latest and payload.get("plan_id") == newest else None
         turn = {"message": message.content, "form": payload.get("form"), "campaign_plan": plan}
         conversation.append({"role": "assistant", "content": orjson.dumps(turn).decode()})
     return conversation

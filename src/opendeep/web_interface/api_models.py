@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
+from opendeep.common.call_script import MAX_STORED_CHARS, CallScript, Engine
 from opendeep.common.campaign_plan import CampaignPlan, Form
 from opendeep.common.data_models import (
     CallStatus,
@@ -20,6 +21,7 @@ from opendeep.common.data_models import (
     Speaker,
     TaskStatus,
 )
+from opendeep.common.question_types import QuestionType
 
 MAX_MESSAGE_LENGTH = 8_000
 MAX_ANSWER_LENGTH = 2_000
@@ -64,6 +66,25 @@ class ChatRequest(_Request):
 
 class ExecuteRequest(_Request):
     plan_id: UUID
+
+
+SentencePath = Annotated[str, Field(max_length=120), Plain]
+SentenceText = Annotated[StrictStr, Field(max_length=MAX_STORED_CHARS), Plain]
+QuestionKey = Annotated[str, Field(max_length=60), Plain]
+
+
+class PlanChanges(_Request):
+    """What to change in an open plan: who leads its calls, and sentences of its script by their paths."""
+
+    engine: Engine | None = None
+    script: Annotated[dict[SentencePath, SentenceText], Field(max_length=200)] | None = None
+    question_types: Annotated[dict[QuestionKey, QuestionType], Field(max_length=20)] | None = None
+
+
+class PlanView(CampaignPlan):
+    """A plan as the page sees it: with its script."""
+
+    script: CallScript | None = None
 
 
 class FeedbackAnswer(_Request):
@@ -192,7 +213,7 @@ class ChatReplyView(BaseModel):
     chat_id: UUID
     message: str
     form: Form | None
-    plan: CampaignPlan | None
+    plan: PlanView | None
     plan_id: UUID | None
     plan_valid: bool
     problems: list[str]
@@ -206,7 +227,7 @@ class ChatMessageView(BaseModel):
     at: datetime
     form: Form | None = None
     form_answers: Json | None = None
-    plan: CampaignPlan | None = None
+    plan: PlanView | None = None
     plan_id: UUID | None = None
     plan_valid: bool = False
     problems: list[str] = []

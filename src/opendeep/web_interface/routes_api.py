@@ -11,6 +11,9 @@ from opendeep.common.campaign_plan import MAX_TASKS
 from opendeep.common.data_models import User
 from opendeep.common.errors import Conflict, NotFound, NotSignedIn
 from opendeep.common.views import campaign_view, feedback_view
+from opendeep.task_manager.plan_editor_svc import PlanChange
+from opendeep.task_manager.plan_scripts import ScriptEdits
+from opendeep.task_manager.ui_assistant_svc import ChatReply
 from opendeep.web_interface import api_models as m
 from opendeep.web_interface.api_models_lines import LinesView
 from opendeep.web_interface.dependencies import SIGN_IN_FIRST, MaybeUser, SignedIn, TheCookies, TheServices
@@ -95,7 +98,10 @@ async def chat(
             raise NotSignedIn(SIGN_IN_FIRST)
         user = await services.campaigns.sign_in(body.user_name)
         _sign_in(request, response, cookies, user)
-    reply = await services.assistant.chat(user.id, body.chat_id, body.message, body.form_answers)
+    return _reply_view(await services.assistant.chat(user.id, body.chat_id, body.message, body.form_answers), user)
+
+
+def _reply_view(reply: ChatReply, user: User) -> m.ChatReplyView:
     return m.ChatReplyView(
         chat_id=reply.chat_id,
         message=reply.message,
@@ -113,6 +119,15 @@ async def chat(
 async def chat_history(chat_id: UUID, user: SignedIn, services: TheServices) -> m.ChatHistoryView:
     messages: Any = await services.assistant.history(user.id, chat_id)
     return m.ChatHistoryView(chat_id=chat_id, messages=messages)
+
+
+@router.patch("/plans/{plan_id}")
+async def change_plan(plan_id: UUID, body: m.PlanChanges, user: SignedIn, services: TheServices) -> m.ChatReplyView:
+    """Change what is given of a proposed plan; answers with the next version, which replaces it in its chat."""
+    edits = None
+    if body.script is not None or body.question_types is not None:
+        edits = ScriptEdits(body.script or {}, body.question_types or {})
+    return _reply_view(await services.plans.change(user.id, plan_id, PlanChange(body.engine, edits)), user)
 
 
 @router.get("/plans/{plan_id}/preflight")

@@ -10,6 +10,7 @@ from opendeep.common.redis_client import Doorbell
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
+from opendeep.task_manager.plan_editor_svc import PlanEditorService
 from opendeep.task_manager.preflight_svc import PreflightService
 from opendeep.task_manager.ui_assistant_svc import UIAssistantService
 
@@ -37,6 +38,7 @@ class Services:
     campaigns: CampaignQueryService
     feedback: FeedbackManagerService
     preflight: PreflightService
+    plans: PlanEditorService
     lines: LinesQueryService
     control: CallControlService
     status: StatusSource

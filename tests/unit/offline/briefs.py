@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from opendeep.common.call_script import ScriptQuestion, changed
+from opendeep.common.script_wording import worded_script
 from opendeep.offline.script import CallBrief, parse_brief
 
 SLOT_QUESTION = {"key": "slot_ok", "ask": "Does Tuesday at ten work for you?", "type": "yes_no", "required": True}
@@ -37,6 +39,18 @@ def instructions(**changes: Any) -> str:
     return (
         f"You call on behalf of somebody.\n<call_brief>\n{json.dumps(brief_fields(**changes))}\n</call_brief>\nBe kind."
     )
+
+
+def scripted_brief(questions: list[dict[str, Any]] | None = None, **texts: str) -> CallBrief:
+    """A call to a person, word for word: the script as a plan gives it, with sentences changed by their paths."""
+    asked = [SLOT_QUESTION] if questions is None else questions
+    script = worded_script(
+        "This is an AI assistant calling on behalf of Maria Keller.",
+        "I am calling to arrange the yearly boiler inspection.",
+        [ScriptQuestion.model_validate(question) for question in asked],
+    )
+    document = changed(script, texts).model_dump(mode="json")
+    return make_brief(contact={"name": "Tom Baker", "kind": "person"}, script=document)
 
 
 def make_brief(**changes: Any) -> CallBrief:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opendeep.common.campaign_plan import UNPROVEN_SOURCE, PlannedTask
-from opendeep.task_manager.plan_guards import KnownNumbers, says_ai, with_proven_source
+from opendeep.common.disclosure import says_ai
+from opendeep.task_manager.plan_guards import KnownNumbers, with_proven_source
 
 ANNA = "+12025550101"
 

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from opendeep.common.call_script import ScriptQuestion
+from opendeep.common.question_types import QuestionType
 from opendeep.offline.minds.data_blocks import find_block
 from opendeep.offline.script.answers import read_answer
-from opendeep.offline.script.brief import Question
+from opendeep.offline.script.course import NOT_CONFIRMED
 from opendeep.offline.script.understanding import Heard, meanings_of_text
 from opendeep.offline.script.words import overlap
 
@@ -43,6 +45,7 @@ def call_analysis(messages: Sequence[dict[str, Any]]) -> Record:
         or _wrong_number(callee, ended)
         or _machine(turns, callee, ended)
         or _call_back(callee, ended)
+        or _disputed(callee, ended)
         or _conversation(record, turns, callee, ended)
     )
 
@@ -99,6 +102,13 @@ def _call_back(callee: Sequence[Turn], ended: Record) -> Record | None:
     words = str(ended.get("note") or "") if not timed else " ".join(turn["text"] for turn in timed[-2:])
     summary = "The callee asked to be called again" + (f": {words}." if words else " later.")
     return _result("CALLBACK_REQUESTED", summary, "callback", said, callback_words=words or None)
+
+
+def _disputed(callee: Sequence[Turn], ended: Record) -> Record | None:
+    """What was understood was called wrong, twice: none of it counts."""
+    if ended.get("reason") != "no_progress" or not str(ended.get("note") or "").startswith(NOT_CONFIRMED):
+        return None
+    return _result("INCONCLUSIVE", "The callee said that they were misunderstood.", "retry", callee[-1:])
 
 
 # -- a conversation
@@ -167,11 +177,14 @@ def _asks(question: Record, text: str) -> bool:
     return overlap(str(question.get("ask", "")), text) >= SAME_QUESTION
 
 
-def _as_question(question: Record) -> Question:
+def _as_question(question: Record) -> ScriptQuestion:
     options = tuple(str(option) for option in question.get("options") or ())
-    kind = str(question.get("type", "text"))
-    return Question(
-        str(question["key"]), str(question.get("ask", "")), kind if options or kind != "choice" else "text", options
+    kind = QuestionType(str(question.get("type", "text")))
+    return ScriptQuestion(
+        key=str(question["key"]),
+        ask=str(question.get("ask", "")),
+        type=kind if options or kind is not QuestionType.CHOICE else QuestionType.TEXT,
+        options=options,
     )
 
 

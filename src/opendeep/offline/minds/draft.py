@@ -37,6 +37,17 @@ _MAY_SAY: Final = re.compile(r"\b(?:you (?:may|can) (?:say|tell them)|tell them 
 _NO_VOICEMAIL: Final = re.compile(r"\b(no|without|don't leave|do not leave)( a| any)? (voice ?mail|message)s?\b", re.I)
 _LEAVE_MESSAGE: Final = re.compile(r"\bleave (a|them a) (voice ?mail|message)\b", re.IGNORECASE)
 _TRIES: Final = re.compile(rf"\b(\d+|{'|'.join(NUMBER_WORDS[1:11])}) (?:attempts|tries|times)\b", re.IGNORECASE)
+_FREELY: Final = re.compile(
+    r"[,;]?\s*(?:\band\b\s*)?\b(?:not (?:word for word|scripted)|(?:let (?:it|the ai) )?(?:speak|talk) freely"
+    r"|without a script)\b",
+    re.IGNORECASE,
+)
+_WORD_FOR_WORD: Final = re.compile(
+    r"[,;]?\s*(?:\band\b\s*)?(?:\bplease\b\s*)?(?:\bmake (?:it|them)\b\s*)?"
+    r"\b(?:exactly )?(?:word[- ](?:for|by)[- ]word|verbatim|scripted(?: calls?)?"
+    r"|(?:from|by|with|use|using|follow|following) (?:a|the) (?:fixed )?script)\b",
+    re.IGNORECASE,
+)
 _EVERY: Final = re.compile(r"\b(?:retry|again|try)\D{0,20}(?:every|after) (\d+) minutes?\b", re.IGNORECASE)
 
 
@@ -155,10 +166,13 @@ def _aside(words: str) -> str:
 
 def _read_words(draft: Draft, words: str) -> bool:
     """Take what the words say; False when nothing was understood."""
+    words, engine = _read_engine(words)
+    if engine:
+        draft.answers["engine"] = engine
     earlier = [*(contact.name for contact in draft.contacts), *draft.lookups]
     instead = bool(_INSTEAD.search(words))
     words = _INSTEAD.sub("", words)
-    corrected = _read_removal(draft, words) or _read_wishes(draft, words)
+    corrected = _read_removal(draft, words) or _read_wishes(draft, words) or bool(engine)
     reading = read_contacts(words)
     new = _add_people(draft, words)
     if new and instead:
@@ -176,6 +190,14 @@ def _read_words(draft: Draft, words: str) -> bool:
         draft.purpose = draft.purpose.with_slot(slot)
         return True
     return corrected or new
+
+
+def _read_engine(words: str) -> tuple[str, str]:
+    """The words without how the calls are to be held, and that: `scripted`, `realtime`, or empty."""
+    for engine, rule in (("realtime", _FREELY), ("scripted", _WORD_FOR_WORD)):
+        if rule.search(words):
+            return rule.sub("", words), engine
+    return words, ""
 
 
 def _with_on(text: str) -> str:

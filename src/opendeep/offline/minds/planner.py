@@ -207,6 +207,7 @@ def _plan(draft: Draft, purpose: Purpose, people: list[dict[str, Any]]) -> dict[
         "title": purpose.objective().rstrip("."),
         "objective": purpose.objective(),
         "on_behalf_of": principal,
+        "engine": answers.get("engine", "realtime"),
         "language": "en",
         "disclosure": disclosure,
         "opening": opening,
@@ -273,9 +274,11 @@ def _presenting(draft: Draft, plan: dict[str, Any]) -> str:
     count = len(plan["tasks"])
     who = plan["tasks"][0]["contact_name"] if count == 1 else f"{count} contacts"
     dropped = _without_number(draft)
+    scripted = plan["engine"] == "scripted"
     without = f" I have no number of {_listed(dropped)} and left that out." if dropped else ""
     changed = "I have changed the plan" if draft.planned else "Here is the plan"
-    return f"{changed}: {plan['objective']} I will call {who}.{without} If it is right, confirm it."
+    script = " The calls are held word for word by the script below, which you can edit." if scripted else ""
+    return f"{changed}: {plan['objective']} I will call {who}.{without}{script} If it is right, confirm it."
 
 
 def _without_number(draft: Draft) -> list[str]:

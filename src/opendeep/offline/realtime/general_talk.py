@@ -49,6 +49,14 @@ class GeneralTalk:
         self._last_words = heard.text
         return self._acts(self._small_talk.hear(heard, self.offer))
 
+    def told(self, note: str, *, alone: bool) -> tuple[Act, ...]:
+        """Nothing of a note can be followed; it may be what a client says before it asks for the greeting."""
+        return self.speak() if alone else ()
+
+    def replay(self, heard: Heard | None) -> None:
+        if heard is not None:
+            self._last_words = heard.text
+
     def tool_result(self, name: str, output: Mapping[str, object]) -> tuple[Act, ...]:
         """Tells the answer. Also where a tool is demanded: the demand was met by the call, and must end somewhere."""
         return self._acts(self._small_talk.result(name, output))

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from opendeep.offline.script.acts import Act, CallTool, Listen
+from opendeep.offline.script.answers import pressed_keys
 from opendeep.offline.script.talk import Talk
 from opendeep.offline.script.understanding import Heard
 
@@ -34,6 +35,7 @@ class PendingInputs:
     def __init__(self) -> None:
         self._utterances: list[_Utterance] = []
         self._outputs: list[_ToolOutput] = []
+        self._notes: list[str] = []
 
     @property
     def unresolved(self) -> bool:
@@ -44,9 +46,15 @@ class PendingInputs:
         """An utterance whose words will follow."""
         self._utterances.append(_Utterance(item_id))
 
-    def typed(self, item_id: str, text: str) -> None:
-        """Words of the callee that came as text."""
-        self._utterances.append(_Utterance(item_id, Heard(text)))
+    def text(self, item_id: str, role: str, text: str, talk: Talk) -> None:
+        """A message of the client: words or keys of the callee, an answer of ours in an earlier session, or a note."""
+        if role == "assistant":  # what came before it is settled
+            talk.replay(self._take_heard())
+            self._notes.clear()
+        elif role == "user" and (not text.startswith("[") or pressed_keys(Heard(text))):
+            self._utterances.append(_Utterance(item_id, Heard(text)))
+        else:
+            self._notes.append(text)
 
     def resolve(self, item_id: str, heard: Heard) -> None:
         """The words of an utterance."""
@@ -70,6 +78,7 @@ class PendingInputs:
         """Somebody else answers what has come in so far."""
         self._utterances.clear()
         self._outputs.clear()
+        self._notes.clear()
 
     def react(self, talk: Talk) -> tuple[Act, ...]:
         """Give everything to the conversation; its acts for this turn.
@@ -77,24 +86,32 @@ class PendingInputs:
         Utterances first, then results: an answer that came while the callee spoke is what they want to hear. A tool
         call of an earlier reaction is never lost.
         """
-        utterances, self._utterances = self._utterances, []
         outputs, self._outputs = self._outputs, []
+        notes, self._notes = self._notes, []
         turns: list[tuple[Act, ...]] = []
+        heard = self._take_heard()
+        if heard is not None:
+            turns.append(talk.hear(heard))
+        turns += [talk.tool_result(output.name, output.output) for output in outputs]
+        for note in notes:
+            turns.append(talk.told(note, alone=not turns))
+        if not turns:
+            return talk.speak()
+        return _merged(turns)
+
+    def _take_heard(self) -> Heard | None:
+        """All that was understood, as one utterance."""
+        utterances, self._utterances = self._utterances, []
         heard: Heard | None = None
         for utterance in utterances:
             if utterance.heard is not None:
                 heard = utterance.heard if heard is None else heard.joined(utterance.heard)
-        if heard is not None:
-            turns.append(talk.hear(heard))
-        turns += [talk.tool_result(output.name, output.output) for output in outputs]
-        if not turns:
-            return talk.speak()
-        return _merged(turns)
+        return heard
 
 
 def _merged(turns: list[tuple[Act, ...]]) -> tuple[Act, ...]:
     speaking = [turn for turn in turns if any(not isinstance(act, Listen) for act in turn)]
     if not speaking:
-        return turns[-1]
+        return next((turn for turn in reversed(turns) if turn), ())
     earlier = [turn for turn in speaking[:-1] if any(isinstance(act, CallTool) for act in turn)]
     return tuple(act for turn in (*earlier, speaking[-1]) for act in turn)

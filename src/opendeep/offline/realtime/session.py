@@ -339,8 +339,8 @@ class RealtimeSession:
             self._pending.tool_output(self.conversation.name_of_call(item.fields["call_id"]), item.fields["output"])
         elif item.fields.get("role") == "user" and item.pcm:
             self._recognize(item, item.audio_ms)
-        elif item.fields.get("role") == "user":
-            self._pending.typed(item.id, words_of_item(item))
+        elif item.kind == "message":
+            self._pending.text(item.id, item.fields["role"], words_of_item(item), self.talk)
 
     def _item_cut(self, item_id: str, end_ms: int) -> None:
         if self._previous is not None and item_id in self._previous.message_ids:

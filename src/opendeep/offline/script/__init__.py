@@ -1,8 +1,9 @@
-"""The scripted conversation: what the offline voice says on a call, as a pure state machine.
+"""The scripted conversation: what the local voice says on a call, as a pure state machine.
 
 Owns the call brief it reads (`brief`), the understanding of recognised words (`understanding`, `spoken_values`,
-`answers`, `keypad_menu`), the sentences (`sentences`) and the machine itself (`machine`). Nothing in here knows a
-clock, a socket, an audio sample or the Realtime protocol.
+`answers`, `keypad_menu`), the reactions (`remarks`, `machines`, `confirming`, `notes`) and the machine itself
+(`machine`). Every sentence is the script's (`common.call_script`). Nothing in here knows a clock, a socket, an audio
+sample or the Realtime protocol.
 """
 
 from opendeep.offline.script.acts import Act, AwaitQuiet, CallTool, Listen, Say, SayRole

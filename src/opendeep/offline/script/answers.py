@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Final
 
-from opendeep.offline.script.brief import Question
+from opendeep.common.call_script import ScriptQuestion
+from opendeep.common.question_types import QuestionType
 from opendeep.offline.script.keypad_menu import KEY_OF_WORD
 from opendeep.offline.script.spoken_values import (
     say_date,
@@ -29,9 +30,12 @@ MIN_CONFIDENCE: Final = 0.3  # below this nothing is believed
 FEWEST_TEXT_WORDS: Final = 1
 YES_KEY: Final = "1"
 NO_KEY: Final = "2"
+DATE_DIGITS: Final = 4  # day and month
+TIME_DIGITS: Final = 4  # hour and minute
 
 _KEYS = re.compile(
-    r"^\W*(?:the callee |they |caller )?(?:dtmf|keypad|keys?|pressed|typed)\W+(?:keys?\W+)?([0-9*#]+)\W*$"
+    r"^\W*(?:the callee |the other side |they |caller )?(?:dtmf|keypad|keys?|pressed|typed)\W+"
+    r"(?:keys?\W+)?(?:on the telephone\W+)?([0-9*#]+)\W*$"
 )
 _STARTS_YES = re.compile(r"^(yes|yeah|yep|sure|okay|ok|of course|certainly|absolutely|all right|correct)\b")
 _STARTS_NO = re.compile(r"^(no|nope|nah|unfortunately|i'm afraid|i am afraid|sorry)\b")
@@ -50,25 +54,28 @@ class Answer:
 
 
 def pressed_keys(heard: Heard) -> str:
-    """The keys the callee pressed, when the utterance is a note about keys ("keypad: 1"), else ""."""
+    """The keys the callee pressed, when the utterance is a note about keys ("[The other side pressed keys on the
+    telephone: 1]", "(pressed 1)"), else ""."""
     note = _KEYS.match(heard.text.lower())
     return note.group(1) if note else ""
 
 
-def read_answer(question: Question, heard: Heard, now: datetime) -> Answer | None:
+def read_answer(question: ScriptQuestion, heard: Heard, now: datetime) -> Answer | None:
     """The answer to `question`, or None when it was not understood well enough."""
     keys = pressed_keys(heard)
     if keys:
-        return _answer_by_keys(question, keys)
+        return _answer_by_keys(question, keys, now)
     if not heard.text or heard.confidence < MIN_CONFIDENCE:
         return None
-    reader = _READERS[question.type]
+    reader = _READERS[question.type or QuestionType.TEXT]
     found = reader(question, heard, now)
     return Answer(question.key, *found, heard.text) if found else None
 
 
 def yes_or_no(heard: Heard) -> str | None:
-    """ "yes", "no", or None when it is neither or both."""
+    """ "yes", "no", or None when it is neither or both. By words, or by the keys for them."""
+    if keys := pressed_keys(heard):
+        return {YES_KEY: "yes", NO_KEY: "no"}.get(keys)
     text = _NOT_A_NO.sub("yes", heard.text.lower())
     found = meanings_of_text(text) & {"yes", "no"}
     if not found:
@@ -82,27 +89,58 @@ def yes_or_no(heard: Heard) -> str | None:
     )
 
 
-def _answer_by_keys(question: Question, keys: str) -> Answer | None:
-    if question.type == "yes_no" and keys in (YES_KEY, NO_KEY):
-        value = "yes" if keys == YES_KEY else "no"
-        return Answer(question.key, value, value, f"key {keys}")
-    if question.type == "choice" and keys.isdigit() and 1 <= int(keys) <= len(question.options):
-        option = question.options[int(keys) - 1]
-        return Answer(question.key, option, option, f"key {keys}")
+def _answer_by_keys(question: ScriptQuestion, keys: str, now: datetime) -> Answer | None:
+    words = f"pressed {keys}"
     figures = keys.rstrip("#")
-    if question.type == "number" and figures.isdigit():
-        return Answer(question.key, figures, figures, f"keys {keys}")
+    if question.type is QuestionType.YES_NO and keys in (YES_KEY, NO_KEY):
+        value = "yes" if keys == YES_KEY else "no"
+        return Answer(question.key, value, value, words)
+    if not figures.isdigit():
+        return None
+    if question.type is QuestionType.CHOICE and 1 <= int(figures) <= len(question.options):
+        option = question.options[int(figures) - 1]
+        return Answer(question.key, option, option, words)
+    if question.type is QuestionType.NUMBER:
+        number = str(int(figures))
+        return Answer(question.key, number, number, words)
+    found = _moment_by_keys(question.type, figures, now)
+    return Answer(question.key, *found, words) if found else None
+
+
+def _moment_by_keys(kind: QuestionType | None, figures: str, now: datetime) -> tuple[str, str] | None:
+    """Day, month, hour and minute, two digits each, as far as the type has them; a day that is over is next year's."""
+    try:
+        if kind is QuestionType.TIME and len(figures) == TIME_DIGITS:
+            clock = time(int(figures[:2]), int(figures[2:]))
+            return clock.strftime("%H:%M"), say_time(clock)
+        if kind is QuestionType.DATE and len(figures) == DATE_DIGITS:
+            day = _day_by_keys(figures, now)
+            return day.isoformat(), say_date(day)
+        if kind is QuestionType.DATETIME and len(figures) == DATE_DIGITS + TIME_DIGITS:
+            day, clock = _day_by_keys(figures[:4], now), time(int(figures[4:6]), int(figures[6:]))
+            moment = datetime.combine(day, clock, now.tzinfo)
+            return moment.isoformat(), f"{say_date(day)} at {say_time(clock)}"
+    except ValueError:  # no such day or time
+        return None
     return None
 
 
-def _read_yes_no(question: Question, heard: Heard, now: datetime) -> tuple[str, str] | None:
+def _day_by_keys(figures: str, now: datetime) -> date:
+    day, month = int(figures[:2]), int(figures[2:4])
+    this_year = date(now.year, month, day)
+    return this_year if this_year >= now.date() else date(now.year + 1, month, day)
+
+
+def _read_yes_no(question: ScriptQuestion, heard: Heard, now: datetime) -> tuple[str, str] | None:
     found = yes_or_no(heard)
     return (found, found) if found else None
 
 
-def _read_choice(question: Question, heard: Heard, now: datetime) -> tuple[str, str] | None:
+def _read_choice(question: ScriptQuestion, heard: Heard, now: datetime) -> tuple[str, str] | None:
     """The one option whose words were heard, "the second one", or the only one that was not refused."""
     said = content_stems(heard.text)
+    if not question.options:
+        return None
     scores = [len(content_stems(option) & said) / max(len(content_stems(option)), 1) for option in question.options]
     best = max(scores)
     if best > 0 and scores.count(best) == 1:
@@ -121,38 +159,38 @@ def _read_choice(question: Question, heard: Heard, now: datetime) -> tuple[str, 
     return None
 
 
-def _read_date(question: Question, heard: Heard, now: datetime) -> tuple[str, str] | None:
+def _read_date(question: ScriptQuestion, heard: Heard, now: datetime) -> tuple[str, str] | None:
     day = spoken_date(heard.text, now.date())
     return (day.isoformat(), say_date(day)) if day else None
 
 
-def _read_time(question: Question, heard: Heard, now: datetime) -> tuple[str, str] | None:
+def _read_time(question: ScriptQuestion, heard: Heard, now: datetime) -> tuple[str, str] | None:
     moment = spoken_time(heard.text)
     return (moment.strftime("%H:%M"), say_time(moment)) if moment else None
 
 
-def _read_datetime(question: Question, heard: Heard, now: datetime) -> tuple[str, str] | None:
+def _read_datetime(question: ScriptQuestion, heard: Heard, now: datetime) -> tuple[str, str] | None:
     moment = spoken_datetime(heard.text, now)
     if moment is None or spoken_date(heard.text, now.date()) is None:
         return None
     return moment.isoformat(), f"{say_date(moment.date())} at {say_time(moment.time())}"
 
 
-def _read_number(question: Question, heard: Heard, now: datetime) -> tuple[str, str] | None:
+def _read_number(question: ScriptQuestion, heard: Heard, now: datetime) -> tuple[str, str] | None:
     value = spoken_number(heard.text)
     return (say_number(value), say_number(value)) if value is not None else None
 
 
-def _read_text(question: Question, heard: Heard, now: datetime) -> tuple[str, str] | None:
+def _read_text(question: ScriptQuestion, heard: Heard, now: datetime) -> tuple[str, str] | None:
     return (heard.text, heard.text) if len(heard.text.split()) >= FEWEST_TEXT_WORDS else None
 
 
 _READERS: Final = {
-    "yes_no": _read_yes_no,
-    "choice": _read_choice,
-    "date": _read_date,
-    "time": _read_time,
-    "datetime": _read_datetime,
-    "number": _read_number,
-    "text": _read_text,
+    QuestionType.YES_NO: _read_yes_no,
+    QuestionType.CHOICE: _read_choice,
+    QuestionType.DATE: _read_date,
+    QuestionType.TIME: _read_time,
+    QuestionType.DATETIME: _read_datetime,
+    QuestionType.NUMBER: _read_number,
+    QuestionType.TEXT: _read_text,
 }

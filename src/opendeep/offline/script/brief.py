@@ -1,7 +1,8 @@
 """The call brief: the one machine-readable block inside the prose of `session.instructions`.
 
 Owns finding, checking and typing that block. A real model reads it as context; the scripted conversation reads only
-it. Everything in it is data for sentences, never code.
+it. Everything in it is data for sentences, never code. A brief with a `script` is held word for word; for one without,
+the script follows from its disclosure, opening and questions.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import orjson
+from pydantic import ValidationError
+
+from opendeep.common.call_script import CallScript, ScriptQuestion, filled
+from opendeep.common.question_types import QuestionType
+from opendeep.common.script_wording import worded_script
 
 BRIEF_VERSION: Final = 1
-MAX_QUESTIONS: Final = 40
+MAX_QUESTIONS: Final = 20
+SOMEBODY: Final = "the person I want to reach"  # whose name is not known
 MAX_TEXT_CHARS: Final = 2_000  # per sentence taken from the brief
-QUESTION_TYPES: Final = ("yes_no", "choice", "date", "time", "datetime", "number", "text")
+QUESTION_TYPES: Final = tuple(kind.value for kind in QuestionType)
 VOICEMAIL_POLICIES: Final = ("leave_message", "hang_up", "retry_later")
 
 _BLOCK = re.compile(r"<call_brief>\s*(.*?)\s*</call_brief>", re.DOTALL)
@@ -25,17 +32,6 @@ _BLOCK = re.compile(r"<call_brief>\s*(.*?)\s*</call_brief>", re.DOTALL)
 
 class BriefError(ValueError):
     """The instructions carry a call brief that cannot be used. The message names the field."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One thing to ask. `options` only for the type `choice`."""
-
-    key: str
-    ask: str
-    type: str
-    options: tuple[str, ...] = ()
-    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +44,17 @@ class VoicemailPlan:
 
 @dataclass(frozen=True, slots=True)
 class CallBrief:
-    """Everything the scripted conversation knows about its call."""
+    """Everything the scripted conversation knows about its call. `word_for_word`: the script came with the brief, and
+    answers, refusals and call-backs are given to the tools that keep them."""
 
     on_behalf_of: str
-    disclosure: str
+    script: CallScript  # with its names filled in
+    word_for_word: bool
     recording_notice: str
     screening_line: str
     contact_name: str
     contact_kind: str  # "person" or "business"
     objective: str
-    opening: str
-    questions: tuple[Question, ...]
     may_say: tuple[str, ...]
     must_not_say: tuple[str, ...]
     menu_hint: str | None
@@ -67,9 +63,13 @@ class CallBrief:
     earlier_calls: tuple[str, ...] = ()
 
     @property
+    def questions(self) -> tuple[ScriptQuestion, ...]:
+        return self.script.questions
+
+    @property
     def who_calls(self) -> str:
         """The disclosure, and that the call is recorded where that is to be said."""
-        return f"{self.disclosure} {self.recording_notice}".strip()
+        return f"{self.script.disclosure} {self.recording_notice}".strip()
 
 
 def parse_brief(instructions: str) -> CallBrief | None:
@@ -94,23 +94,48 @@ def _brief(fields: dict[str, Any]) -> CallBrief:
     kind = _text(contact, "kind", default="person")
     if kind not in ("person", "business"):
         raise BriefError("call_brief.contact.kind must be person or business")
+    name = _text(contact, "name", default="")
+    script = _given_script(fields["script"]) if fields.get("script") else _own_script(fields, principal)
+    names = {"name": name or SOMEBODY, "principal": principal}
+    voicemail = _voicemail(fields)
     return CallBrief(
         on_behalf_of=principal,
-        disclosure=_text(fields, "disclosure", default=f"This is an AI assistant calling on behalf of {principal}."),
+        script=script.with_names(**names),
+        word_for_word=bool(fields.get("script")),
         recording_notice=_text(fields, "recording_notice", default=""),
-        screening_line=_text(fields, "screening_line", default=""),
-        contact_name=_text(contact, "name", default=""),
+        screening_line=filled(_text(fields, "screening_line", default=""), **names),
+        contact_name=name,
         contact_kind=kind,
         objective=_text(fields, "objective", default=""),
-        opening=_text(fields, "opening", default=""),
-        questions=_questions(fields),
         may_say=_texts(fields, "may_say"),
         must_not_say=_texts(fields, "must_not_say"),
         menu_hint=_text(fields, "menu_hint", default="") or None,
-        voicemail=_voicemail(fields),
+        voicemail=VoicemailPlan(voicemail.policy, filled(voicemail.message, **names)),
         now=_now(fields),
         earlier_calls=_texts(fields, "earlier_calls"),
     )
+
+
+def _given_script(value: object) -> CallScript:
+    try:
+        script = CallScript.model_validate(value)
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        where = ".".join(str(part) for part in mistake["loc"])
+        raise BriefError(f"call_brief.script.{where}: {mistake['msg']}") from error
+    for question in script.questions:
+        if question.type is None:
+            types = ", ".join(QUESTION_TYPES)
+            raise BriefError(f"call_brief.script: the question {question.key} has no answer type; there are {types}")
+        if question.type is QuestionType.CHOICE and not question.options:
+            raise BriefError(f"call_brief.script: the question {question.key} is a choice and needs options")
+    _check_keys(script.questions)
+    return script
+
+
+def _own_script(fields: dict[str, Any], principal: str) -> CallScript:
+    disclosure = _text(fields, "disclosure", default=f"This is an AI assistant calling on behalf of {principal}.")
+    return worded_script(disclosure, _text(fields, "opening", default=""), _questions(fields), confirm=False)
 
 
 def _text(fields: dict[str, Any], name: str, *, default: str | None = None) -> str:
@@ -138,17 +163,21 @@ def _object(fields: dict[str, Any], name: str) -> dict[str, Any]:
     return value
 
 
-def _questions(fields: dict[str, Any]) -> tuple[Question, ...]:
+def _questions(fields: dict[str, Any]) -> tuple[ScriptQuestion, ...]:
     values = fields.get("questions") or []
     if not isinstance(values, list) or len(values) > MAX_QUESTIONS:
         raise BriefError(f"call_brief.questions must be a list of at most {MAX_QUESTIONS}")
     questions = tuple(_question(value) for value in values)
-    if len({question.key for question in questions}) != len(questions):
-        raise BriefError("call_brief.questions: two questions have the same key")
+    _check_keys(questions)
     return questions
 
 
-def _question(value: object) -> Question:
+def _check_keys(questions: tuple[ScriptQuestion, ...]) -> None:
+    if len({question.key for question in questions}) != len(questions):
+        raise BriefError("call_brief: two questions have the same key")
+
+
+def _question(value: object) -> ScriptQuestion:
     if not isinstance(value, dict):
         raise BriefError("call_brief.questions must hold objects")
     kind = value.get("type")
@@ -158,7 +187,13 @@ def _question(value: object) -> Question:
     if kind == "choice" and not options:
         raise BriefError("call_brief.questions: a choice needs options")
     required = bool(value.get("required", True))
-    return Question(_text(value, "key"), _text(value, "ask"), kind, options, required)
+    try:
+        return ScriptQuestion(
+            key=_text(value, "key"), ask=_text(value, "ask"), type=kind, options=options, required=required
+        )
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        raise BriefError(f"call_brief.questions.{mistake['loc'][0]}: {mistake['msg']}") from error
 
 
 def _voicemail(fields: dict[str, Any]) -> VoicemailPlan:

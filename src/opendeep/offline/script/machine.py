@@ -2,7 +2,8 @@
 
 Owns the inputs of the conversation and what each phase makes of them: the opening, the open question, silence, the
 user's answer. No I/O, no clock, no audio: words and tool results in, acts out, and the same words give the same acts.
-Remarks are in `remarks`, answering machines in `machines`, the shared state in `course`, the wording in `sentences`.
+Remarks are in `remarks`, answering machines in `machines`, the shared state in `course`, whether what was understood is
+right in `confirming`; every word that is said is the script's (`common.call_script`).
 """
 
 from __future__ import annotations
@@ -11,22 +12,39 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from opendeep.offline.script import machines, remarks, sentences
+from opendeep.common.call_script import ScriptQuestion
+from opendeep.common.question_types import QuestionType
+from opendeep.offline.script import confirming, machines, notes, remarks, sentences
 from opendeep.offline.script.acts import Act, Listen, Say, SayRole
-from opendeep.offline.script.answers import Answer, read_answer, yes_or_no
-from opendeep.offline.script.brief import CallBrief, Question
-from opendeep.offline.script.course import ASK_USER, END_CALL, SEND_DTMF, STOP_RECORDING, Course
+from opendeep.offline.script.answers import MIN_CONFIDENCE, Answer, pressed_keys, read_answer, yes_or_no
+from opendeep.offline.script.brief import CallBrief
+from opendeep.offline.script.course import (
+    ASK_USER,
+    END_CALL,
+    MARK_DO_NOT_CALL,
+    RECORD_RESULT,
+    SCHEDULE_CALLBACK,
+    SEND_DTMF,
+    STOP_RECORDING,
+    Course,
+)
 from opendeep.offline.script.keypad_menu import OPERATOR_KEY
 from opendeep.offline.script.phases import Phase
 from opendeep.offline.script.spoken_values import spoken_date, spoken_time
 from opendeep.offline.script.understanding import Heard, meanings
 
 MAX_INPUTS: Final = 60  # utterances, silences and results in one call; more is no conversation
+INPUTS_PER_QUESTION: Final = 4  # on top, for each question beyond `FEW_QUESTIONS`
+FEW_QUESTIONS: Final = 5
+MAX_TIMES_ASKED: Final = 8  # one question, whatever for; a callee who never answers it does not want to
 MAX_MISSES: Final = 3  # not understood so often: give the question up
 MAX_SILENCES: Final = 2
+NEVER_MISSED: Final = frozenset({"opt_out", "no_recording", "voicemail", "menu", "screening"})
 MAX_HOLD_SILENCES: Final = 6  # silent prompts that a callee who asked us to wait may take
 
-ALL_TOOLS: Final = frozenset({END_CALL, SEND_DTMF, ASK_USER, STOP_RECORDING})
+ALL_TOOLS: Final = frozenset(
+    {END_CALL, SEND_DTMF, ASK_USER, STOP_RECORDING, RECORD_RESULT, SCHEDULE_CALLBACK, MARK_DO_NOT_CALL}
+)
 
 _SLOT: Final = re.compile(
     r"^(?:does|do|would|will|is|could you do|can you do|are you free) (.+?)"
@@ -36,15 +54,17 @@ _SLOT: Final = re.compile(
 
 
 class ScriptedConversation:
-    """One scripted call. Inputs: `speak`, `hear`, `tool_result`, `cut`; each but `cut` returns the acts of one turn.
+    """One scripted call. Inputs: `speak`, `hear`, `told`, `tool_result`, `cut`, `replay`; all but the last two return
+    the acts of one turn.
 
     Invariants: after a turn that carried `end_call` to the client no act follows; an opt-out is honoured in every
-    phase; at most `MAX_INPUTS` inputs are answered.
+    phase; a bounded number of inputs is answered, and nothing is asked more than `MAX_TIMES_ASKED` times in a round.
     """
 
     def __init__(self, brief: CallBrief, *, tools: frozenset[str] = ALL_TOOLS) -> None:
         self._course = Course(brief, tools)
         self._inputs = 0
+        self._max_inputs = MAX_INPUTS + INPUTS_PER_QUESTION * max(0, len(brief.questions) - FEW_QUESTIONS)
 
     # --- what the session reads and sets ------------------------------------------------------------------------------
 
@@ -84,25 +104,60 @@ class ScriptedConversation:
     @property
     def first_sentences(self) -> tuple[str, ...]:
         """What will be said first, so that the voice can be ready."""
-        brief = self._course.brief
-        return tuple(
-            filter(None, (sentences.HELLO, brief.who_calls, brief.opening, *(ask.ask for ask in brief.questions[:1])))
-        )
+        brief, script = self._course.brief, self._course.brief.script
+        first = (script.hello, brief.who_calls, script.purpose, *(question.ask for question in script.questions[:1]))
+        return tuple(filter(None, first))
 
     # --- inputs -------------------------------------------------------------------------------------------------------
 
     def speak(self) -> tuple[Act, ...]:
         """Asked to speak although nothing was heard: the opener at first, afterwards a silence."""
+        return self._bounded(self._after_silence())
+
+    def hear(self, heard: Heard) -> tuple[Act, ...]:
+        """The callee has spoken, or pressed keys."""
+        return self._bounded(self._after_words(heard))
+
+    def told(self, note: str, *, alone: bool) -> tuple[Act, ...]:
+        """The client tells something that nobody on the line has said. `alone`: this turn has no other input."""
+        kind, words = notes.read(note)
+        if kind is notes.Kind.NOTHING_SAID or self.phase is Phase.OPENING:
+            return self.speak() if alone else ()
+        if self._too_many():
+            return self._stopped()
+        return self._bounded(notes.react(self._course, kind, words))
+
+    def tool_result(self, name: str, output: Mapping[str, object]) -> tuple[Act, ...]:
+        """The client's result for a tool that we called."""
+        return self._bounded(self._after_result(name, output))
+
+    def cut(self, *, said: int, called: int) -> None:
+        """The last turn was interrupted: only its first `said` sentences were heard, `called` tool calls went out."""
+        self._course.cut(said=said, called=called)
+
+    def replay(self, heard: Heard | None) -> None:
+        """In another session this was heard (None: nothing yet), answered, and what the answer called was done."""
+        if heard is not None:
+            self.hear(heard)
+        elif self.phase is Phase.OPENING:
+            self.speak()
+        if self.phase in (Phase.CHECKING, Phase.PROMISING):
+            self._course.enter(Phase.ASKING)
+
+    def _after_silence(self) -> tuple[Act, ...]:
         course = self._course
         if self._too_many():
             return self._stopped()
         if course.phase is Phase.OPENING:
             course.enter(Phase.GREETING)
-            return course.turn(Say(sentences.HELLO, SayRole.HELLO))
+            hello = course.brief.script.hello
+            return course.turn(*([Say(hello, SayRole.HELLO)] if hello else []))
         if course.unsent_end is not None:
             return course.end_again()
         if course.phase is Phase.CHECKING:
-            return course.turn(Say(sentences.STILL_CHECKING))
+            return course.turn(Say(course.lines.still_checking))
+        if course.phase is Phase.PROMISING:
+            return self._promise_is_late()
         if self._waits_in_silence():
             return course.turn()
         if course.phase is Phase.MACHINE:
@@ -113,22 +168,23 @@ class ScriptedConversation:
             return course.open_up()
         return self._silence()
 
-    def hear(self, heard: Heard) -> tuple[Act, ...]:
-        """The callee has spoken."""
+    def _after_words(self, heard: Heard) -> tuple[Act, ...]:
         course = self._course
-        found = meanings(heard)
+        found = self._meanings(heard)
         too_many = self._too_many()
         if course.ended:
             return self._stopped()
         course.silences = 0
-        if "opt_out" in found:
-            return course.close("opt_out", sentences.OPT_OUT, note=heard.text)
+        if "opt_out" in found or course.takes_opt_out_key(pressed_keys(heard)):
+            return course.opt_out(heard.text)
         if too_many:
             return self._stopped()
         if course.unsent_end is not None:
             return course.end_again()
         if course.phase is Phase.CHECKING:
             return remarks.while_checking(course, heard, found)
+        if course.phase is Phase.PROMISING:
+            return course.turn()
         by_machine = machines.react(course, heard, found)
         if by_machine is not None:
             return by_machine
@@ -140,13 +196,19 @@ class ScriptedConversation:
             return course.open_up()
         return self._in_phase(heard, found)
 
-    def tool_result(self, name: str, output: Mapping[str, object]) -> tuple[Act, ...]:
-        """The client's result for a tool that we called."""
+    def _meanings(self, heard: Heard) -> frozenset[str]:
+        """What it means. Word for word, what was hardly understood means nothing but what must not be missed."""
+        found = meanings(heard)
+        return found & NEVER_MISSED if self._course.brief.word_for_word and heard.confidence < MIN_CONFIDENCE else found
+
+    def _after_result(self, name: str, output: Mapping[str, object]) -> tuple[Act, ...]:
         course = self._course
         if self._too_many():
             return self._stopped()
         if name == STOP_RECORDING:
             return remarks.recording_stopped(course, done=output.get("status") == "ok")
+        if name == SCHEDULE_CALLBACK and course.phase is Phase.PROMISING:
+            return course.promised(str(output.get("local_time") or "") if output.get("status") == "ok" else "")
         if name != ASK_USER:
             return course.turn()
         asked, course.open_user_question = course.open_user_question, ""
@@ -155,12 +217,8 @@ class ScriptedConversation:
         answer = output.get("answer")
         if output.get("status") == "answered" and isinstance(answer, str) and answer.strip():
             course.user_answers[asked] = answer
-            return course.go_on(Say(sentences.answer_from_user(answer)))
-        return course.go_on(Say(sentences.could_not_reach(course.brief.on_behalf_of)))
-
-    def cut(self, *, said: int, called: int) -> None:
-        """The last turn was interrupted: only its first `said` sentences were heard, `called` tool calls went out."""
-        self._course.cut(said=said, called=called)
+            return course.go_on(Say(sentences.answer_from_user(course.lines.answer_from_user, answer)))
+        return course.go_on(Say(course.lines.could_not_reach))
 
     # --- phases -------------------------------------------------------------------------------------------------------
 
@@ -172,17 +230,28 @@ class ScriptedConversation:
             return course.call_back(heard.text or course.callback_words)
         if course.phase is Phase.OTHER_TIME:
             return self._other_time(heard)
+        if course.phase is Phase.CONFIRMING:
+            return confirming.react(course, heard, found)
         if course.phase is not Phase.ASKING or not course.disclosed:
             return course.open_up()
         return self._answered(heard, found)
 
     def _person_there(self, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]:
-        self._course.introduce_again()
+        course = self._course
         if "greeting" in found and yes_or_no(heard) != "no":
-            return self._course.open_up()
+            course.introduce_again()
+            return course.open_up()
         if yes_or_no(heard) == "yes":
-            return remarks.wait_for_person(self._course)
-        return self._course.close("wrong_number", sentences.WRONG_NUMBER, note=heard.text)
+            return remarks.wait_for_person(course)
+        understood = heard.text and heard.confidence >= MIN_CONFIDENCE
+        if understood and not (pressed_keys(heard) and yes_or_no(heard) is None):
+            course.introduce_again()
+            return course.close("wrong_number", course.lines.wrong_number, note=heard.text)
+        course.misses += 1
+        if course.misses < MAX_MISSES:
+            keys = Say(course.lines.is_there_keys, SayRole.QUESTION)
+            return course.turn(Say(course.lines.did_not_catch), keys)
+        return course.close("no_progress", course.lines.give_up_words, note="who answers was not understood")
 
     def _answered(self, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]:
         course = self._course
@@ -193,10 +262,10 @@ class ScriptedConversation:
             return course.turn(*course.ask())
         answer = read_answer(question, heard, course.brief.now)
         if answer is None and "farewell" in found:
-            return course.close("other", sentences.GOODBYE, note="the callee said goodbye")
+            return course.close("other", course.lines.goodbye, note="the callee said goodbye")
         return self._missed(question) if answer is None else self._record(question, answer, heard)
 
-    def _record(self, question: Question, answer: Answer, heard: Heard) -> tuple[Act, ...]:
+    def _record(self, question: ScriptQuestion, answer: Answer, heard: Heard) -> tuple[Act, ...]:
         course = self._course
         about_time = self._about_time(question)
         slot = _SLOT.match(question.ask) if about_time else None
@@ -207,13 +276,13 @@ class ScriptedConversation:
             if course.when(heard.text):
                 return self._other_time(heard)
             course.enter(Phase.OTHER_TIME)
-            return course.turn(Say(sentences.BETTER_TIME, SayRole.QUESTION))
+            return course.turn(Say(course.lines.better_time, SayRole.QUESTION))
         course.next_question()
         return course.go_on()
 
-    def _about_time(self, question: Question) -> bool:
+    def _about_time(self, question: ScriptQuestion) -> bool:
         day = spoken_date(question.ask, self._course.brief.now.date())
-        return question.type == "yes_no" and (day is not None or spoken_time(question.ask) is not None)
+        return question.type is QuestionType.YES_NO and (day is not None or spoken_time(question.ask) is not None)
 
     def _other_time(self, heard: Heard) -> tuple[Act, ...]:
         """Another time was offered, or none: the user will read it."""
@@ -225,21 +294,24 @@ class ScriptedConversation:
         if question is not None and offered:
             course.other_times[question.key] = offered
         course.next_question()
-        return course.go_on(Say(sentences.NOTED_OTHER))
+        return course.go_on(Say(course.lines.noted_other))
 
-    def _missed(self, question: Question) -> tuple[Act, ...]:
+    def _missed(self, question: ScriptQuestion) -> tuple[Act, ...]:
         """Not understood: other words, then keys, then on or out."""
         course = self._course
         course.misses += 1
-        if course.misses == 1:
-            again = sentences.asked_again(question, about_time=self._about_time(question))
-            return course.turn(Say(sentences.DID_NOT_CATCH), *course.ask(again))
         if course.misses < MAX_MISSES:
-            return course.turn(Say(sentences.DID_NOT_CATCH), *course.ask(sentences.offered_keys(question)))
+            other = question.again if course.misses == 1 else question.keys
+            return course.turn(Say(course.lines.did_not_catch), *course.ask(other))
+        return self._give_up(question, course.lines.give_up_words)
+
+    def _give_up(self, question: ScriptQuestion, farewell: str) -> tuple[Act, ...]:
+        """This question will not be answered: on without it, or out."""
+        course = self._course
         if question.required:
-            return course.close("no_progress", sentences.GIVE_UP_WORDS, note=course.note())
+            return course.close("no_progress", farewell, note=course.note())
         course.next_question()
-        return course.go_on(Say(sentences.MOVING_ON))
+        return course.go_on(Say(course.lines.moving_on))
 
     # --- silence and bounds -------------------------------------------------------------------------------------------
 
@@ -253,9 +325,17 @@ class ScriptedConversation:
             return course.finish()
         course.silences += 1
         if course.silences >= MAX_SILENCES:
-            return course.close("no_progress", sentences.GIVE_UP_SILENCE, note=course.note())
+            return course.close("no_progress", course.lines.give_up_silence, note=course.note())
+        if course.phase is Phase.CONFIRMING:
+            return course.finish(Say(course.lines.still_there))
         again = course.ask() if course.phase is Phase.ASKING else []
-        return course.turn(Say(sentences.STILL_THERE), *again)
+        return course.turn(Say(course.lines.still_there), *again)
+
+    def _promise_is_late(self) -> tuple[Act, ...]:
+        """The time of the call-back is still not written down."""
+        course = self._course
+        course.silences += 1
+        return course.promised("") if course.silences >= MAX_SILENCES else course.turn()
 
     def _waits_in_silence(self) -> bool:
         """True while the callee has asked us to wait and may still take the time."""
@@ -271,11 +351,20 @@ class ScriptedConversation:
     def _too_many(self) -> bool:
         """Count one input; True when there were too many, or when the call is over."""
         self._inputs += 1
-        return self.ended or self._inputs > MAX_INPUTS
+        return self.ended or self._inputs > self._max_inputs
 
     def _stopped(self) -> tuple[Act, ...]:
         course = self._course
         if self.ended:
             course.last_turn = ()  # nothing is said any more, so nothing of it can be cut
             return ()
-        return course.close("no_progress", sentences.GIVE_UP_TURNS, note=course.note())
+        return course.close("no_progress", course.lines.give_up_turns, note=course.note())
+
+    def _bounded(self, acts: tuple[Act, ...]) -> tuple[Act, ...]:
+        """These acts, unless they ask the same once more than anybody should be asked."""
+        course = self._course
+        if course.ended or course.times_asked <= MAX_TIMES_ASKED:
+            return acts
+        if course.phase is Phase.ASKING and course.question is not None:
+            return self._give_up(course.question, course.lines.give_up_turns)
+        return course.close("no_progress", course.lines.give_up_turns, note=course.note())

@@ -82,4 +82,4 @@ def _introduction_for_screen(course: Course) -> list[Say]:
         course.enter(Phase.GREETING)
     course.introduce_again()
     brief = course.brief
-    return [Say(brief.screening_line or f"{brief.disclosure} {brief.opening}".strip())]
+    return [Say(brief.screening_line or f"{brief.script.disclosure} {brief.script.purpose}".strip())]

@@ -19,6 +19,8 @@ class Phase(StrEnum):
     CALLBACK_WHEN = "callback_when"  # asked when to call again
     IS_THERE = "is_there"  # asked whether the wanted person is there
     CHECKING = "checking"  # the user was asked, the callee holds the line
+    CONFIRMING = "confirming"  # what was understood was said back; asked whether it is right
+    PROMISING = "promising"  # the time of a call-back is being written down
     MENU = "menu"  # a keypad menu speaks
     MACHINE = "machine"  # a voicemail speaks, or records us
     CLOSED = "closed"  # the farewell was said; nothing follows
@@ -33,6 +35,8 @@ _TALK: Final = frozenset(
         Phase.CALLBACK_WHEN,
         Phase.IS_THERE,
         Phase.CHECKING,
+        Phase.CONFIRMING,
+        Phase.PROMISING,
         Phase.MENU,
         Phase.MACHINE,
     }
@@ -42,10 +46,15 @@ NEXT_PHASES: Final[dict[Phase, frozenset[Phase]]] = {
     Phase.OPENING: _TALK | _EVERYWHERE,
     Phase.GREETING: _TALK | _EVERYWHERE,
     Phase.ASKING: _TALK | _EVERYWHERE,
-    Phase.OTHER_TIME: frozenset({Phase.ASKING, Phase.CHECKING, Phase.CALLBACK_WHEN, Phase.IS_THERE}) | _EVERYWHERE,
-    Phase.CALLBACK_WHEN: frozenset({Phase.ASKING, Phase.IS_THERE}) | _EVERYWHERE,
-    Phase.IS_THERE: frozenset({Phase.GREETING, Phase.ASKING, Phase.CALLBACK_WHEN}) | _EVERYWHERE,
-    Phase.CHECKING: frozenset({Phase.ASKING}) | _EVERYWHERE,
+    Phase.OTHER_TIME: frozenset(
+        {Phase.ASKING, Phase.CHECKING, Phase.CALLBACK_WHEN, Phase.IS_THERE, Phase.PROMISING, Phase.CONFIRMING}
+    )
+    | _EVERYWHERE,
+    Phase.CALLBACK_WHEN: frozenset({Phase.ASKING, Phase.IS_THERE, Phase.PROMISING}) | _EVERYWHERE,
+    Phase.IS_THERE: frozenset({Phase.GREETING, Phase.ASKING, Phase.CALLBACK_WHEN, Phase.PROMISING}) | _EVERYWHERE,
+    Phase.CHECKING: frozenset({Phase.ASKING, Phase.CONFIRMING}) | _EVERYWHERE,
+    Phase.CONFIRMING: frozenset({Phase.ASKING, Phase.CALLBACK_WHEN, Phase.PROMISING}) | _EVERYWHERE,
+    Phase.PROMISING: frozenset({Phase.ASKING}) | _EVERYWHERE,
     Phase.MENU: _TALK | _EVERYWHERE,
     Phase.MACHINE: _TALK | _EVERYWHERE,
     # Only a farewell that was cut off before `end_call` went out reopens a call.

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from opendeep.offline.script import sentences
+from opendeep.common.question_types import QuestionType
 from opendeep.offline.script.acts import Act, CallTool, Say, SayRole
 from opendeep.offline.script.answers import Answer, yes_or_no
 from opendeep.offline.script.course import ASK_USER, STOP_RECORDING, Course
@@ -41,23 +41,23 @@ def wrong_person(course: Course, heard: Heard, found: frozenset[str]) -> tuple[A
     """Is the person there? A wrong number, a business, or the second such remark: apologise and end."""
     surely = course.phase is Phase.IS_THERE or course.brief.contact_kind == "business" or "wrong number" in heard.text
     if surely:
-        return course.close("wrong_number", sentences.WRONG_NUMBER, note=heard.text)
+        return course.close("wrong_number", course.lines.wrong_number, note=heard.text)
     if course.answers or not course.brief.contact_name:
         return None
     course.enter(Phase.IS_THERE)
-    return course.turn(Say(sentences.is_there(course.brief.contact_name), SayRole.QUESTION))
+    return course.turn(Say(course.lines.is_there, SayRole.QUESTION))
 
 
 def not_here(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...] | None:
     """The person asked for is out: try again later."""
     if course.brief.contact_kind != "person" or course.answers:
         return None
-    return course.close("callback", sentences.WILL_TRY_LATER, note=heard.text)
+    return course.close("callback", course.lines.will_try_later, note=heard.text)
 
 
 def declined(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]:
     """Not interested: thank and end."""
-    return course.close("declined", sentences.DECLINED, note=heard.text)
+    return course.close("declined", course.lines.declined, note=heard.text)
 
 
 def later(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]:
@@ -66,7 +66,7 @@ def later(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...
     if course.phase is Phase.CALLBACK_WHEN or course.when(heard.text) or _TIME_WORDS.search(heard.text):
         return course.call_back(heard.text)
     course.enter(Phase.CALLBACK_WHEN)
-    return course.turn(Say(sentences.WHEN_TO_CALL, SayRole.QUESTION))
+    return course.turn(Say(course.lines.when_to_call, SayRole.QUESTION))
 
 
 def who_is_this(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]:
@@ -77,21 +77,21 @@ def who_is_this(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Ac
 
 def orders(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]:
     """Somebody wants to give us another task or to hear about others: decline, and go on with ours."""
-    return course.resume(Say(sentences.NOT_FOR_ME))
+    return course.resume(Say(course.lines.not_for_me))
 
 
 def no_recording(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]:
     """They do not want to be recorded."""
     if STOP_RECORDING not in course.tools:
         return recording_stopped(course, done=False)
-    return course.turn(Say(sentences.STOPPING_RECORDING), CallTool(STOP_RECORDING, {}))
+    return course.turn(Say(course.lines.stopping_recording), CallTool(STOP_RECORDING, {}))
 
 
 def recording_stopped(course: Course, *, done: bool) -> tuple[Act, ...]:
     """On without a recording; where that is not possible, the end."""
     if not done:
-        return course.close("declined", sentences.RECORDED_ANYWAY, note="does not want to be recorded")
-    said = Say(sentences.NOT_RECORDED)
+        return course.close("declined", course.lines.recorded_anyway, note="does not want to be recorded")
+    said = Say(course.lines.not_recorded)
     return course.turn(said) if course.phase is Phase.CHECKING else course.resume(said)
 
 
@@ -99,7 +99,7 @@ def while_checking(course: Course, heard: Heard, found: frozenset[str]) -> tuple
     """The user is being asked: whatever is said waits, but a recording does not."""
     if "no_recording" in found:
         return no_recording(course, heard, found)
-    return course.turn(Say(sentences.STILL_CHECKING))
+    return course.turn(Say(course.lines.still_checking))
 
 
 def hold(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...] | None:
@@ -109,7 +109,7 @@ def hold(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]
     if course.phase is Phase.IS_THERE:
         return wait_for_person(course)
     course.holding = True
-    return course.turn() if course.phase is Phase.MENU else course.turn(Say(sentences.TAKE_YOUR_TIME))
+    return course.turn() if course.phase is Phase.MENU else course.turn(Say(course.lines.take_your_time))
 
 
 def wait_for_person(course: Course) -> tuple[Act, ...]:
@@ -117,7 +117,7 @@ def wait_for_person(course: Course) -> tuple[Act, ...]:
     course.introduce_again()
     course.enter(Phase.GREETING)
     course.holding = True
-    return course.turn(Say(sentences.WILL_WAIT))
+    return course.turn(Say(course.lines.will_wait))
 
 
 def asks(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...] | None:
@@ -125,18 +125,18 @@ def asks(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...]
     if course.phase is not Phase.ASKING or not course.disclosed or found & {"repeat", "who_is_this"}:
         return None
     question = course.question
-    if question and question.type == "yes_no" and course.question_heard and yes_or_no(heard) == "yes":
+    if question and question.type is QuestionType.YES_NO and course.question_heard and yes_or_no(heard) == "yes":
         course.answers[question.key] = Answer(question.key, "yes", "yes", heard.text)
         course.next_question()
     fact = best_fact(heard.text, allowed_facts(course.brief)) or _known_answer(course, heard.text)
     if fact:
         return course.go_on(Say(fact))
     if ASK_USER not in course.tools or len(course.user_answers) >= MAX_QUESTIONS_TO_USER:
-        return course.go_on(Say(sentences.do_not_know(course.brief.on_behalf_of)))
+        return course.go_on(Say(course.lines.do_not_know))
     course.open_user_question = tidy_question(heard.text)
     course.user_answers[course.open_user_question] = ""
     course.enter(Phase.CHECKING)
-    return course.turn(Say(sentences.ASKING), CallTool(ASK_USER, {"question": course.open_user_question}))
+    return course.turn(Say(course.lines.asking), CallTool(ASK_USER, {"question": course.open_user_question}))
 
 
 def _known_answer(course: Course, text: str) -> str:
@@ -149,11 +149,11 @@ def repeat(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ..
     """The last turn again."""
     if not course.disclosed:
         return None
-    says = [act for act in course.last_turn if isinstance(act, Say) and act.text != sentences.REPEATING]
+    says = [act for act in course.last_said if act.text != course.lines.repeating]
     if not says:
         return course.go_on()
     course.question_heard = True
-    return course.turn(Say(sentences.REPEATING), *says)
+    return course.turn(Say(course.lines.repeating), *says)
 
 
 REACTIONS: Final[tuple[tuple[str, Reaction], ...]] = (

@@ -231,8 +231,31 @@ def test_wishes_may_be_said_instead_of_filled_in() -> None:
     assert turn.campaign_plan.max_attempts == 2
 
 
+@pytest.mark.parametrize(
+    "wish",
+    [
+        "Remind {anna} about the inspection on Tuesday at ten, word for word.",
+        "Remind {anna} about the inspection on Tuesday at ten. Please make it scripted",
+        "Scripted calls: remind {anna} about the inspection on Tuesday at ten",
+        "Please follow the script and remind {anna} about the inspection on Tuesday at ten",
+    ],
+)
+def test_word_for_word_sets_the_engine_and_is_no_part_of_the_purpose(wish: str) -> None:
+    start = (user(wish.format(anna=ANNA)), user("", call_window="any time"))
+    _, turn = conversation(*start)
+    assert turn.campaign_plan is not None, turn.message
+    assert turn.campaign_plan.engine.value == "scripted"
+    assert "word for word by the script below" in turn.message
+    assert not re.search("script|word", turn.campaign_plan.opening + turn.campaign_plan.objective)
+    assert [task.contact_name for task in turn.campaign_plan.tasks] == ["Anna Meyer"]
+    _, freely = conversation(*start, user("let the AI speak freely"))
+    assert freely.campaign_plan is not None
+    assert freely.campaign_plan.engine.value == "realtime"
+
+
 _WORDS = [
     "call",
+    "word for word",
     "book",
     "Anna",
     "+12025550101",

@@ -9,12 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opendeep.common.call_script import ScriptQuestion
+from opendeep.common.question_types import QuestionType
 from opendeep.offline.script.answers import MIN_CONFIDENCE, read_answer, yes_or_no
-from opendeep.offline.script.brief import QUESTION_TYPES, Question
+from opendeep.offline.script.brief import QUESTION_TYPES
 from opendeep.offline.script.understanding import Heard
 
+
+def asked(key: str, ask: str, kind: str, options: tuple[str, ...] = ()) -> ScriptQuestion:
+    return ScriptQuestion(key=key, ask=ask, type=QuestionType(kind), options=options)
+
+
 NOW = datetime(2026, 11, 22, 18, tzinfo=ZoneInfo("Europe/Berlin"))
-ROOMS = Question("room", "Which room?", "choice", ("the single room", "the double room", "a suite"))
+ROOMS = asked("room", "Which room?", "choice", ("the single room", "the double room", "a suite"))
 
 
 @pytest.mark.parametrize(
@@ -52,26 +59,26 @@ def test_yes_and_no(words: str, answer: str | None) -> None:
         (ROOMS, "a room", None),
         (ROOMS, "keypad: 1", "the single room"),
         (ROOMS, "keypad: 9", None),
-        (Question("d", "Which day?", "date"), "next tuesday", "2026-11-24"),
-        (Question("d", "Which day?", "date"), "whenever", None),
-        (Question("t", "What time?", "time"), "half past ten", "10:30"),
-        (Question("w", "When?", "datetime"), "tuesday at ten", "2026-11-24T10:00:00+01:00"),
-        (Question("w", "When?", "datetime"), "at ten", None),
-        (Question("n", "How many?", "number"), "there will be four of us", "4"),
-        (Question("n", "How many?", "number"), "keypad: 12#", "12"),
-        (Question("y", "Right?", "yes_no"), "keypad: 1", "yes"),
-        (Question("y", "Right?", "yes_no"), "DTMF 2", "no"),
-        (Question("y", "Right?", "yes_no"), "keypad: 7", None),
-        (Question("x", "Anything else?", "text"), "please ring the upper bell", "please ring the upper bell"),
+        (asked("d", "Which day?", "date"), "next tuesday", "2026-11-24"),
+        (asked("d", "Which day?", "date"), "whenever", None),
+        (asked("t", "What time?", "time"), "half past ten", "10:30"),
+        (asked("w", "When?", "datetime"), "tuesday at ten", "2026-11-24T10:00:00+01:00"),
+        (asked("w", "When?", "datetime"), "at ten", None),
+        (asked("n", "How many?", "number"), "there will be four of us", "4"),
+        (asked("n", "How many?", "number"), "keypad: 12#", "12"),
+        (asked("y", "Right?", "yes_no"), "keypad: 1", "yes"),
+        (asked("y", "Right?", "yes_no"), "DTMF 2", "no"),
+        (asked("y", "Right?", "yes_no"), "keypad: 7", None),
+        (asked("x", "Anything else?", "text"), "please ring the upper bell", "please ring the upper bell"),
     ],
 )
-def test_values(question: Question, words: str, value: str | None) -> None:
+def test_values(question: ScriptQuestion, words: str, value: str | None) -> None:
     answer = read_answer(question, Heard(words), NOW)
     assert (answer.value if answer else None) == value
 
 
 def test_an_unsure_recognition_is_not_believed() -> None:
-    question = Question("y", "Right?", "yes_no")
+    question = asked("y", "Right?", "yes_no")
     assert read_answer(question, Heard("yes", MIN_CONFIDENCE - 0.01), NOW) is None
     assert read_answer(question, Heard("yes", MIN_CONFIDENCE), NOW) is not None
 
@@ -82,6 +89,6 @@ def test_the_recognisers_intent_counts_when_the_words_say_nothing() -> None:
 
 @given(st.sampled_from(QUESTION_TYPES), st.text(max_size=60), st.floats(0, 1))
 def test_no_utterance_breaks_a_reader(kind: str, words: str, confidence: float) -> None:
-    question = Question("k", "What?", kind, ("one thing", "another"))
+    question = asked("k", "What?", kind, ("one thing", "another"))
     answer = read_answer(question, Heard(words.lower(), confidence), NOW)
     assert answer is None or (answer.key == "k" and answer.value)

@@ -32,7 +32,7 @@ def test_missing_optional_fields_have_defaults() -> None:
     fields = {"version": 1, "on_behalf_of": "Ann Lee", "now": "2026-11-22T18:00:00+01:00"}
     brief = parse_brief(f"<call_brief>{json.dumps(fields)}</call_brief>")
     assert brief is not None
-    assert brief.disclosure == "This is an AI assistant calling on behalf of Ann Lee."
+    assert brief.script.disclosure == "This is an AI assistant calling on behalf of Ann Lee."
     assert brief.questions == ()
     assert brief.voicemail.policy == "hang_up"
 

@@ -46,6 +46,7 @@ export const api = {
   chat: (body) => request("POST", "/api/chat", body, CHAT_DEADLINE_MS),
   history: (chatId) => request("GET", at("chat", chatId)),
   preflight: (planId) => request("GET", at("plans", planId, "/preflight"), undefined, CHAT_DEADLINE_MS),
+  changePlan: (planId, changes) => request("PATCH", at("plans", planId), changes),
   execute: (planId) => request("POST", "/api/execute_campaign", { plan_id: planId }),
   campaigns: () => request("GET", "/api/campaigns"),
   campaign: (id) => request("GET", at("campaigns", id)),

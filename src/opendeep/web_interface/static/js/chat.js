@@ -10,11 +10,12 @@ const NEAR_END_PX = 120;
 const FAILURES = { not_found: "nothing found", error: "this did not work" }; // by the status of a tool's result
 
 export class Chat {
-  /** `send({message, form_answers})`, `confirm(planId)` and `preflight(planId)` return promises. */
-  constructor({ send, confirm, preflight }) {
+  /** `send({message, form_answers})`, `confirm(planId)`, `preflight(planId)` and `change(planId, changes)` return promises. */
+  constructor({ send, confirm, preflight, change }) {
     this._send = send;
     this._confirm = confirm;
     this._preflight = preflight;
+    this._change = change;
     this._list = byId("messages");
     this._scroller = byId("conversation");
     this._openForm = null;
@@ -110,7 +111,8 @@ export class Chat {
       await this._confirm(reply.plan_id);
       this._openPlan = null;
     };
-    const card = planCard(shown, confirm, look);
+    const change = confirmed ? null : (changes) => this._change(reply.plan_id, changes);
+    const card = planCard(shown, confirm, look, change);
     if (confirmed) card.close("Confirmed and scheduled.");
     this._openPlan = confirmed ? null : card;
     return card.node;

@@ -37,6 +37,7 @@ class Page {
       send: (body) => this.send(body),
       confirm: (planId) => this.confirm(planId),
       preflight: (planId) => api.preflight(planId),
+      change: async (planId, changes) => this.chat.showAssistant(await api.changePlan(planId, changes)),
     });
     this.dialog = new CallDialog({
       load: (callId) => api.call(callId),

@@ -2,17 +2,27 @@
 
 import { fill, freshId, h, setText } from "./dom.js";
 import { preflightPart } from "./preflight.js";
+import { scriptPart } from "./script_part.js";
 import { clockTime, plural, voicemailPolicy, windowText } from "./labels.js";
 
 const CONTACTS_SHOWN = 12;
 
-/** The plan as a card. `onConfirm()` and `onLook()` (the pre-flight) return promises; the button exists only for a
- * valid, newest plan. */
-export function planCard({ plan, valid, problems }, onConfirm, onLook) {
+/** The plan as a card. `onConfirm()`, `onLook()` (the pre-flight) and `onChange(changes)` return promises; the button exists
+ * only for a valid, newest plan, and without `onChange` nothing can be edited. */
+export function planCard({ plan, valid, problems }, onConfirm, onLook, onChange) {
   const titleId = freshId("plan");
   const foot = h("div", { class: "actions" });
   const error = h("p", { class: "error", role: "alert" });
   let open = true;
+  let confirm = null;
+  const script =
+    plan.engine === "scripted" && plan.script
+      ? scriptPart(plan.script, onChange, (unsaved) => {
+          if (confirm) confirm.disabled = unsaved;
+          setText(error, unsaved && confirm ? "Save the script before you confirm." : "");
+        })
+      : null;
+  const engine = onChange && engineSwitch(plan.engine, onChange, error);
   const node = h(
     "section",
     { class: "card plan-card", "aria-labelledby": titleId },
@@ -21,19 +31,41 @@ export function planCard({ plan, valid, problems }, onConfirm, onLook) {
     plan.objective && plan.objective !== plan.title && h("p", {}, plan.objective),
     problems.length > 0 && problemList(problems),
     contacts(plan),
-    conversation(plan),
+    conversation(plan, script),
+    script?.node,
     conditions(plan),
+    engine,
     onLook && preflightPart(async () => (await aMoment(), open ? onLook() : null), foot),
     error,
     foot,
   );
   const mark = (text) => {
     open = false;
+    script?.close();
+    engine?.remove();
     fill(foot, h("p", { class: "muted mark" }, text));
   };
-  if (valid) fill(foot, confirmButton(onConfirm, mark, error));
-  else mark("This plan cannot be confirmed yet.");
+  if (valid) fill(foot, (confirm = confirmButton(onConfirm, mark, error)));
+  else fill(foot, h("p", { class: "muted mark" }, "This plan cannot be confirmed yet."));
   return { node, close: mark };
+}
+
+/** Word for word, or freely. */
+function engineSwitch(engine, onChange, error) {
+  const scripted = engine === "scripted";
+  const label = scripted ? "Let the AI speak freely" : "Hold these calls word for word";
+  const button = h("button", { class: "quiet", type: "button" }, label);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    setText(error, "");
+    try {
+      await onChange({ engine: scripted ? "realtime" : "scripted" });
+    } catch (problem) {
+      button.disabled = false;
+      setText(error, problem.message);
+    }
+  });
+  return h("div", { class: "actions" }, button);
 }
 
 /** Until the whole history is shown: a plan that was replaced is not looked through. */
@@ -112,12 +144,13 @@ function contact(task, plan) {
   );
 }
 
-function conversation(plan) {
+/** What is said and asked; where there is a script, that says it itself. */
+function conversation(plan, script) {
   const perTask = plan.tasks.flatMap((task) =>
     task.questions.map((question) => ({ ...question, who: task.contact_name })),
   );
-  const questions = [...plan.questions, ...perTask].slice(0, 40);
-  const says = [plan.disclosure, plan.recording_notice, plan.opening].filter(Boolean);
+  const questions = [...(script ? [] : plan.questions), ...perTask].slice(0, 40);
+  const says = (script ? [plan.recording_notice] : [plan.disclosure, plan.recording_notice, plan.opening]).filter(Boolean);
   return [
     says.length > 0 &&
       part(
@@ -163,6 +196,7 @@ function conditions(plan) {
     ["Voicemail", voicemailPolicy(plan.voicemail.policy)],
     plan.voicemail.policy === "leave_message" && ["Message", plan.voicemail.message],
     ["Language", plan.language],
+    ["Conversation", plan.engine === "scripted" ? "Word for word, spoken by the local voice" : ""],
   ];
   return h(
     "dl",
