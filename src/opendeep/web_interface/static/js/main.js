@@ -9,6 +9,7 @@ import { byId, fill, h, setText } from "./dom.js";
 import { campaignState, clockTime, isLiveCall } from "./labels.js";
 import { Live } from "./live.js";
 import { pill } from "./parts.js";
+import { Phone } from "./phone.js";
 import { Questions } from "./questions.js";
 import { World } from "./world.js";
 
@@ -66,6 +67,7 @@ class Page {
       onEvent: (event) => this.world.receive(event),
       onResync: () => this.refetch(),
     });
+    this.phone = new Phone({ node: byId("phone"), toggle: byId("phone-toggle"), news: byId("phone-news") });
     this.world.onChange = (kind, id) => this.changed(kind, id);
     this.world.onGap = () => this.refetch();
   }
@@ -99,11 +101,13 @@ class Page {
     byId("sign-out").hidden = false;
     byId("new-chat").hidden = false;
     this.live.start();
+    this.phone.offer(this.extension);
   }
 
   bindUser() {
     byId("sign-out").addEventListener("click", async () => {
       this.live.stop();
+      this.phone.stop();
       try {
         await api.signOut();
         location.reload();
@@ -274,7 +278,10 @@ class Page {
 
   async refreshStatus() {
     try {
-      showBanner(await api.status());
+      const status = await api.status();
+      showBanner(status);
+      this.extension = status.modes.phone;
+      if (this.user) this.phone.offer(this.extension);
     } catch {
       // The connection state says it already; the banner keeps what it knew.
     }
