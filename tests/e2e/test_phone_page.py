@@ -198,8 +198,7 @@ async def test_the_whole_product_calls_the_page_and_writes_down_what_is_said_the
         complaints.expected = ("401 (Unauthorized)",)
         await page.goto(program.url)
         await page.get_by_label("Your name").fill("Maria Keller")
-        request = "Call Dan Reed at 7000 and ask whether Tuesday at ten works for the boiler inspection."
-        await page.get_by_label("Message", exact=True).fill(request)
+        await page.get_by_role("button", name="Call me at 7000").click()  # an example writes it
         await page.get_by_role("button", name="Send").click()
         await page.get_by_label("When may I call?").select_option("any time", timeout=WHOLE_LOOP_MS)
         await page.get_by_role("button", name="Submit Answers").click()

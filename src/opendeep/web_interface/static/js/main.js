@@ -280,6 +280,7 @@ class Page {
     try {
       const status = await api.status();
       showBanner(status);
+      if (this.extension !== status.modes.phone) this.showExamples(status.modes.phone);
       this.extension = status.modes.phone;
       if (this.user) this.phone.offer(this.extension);
     } catch {
@@ -311,7 +312,8 @@ class Page {
 
   // -- the empty state
 
-  showExamples() {
+  showExamples(extension = null) {
+    const self = `Call me at ${extension} and ask whether Tuesday at ten works for the boiler inspection.`;
     const use = (text) => {
       byId("message").value = text;
       byId("message").dispatchEvent(new Event("input"));
@@ -319,7 +321,7 @@ class Page {
     };
     fill(
       byId("examples"),
-      EXAMPLES.map((text) =>
+      (extension ? [...EXAMPLES, self] : EXAMPLES).map((text) =>
         h("li", {}, h("button", { class: "example", type: "button", onclick: () => use(text) }, text)),
       ),
     );

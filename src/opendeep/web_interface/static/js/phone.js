@@ -195,7 +195,9 @@ export class Phone {
     const hadFocus = this.node.contains(document.activeElement);
     fill(this.node, (parts[this._state] ?? (() => this._talking()))());
     this.node.hidden = this._state === "idle" && !this._words;
-    if (hadFocus) this.node.querySelector("button:not([hidden])")?.focus();
+    if (!hadFocus) return;
+    const button = this.node.querySelector("button:not([hidden])");
+    (this._state === "answering" ? this.node : button)?.focus(); // a second Enter must not decline
   }
 
   _head(title, ...rest) {
