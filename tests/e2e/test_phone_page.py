@@ -87,7 +87,7 @@ def phone(page: Page) -> Any:
 
 async def until_caller_hears(place: Place, call: PeerCall) -> None:
     """The microphone's beeps have come through the page and the network, by content."""
-    await place.switch.peer.wait(lambda: len(find_tones(call.pcm, PERSON_HZ, at_least_ms=160)) >= 3)
+    await place.switch.peer.wait(lambda: len(find_tones(call.pcm, PERSON_HZ, at_least_ms=80)) >= 2)
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ async def test_the_microphone_replaces_the_ai_until_the_call_is_given_back(desk:
         await expect(row.get_by_role("button", name="Tell the AI")).to_be_disabled()
         heard = bytearray()
         async with asyncio.timeout(DEADLINE_S):
-            while len(find_tones(mulaw_decode(bytes(heard)), PERSON_HZ, at_least_ms=160)) < 3:
+            while len(find_tones(mulaw_decode(bytes(heard)), PERSON_HZ, at_least_ms=80)) < 2:
                 await call.sound(guest)
                 message = await spoken.next(timeout=0.1)
                 if message is not None:
