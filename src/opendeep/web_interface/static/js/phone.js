@@ -15,7 +15,7 @@ const OFF = "opendeep.phone.off";
 const RINGING_TITLE = "☎ ";
 
 export class Phone {
-  /** `node` gets the panel, `toggle` the button that takes the phone off the hook for good, `news` what is announced. */
+  /** `node` gets the panel, `toggle` the button that switches the phone on and off, `news` what is announced. */
   constructor({ node, toggle, news }) {
     this.node = node;
     this._toggle = toggle;
@@ -134,6 +134,7 @@ export class Phone {
       onFrame: (bytes) => this._state === "talking" && this._live.send(bytes, MAX_UNSENT_BYTES),
       onLevel: (side, level) => this._showLevel(side, level),
       onFigures: (figures) => Object.assign(this.node.dataset, figures),
+      onLost: () => this._say("The microphone is gone. You can listen and press keys."),
     });
     this._talk = talk;
     this._problem = await talk.open();

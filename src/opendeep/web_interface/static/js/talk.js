@@ -8,9 +8,12 @@ import { keyTone } from "./tones.js";
 const LEVEL_EVERY = 5; // frames of 20 ms
 
 export class Talk {
-  /** `onFrame(bytes)` for each 20 ms of microphone, `onLevel("caller" | "you", dBFS)`, `onFigures(figures)` of the playout. */
-  constructor({ onFrame, onLevel, onFigures }) {
-    this._on = { frame: onFrame, level: onLevel, figures: onFigures };
+  /**
+   * `onFrame(bytes)` for each 20 ms of microphone, `onLevel("caller" | "you", dBFS)`, `onFigures(figures)` of the
+   * playout, `onLost()` when the microphone was taken away.
+   */
+  constructor({ onFrame, onLevel, onFigures, onLost }) {
+    this._on = { frame: onFrame, level: onLevel, figures: onFigures, lost: onLost };
     this._frames = 0;
     this._stopped = false;
   }
@@ -33,7 +36,10 @@ export class Talk {
     try {
       const microphone = await openMicrophone(this._context, {
         onFrame: (bytes, level) => this._spoken(bytes, level),
-        onEnd: () => this._on.level("you", FLOOR_DB),
+        onEnd: () => {
+          this._on.level("you", FLOOR_DB);
+          this._on.lost();
+        },
       });
       if (this._stopped) microphone.stop();
       this._microphone = microphone;
