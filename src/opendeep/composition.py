@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from fastapi import FastAPI
 from redis.asyncio import Redis
@@ -15,6 +16,7 @@ from opendeep.call_processor_service.call_initiator_svc import CallInitiatorServ
 from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 from opendeep.campaign_summarizer_service.summarizer_svc import CampaignSummarizerService
 from opendeep.common.clock import Clock, SystemClock
+from opendeep.common.errors import NotFound
 from opendeep.common.public_holidays import prepare
 from opendeep.common.redis_client import Doorbell, InProcessDoorbell, RedisDoorbell
 from opendeep.config.app_config import AppConfig, Role
@@ -25,6 +27,7 @@ from opendeep.llm_integrations.google_gemini_client import GoogleGeminiClient
 from opendeep.llm_integrations.google_places_client import GooglePlacesClient
 from opendeep.llm_integrations.openai_form_client import OpenAIFormClient
 from opendeep.post_call_analyzer_service.analysis_svc import AnalysisService
+from opendeep.simulation.browser_phones import OwnerOf
 from opendeep.supervisor import Worker
 from opendeep.system_status import Lines, Probe, SystemStatus
 from opendeep.task_manager.campaign_preparer_svc import CampaignPreparerService
@@ -40,7 +43,7 @@ from opendeep.task_manager.task_scheduler_svc import SchedulerSettings, TaskSche
 from opendeep.task_manager.ui_assistant_svc import AssistantSettings, UIAssistantService
 from opendeep.tools.information_retriever_svc import InformationRetrieverService
 from opendeep.web_interface.app import create_app
-from opendeep.web_interface.services import Services
+from opendeep.web_interface.services import Phones, Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Applicati
     await db.upgrade()
     if Role.VOICE in modes.opendeep_roles:
         await stack.enter_async_context(db.as_node(modes.node_id))
-    config, workers = await start_embedded(modes, stack)
+    embedded = await start_embedded(modes, stack, _owner_of(db))
+    config, workers = embedded.config, embedded.workers
     text_ai, retriever = _providers(config, stack)
     ground = _Ground(config, load_trunks(config), db, bell, clock, text_ai, retriever)
     workers.append(Worker("doorbell", bell.run))
@@ -91,8 +95,20 @@ async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Applicati
     if lines is not None and config.needs_trunks:
         probes["trunks"] = line_views.out_of_order
     status = SystemStatus(modes, db, bell, probes, lines)
-    web = _web(ground, status, line_views) if Role.WEB in config.opendeep_roles else None
+    web = _web(ground, status, line_views, embedded.phones) if Role.WEB in config.opendeep_roles else None
     return Application(config, workers, web)
+
+
+def _owner_of(db: DatabaseManager) -> OwnerOf:
+    """The user whose call a channel is: our channels carry the ids of `calls` rows."""
+
+    async def owner_of(channel_id: str) -> UUID | None:
+        try:
+            return (await db.get_call_by_id(UUID(channel_id))).user_id
+        except (ValueError, NotFound):
+            return None
+
+    return owner_of
 
 
 def _providers(
@@ -221,7 +237,7 @@ def _between_calls(ground: _Ground) -> list[Worker]:
     return workers
 
 
-def _web(ground: _Ground, status: SystemStatus, lines: LinesQueryService) -> FastAPI:
+def _web(ground: _Ground, status: SystemStatus, lines: LinesQueryService, phones: Phones | None) -> FastAPI:
     config = ground.config
     countries = callable_countries(config, ground.trunks)
     settings = AssistantSettings(config.default_region, config.internal_extensions, config.default_timezone, countries)
@@ -236,5 +252,6 @@ def _web(ground: _Ground, status: SystemStatus, lines: LinesQueryService) -> Fas
         control=CallControlService(ground.db, ground.bell, ground.clock),
         status=status,
         bell=ground.bell,
+        phones=phones,
     )
     return create_app(services, config, ground.clock)

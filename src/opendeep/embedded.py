@@ -5,6 +5,7 @@ What comes back is the same `AppConfig` with addresses filled in. From there on 
 
 import contextlib
 import secrets
+from dataclasses import dataclass
 
 import structlog
 from pydantic import SecretStr
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 from opendeep.config.app_config import AppConfig, Role
 from opendeep.offline.runner import OfflineProcess
 from opendeep.offline.speech import SpeechEngines
+from opendeep.simulation.browser_phones import BrowserPhones, OwnerOf
 from opendeep.simulation.callee_loader import callees_with
 from opendeep.simulation.callee_mind import ChatMind
 from opendeep.simulation.switch import SimulatedSwitch
@@ -23,12 +25,22 @@ OFFLINE_KEY = SecretStr("offline")
 RECOGNISERS = 1  # worker processes for the callees; the offline server has its own
 
 
-async def start_embedded(config: AppConfig, stack: contextlib.AsyncExitStack) -> tuple[AppConfig, list[Worker]]:
-    """Start what is needed; it stops with `stack`. Returns the settings with addresses, and workers to supervise."""
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The settings with addresses, workers to supervise, and the telephones in the browsers where there are any."""
+
+    config: AppConfig
+    workers: list[Worker]
+    phones: BrowserPhones | None = None
+
+
+async def start_embedded(config: AppConfig, stack: contextlib.AsyncExitStack, owner_of: OwnerOf) -> Embedded:
+    """Start what is needed; it stops with `stack`. `owner_of` names the user whose call a channel is."""
     config, workers = await _offline(config, stack)
-    if config.simulated_telephony and Role.VOICE in config.opendeep_roles:
-        config = await _switch(config, stack)
-    return config, workers
+    if not (config.simulated_telephony and Role.VOICE in config.opendeep_roles):
+        return Embedded(config, workers)
+    phones = BrowserPhones(owner_of)
+    return Embedded(await _switch(config, stack, phones), workers, phones)
 
 
 async def _offline(config: AppConfig, stack: contextlib.AsyncExitStack) -> tuple[AppConfig, list[Worker]]:
@@ -51,7 +63,7 @@ async def _offline(config: AppConfig, stack: contextlib.AsyncExitStack) -> tuple
     return config.model_copy(update=changes), [Worker("offline", process.run, process.stop)]
 
 
-async def _switch(config: AppConfig, stack: contextlib.AsyncExitStack) -> AppConfig:
+async def _switch(config: AppConfig, stack: contextlib.AsyncExitStack, phones: BrowserPhones) -> AppConfig:
     engines = await stack.enter_async_context(SpeechEngines(workers=RECOGNISERS))
     secret = secrets.token_hex(16)
     switch = SimulatedSwitch(
@@ -63,6 +75,7 @@ async def _switch(config: AppConfig, stack: contextlib.AsyncExitStack) -> AppCon
         secret=secret,
     )
     await stack.enter_async_context(switch)
+    switch.attach(phones)
     host, port = switch.ami_address
     log.info("embedded.switch_started", host=host, port=port)
     return config.model_copy(

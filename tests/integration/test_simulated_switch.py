@@ -551,6 +551,10 @@ class Phone:
         self.ended_calls: list[str] = []
         self.call: IncomingCall | None = None
         self.cancelled = False
+        self.there = True
+
+    async def reachable(self, call: IncomingCall) -> bool:
+        return self.there
 
     async def incoming(self, call: IncomingCall) -> CallDecision:
         self.call = call
@@ -644,6 +648,24 @@ async def test_an_attached_phone_stops_ringing_when_the_caller_gives_up() -> Non
         _, peer = await place.answered("PJSIP/7000")
         assert place.switch.calls()[0].callee == "books_tuesday"
         assert peer.call_id is not None
+
+
+async def test_the_files_callee_answers_where_nobody_is_at_the_phone() -> None:
+    async with world() as place:
+        phone = Phone()
+        phone.there = False
+        place.switch.attach(phone)
+        call_id, peer = await place.answered("PJSIP/7000")
+        assert place.switch.calls()[0].callee == "books_tuesday"
+        assert place.ami.events("DialState", call_id)[0]["DialStatus"] == "RINGING"
+        heard = place.engines.spoken(await place.listen(peer, 3000))
+        assert heard[:1] == place.engines.sentences[:1] != []
+        assert not phone.rings.is_set()
+        waiting = await place.dial("PJSIP/7000")
+        await place.ami.wait(lambda: place.ami.events("DialBegin", waiting))
+        place.ticker.advance(200)
+        await place.ami.send("Hangup", ("Channel", waiting))
+        await place.ami.wait(lambda: place.ami.events("Hangup", waiting))
 
 
 async def test_a_phone_that_breaks_in_a_call_ends_that_call_only() -> None:

@@ -31,6 +31,16 @@ FLAGS = [
 DEADLINE_MS = 60_000  # how long a page may take on a busy machine; what does not come fails the test
 
 
+def microphone(recording: Path) -> list[str]:
+    """Flags that give the browser a microphone, allowed without asking, which plays a WAV file again and again."""
+    return [
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={recording}",
+        "--autoplay-policy=no-user-gesture-required",
+    ]
+
+
 def chromium_program() -> str | None:
     """Where the browser is installed, or None."""
     return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
@@ -50,14 +60,16 @@ class Complaints:
 
 @contextlib.asynccontextmanager
 async def chromium(profile: Path, **options: object) -> AsyncIterator[BrowserContext]:
-    """A browser that keeps everything in the fresh `profile`; `options` go to Playwright (viewport, colours, …)."""
+    """A browser that keeps everything in the fresh `profile`; `options` go to Playwright (viewport, args, …)."""
+    more = options.pop("args", [])
+    assert isinstance(more, list)
     program = chromium_program()
     require("chromium", program is not None, "install the package chromium")
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(
             profile,
             executable_path=program,
-            args=FLAGS,
+            args=[*FLAGS, *more],
             headless=True,
             env={**os.environ, "XDG_CONFIG_HOME": str(profile / "config"), "XDG_CACHE_HOME": str(profile / "cache")},
             locale="en-US",

@@ -1,7 +1,7 @@
 """The seam at which a phone attaches to the switch at run time, such as the one in the browser (extension 7000).
 
-Owns the contract; the phone itself lives elsewhere. All methods are called in the switch's event loop and must return
-at once, except `incoming`, which may ring as long as the caller waits.
+Owns the contract; the phones in the browsers are `browser_phones`. All methods are called in the switch's event loop
+and must return at once, except `reachable`, and `incoming`, which may ring as long as the caller waits.
 """
 
 from __future__ import annotations
@@ -32,8 +32,15 @@ class IncomingCall:
 class AttachedCallee(Protocol):
     """A phone. Frames are 20 ms of s16le mono at 8 kHz: 320 bytes, 50 a second in each direction."""
 
+    async def reachable(self, call: IncomingCall) -> bool:
+        """Tell whether there is somebody to ring; if not, the callee that the files have for the number answers."""
+        ...
+
     async def incoming(self, call: IncomingCall) -> CallDecision:
-        """Ring until the person decides; cancelled when the caller gives up. An exception counts as a refusal."""
+        """Follows `reachable` at once. Ring until the person decides; cancelled when the caller gives up.
+
+        An exception counts as a refusal.
+        """
         ...
 
     def receive_frame(self, call_id: str, frame: bytes) -> None:

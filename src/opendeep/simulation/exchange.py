@@ -165,8 +165,12 @@ class Exchange:
         if asked.target.is_local and not self._directory.dials(number):
             return RefusedPickup(NUMBER_REFUSED)
         phone = self._directory.attached(number)
-        if phone is not None:
-            return AttachedPickup(phone, IncomingCall(call_id, number, asked.caller_number, asked.caller_name))
+        if phone is None:
+            return self._scripted_pickup(number, call_id)
+        incoming = IncomingCall(call_id, number, asked.caller_number, asked.caller_name)
+        return AttachedPickup(phone, incoming, lambda: self._scripted_pickup(number, call_id))
+
+    def _scripted_pickup(self, number: str, call_id: str) -> Pickup:
         if len(number) == 4 and not self._directory.has_endpoint(number):
             return RefusedPickup(NO_ENDPOINT)
         callee = self._directory.find(number)

@@ -52,10 +52,14 @@ class Pickup(Protocol):
     `sends_sound`: the answered phone sends frames, be they silence.
     """
 
-    callee_name: str
-    rings: bool
-    early_media: bool
-    sends_sound: bool
+    @property
+    def callee_name(self) -> str: ...
+    @property
+    def rings(self) -> bool: ...
+    @property
+    def early_media(self) -> bool: ...
+    @property
+    def sends_sound(self) -> bool: ...
 
     def begin(self) -> None:
         """The callee's phone starts to ring."""
@@ -133,17 +137,35 @@ class RefusedPickup:
 
 
 class AttachedPickup:
-    """A person at an attached phone, who decides when they like. A phone that fails counts as a refusal."""
+    """A person at an attached phone, who decides when they like; `instead` answers where no phone can be reached.
 
-    rings = True
-    early_media = False
-    sends_sound = True
+    A phone that fails counts as a refusal.
+    """
 
-    def __init__(self, phone: AttachedCallee, incoming: IncomingCall) -> None:
-        self.callee_name = f"attached:{incoming.number}"
+    def __init__(self, phone: AttachedCallee, incoming: IncomingCall, instead: Callable[[], Pickup]) -> None:
         self._phone = phone
         self._incoming = incoming
-        self._task: asyncio.Task[Answered | Failure] | None = None
+        self._make_instead = instead
+        self._instead: Pickup | None = None
+        self._instead_since_ms = 0
+        self._reached = False
+        self._task: asyncio.Task[Answered | Failure | None] | None = None
+
+    @property
+    def callee_name(self) -> str:
+        return self._instead.callee_name if self._instead is not None else f"attached:{self._incoming.number}"
+
+    @property
+    def rings(self) -> bool:
+        return self._instead.rings if self._instead is not None else self._reached
+
+    @property
+    def early_media(self) -> bool:
+        return self._instead is not None and self._instead.early_media
+
+    @property
+    def sends_sound(self) -> bool:
+        return self._instead is None or self._instead.sends_sound
 
     def begin(self) -> None:
         self._task = asyncio.get_running_loop().create_task(
@@ -151,22 +173,35 @@ class AttachedPickup:
         )
 
     def poll(self, elapsed_ms: int) -> Answered | Failure | None:
-        return self._task.result() if self._task is not None and self._task.done() else None
+        if self._instead is not None:
+            return self._instead.poll(elapsed_ms - self._instead_since_ms)
+        if self._task is None or not self._task.done():
+            return None
+        verdict = self._task.result()
+        if verdict is None:
+            self._instead, self._instead_since_ms = self._make_instead(), elapsed_ms
+            self._instead.begin()
+        return verdict
 
     def session(self) -> CalleeSession:
+        if self._instead is not None:
+            return self._instead.session()
         return AttachedSession(self._phone, self._incoming.call_id)
 
     def cancel(self) -> None:
-        if self._task is None:
-            return
-        accepted = self._task.done() and not self._task.cancelled() and isinstance(self._task.result(), Answered)
-        self._task.cancel()
-        if accepted:
-            self._phone.ended(self._incoming.call_id)
+        if self._instead is not None:
+            self._instead.cancel()
+        elif self._task is not None:
+            accepted = self._task.done() and not self._task.cancelled() and isinstance(self._task.result(), Answered)
+            self._task.cancel()
+            if accepted:
+                self._phone.ended(self._incoming.call_id)
 
-    async def _ring(self) -> Answered | Failure:
+    async def _ring(self) -> Answered | Failure | None:
+        """None: there is no phone to ring."""
         try:
-            return DECISIONS[await self._phone.incoming(self._incoming)]
+            self._reached = await self._phone.reachable(self._incoming)
+            return DECISIONS[await self._phone.incoming(self._incoming)] if self._reached else None
         except Exception:  # boundary: a phone that fails refuses this call and harms no other
             log.exception("attached_phone_failed", call_id=self._incoming.call_id)
             return FAILURES[Outcome.REJECTED]

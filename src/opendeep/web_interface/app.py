@@ -10,6 +10,7 @@ from opendeep.web_interface import (
     call_audio_socket,
     error_answers,
     events_socket,
+    phone_socket,
     routes_api,
     routes_calls,
     routes_health,
@@ -38,9 +39,11 @@ def create_app(services: Services, config: AppConfig, clock: Clock | None = None
     app.state.cookies = SessionCookies(key, app.state.clock)
     app.state.pages = PageCounter()
     app.state.ears = PageCounter()
+    app.state.phones = PageCounter()
     app.state.default_user_name = config.default_user_name
     error_answers.install(app)
-    for part in (routes_ui, routes_health, routes_api, routes_calls, events_socket, call_audio_socket):
+    pages = (routes_ui, routes_health, routes_api, routes_calls)
+    for part in (*pages, events_socket, call_audio_socket, phone_socket):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=routes_ui.STATIC_DIR), name="static")
     # Each layer is outside the one before it.

@@ -248,4 +248,5 @@ async def lines(user: SignedIn, services: TheServices) -> LinesView:
 async def status(services: TheServices) -> m.StatusView:
     """Which parts are simulated, the lines, the health of each part. Needs no session: the banner shows it first."""
     ready: Any = await services.status.ready()
-    return m.StatusView(modes=dict(services.status.modes()), lines=dict(services.status.lines()), ready=ready)
+    phone = {"phone": services.phones.extension if services.phones else None}
+    return m.StatusView(modes={**services.status.modes(), **phone}, lines=dict(services.status.lines()), ready=ready)

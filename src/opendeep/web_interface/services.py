@@ -1,8 +1,10 @@
 """What the routes may call. The composition root builds one `Services` and hands it to `create_app`."""
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
+from uuid import UUID
 
 from opendeep.audio_processing_service.call_control_svc import CallControlService
 from opendeep.call_processor_service.lines_query_svc import LinesQueryService
@@ -31,6 +33,35 @@ class StatusSource(Protocol):
         ...
 
 
+class PagePhone(Protocol):
+    """The telephone of one page. An order that does not fit the moment does nothing; the page is told what is."""
+
+    def answer(self, call_id: str) -> None: ...
+    def decline(self, call_id: str) -> None: ...
+    def hang_up(self, call_id: str) -> None: ...
+    def press(self, digit: str) -> None: ...
+    def speak(self, audio: bytes) -> None:
+        """µ-law at 8 kHz, any length."""
+        ...
+
+    async def next(self, timeout: float) -> bytes | Mapping[str, Any] | None:
+        """A message for the page, 20 ms of µ-law, or None when there was nothing for `timeout` seconds.
+
+        Raises `TimeoutError` when the page has not taken what it was told.
+        """
+        ...
+
+
+class Phones(Protocol):
+    """The telephones in the browsers, seen from above the simulated switch."""
+
+    extension: str
+
+    def connect(self, user_id: UUID) -> AbstractAsyncContextManager[PagePhone]:
+        """A page of this user becomes a telephone until the context ends."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     assistant: UIAssistantService
@@ -43,3 +74,4 @@ class Services:
     control: CallControlService
     status: StatusSource
     bell: Doorbell
+    phones: Phones | None = None  # only where the telephone network is the simulated one in this process

@@ -1,4 +1,4 @@
-// The one WebSocket of the page: connects, notices silence, reconnects with backoff. What it says goes to its owner.
+// A WebSocket of the page: connects, notices silence, reconnects with backoff. What it says goes to its owner.
 
 const FIRST_DELAY_MS = 400;
 const MAX_DELAY_MS = 10_000;
@@ -6,9 +6,10 @@ const MISSED_HEARTBEATS = 2.5;
 const DEFAULT_HEARTBEAT_S = 15;
 
 export class Live {
-  /** `onState("connecting" | "live" | "reconnecting" | "off")`, `onHello(hello)`, `onEvent(event)`, `onResync()`. */
-  constructor({ onState, onHello, onEvent, onResync }) {
-    this._on = { state: onState, hello: onHello, event: onEvent, resync: onResync };
+  /** `onState("connecting" | "live" | "reconnecting" | "off")`, `onHello(hello)`, `onEvent(event)`, `onResync()`, `onSound(bytes)`. */
+  constructor({ path = "/api/events", onState, onHello, onEvent, onResync, onSound }) {
+    this._path = path;
+    this._on = { state: onState, hello: onHello, event: onEvent, resync: onResync, sound: onSound };
     this._socket = null;
     this._wanted = false;
     this._delay = FIRST_DELAY_MS;
@@ -38,16 +39,25 @@ export class Live {
     this._on.state("off");
   }
 
+  /** Send text or bytes; false when it cannot be sent now, or more than `most` bytes wait to leave already. */
+  send(data, most = Infinity) {
+    if (this._socket?.readyState !== WebSocket.OPEN || this._socket.bufferedAmount > most) return false;
+    this._socket.send(data);
+    return true;
+  }
+
   _open() {
     clearTimeout(this._retry);
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const socket = new WebSocket(`${scheme}://${location.host}/api/events`);
+    const socket = new WebSocket(`${scheme}://${location.host}${this._path}`);
+    socket.binaryType = "arraybuffer";
     this._socket = socket;
     this._watch(socket);
     socket.onmessage = (message) => {
       if (socket !== this._socket) return;
       this._watch(socket);
-      this._take(JSON.parse(message.data));
+      if (message.data instanceof ArrayBuffer) this._on.sound(new Uint8Array(message.data));
+      else this._take(JSON.parse(message.data));
     };
     socket.onclose = () => this._lost(socket);
   }

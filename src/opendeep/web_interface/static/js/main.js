@@ -9,6 +9,7 @@ import { byId, fill, h, setText } from "./dom.js";
 import { campaignState, clockTime, isLiveCall } from "./labels.js";
 import { Live } from "./live.js";
 import { pill } from "./parts.js";
+import { Phone } from "./phone.js";
 import { Questions } from "./questions.js";
 import { World } from "./world.js";
 
@@ -67,6 +68,7 @@ class Page {
       onEvent: (event) => this.world.receive(event),
       onResync: () => this.refetch(),
     });
+    this.phone = new Phone({ node: byId("phone"), toggle: byId("phone-toggle"), news: byId("phone-news") });
     this.world.onChange = (kind, id) => this.changed(kind, id);
     this.world.onGap = () => this.refetch();
   }
@@ -100,11 +102,13 @@ class Page {
     byId("sign-out").hidden = false;
     byId("new-chat").hidden = false;
     this.live.start();
+    this.phone.offer(this.extension);
   }
 
   bindUser() {
     byId("sign-out").addEventListener("click", async () => {
       this.live.stop();
+      this.phone.stop();
       try {
         await api.signOut();
         location.reload();
@@ -275,7 +279,11 @@ class Page {
 
   async refreshStatus() {
     try {
-      showBanner(await api.status());
+      const status = await api.status();
+      showBanner(status);
+      if (this.extension !== status.modes.phone) this.showExamples(status.modes.phone);
+      this.extension = status.modes.phone;
+      if (this.user) this.phone.offer(this.extension);
     } catch {
       // The connection state says it already; the banner keeps what it knew.
     }
@@ -305,7 +313,8 @@ class Page {
 
   // -- the empty state
 
-  showExamples() {
+  showExamples(extension = null) {
+    const self = `Call me at ${extension} and ask whether Tuesday at ten works for the boiler inspection.`;
     const use = (text) => {
       byId("message").value = text;
       byId("message").dispatchEvent(new Event("input"));
@@ -313,7 +322,7 @@ class Page {
     };
     fill(
       byId("examples"),
-      EXAMPLES.map((text) =>
+      (extension ? [...EXAMPLES, self] : EXAMPLES).map((text) =>
         h("li", {}, h("button", { class: "example", type: "button", onclick: () => use(text) }, text)),
       ),
     );
