@@ -1,35 +1,37 @@
-"""The `opendeep` command: run, demo, doctor, callees, offline, db, trunk. Parses, prints, exits; no work of its own."""
+"""The `opendeep` command: run, demo, doctor, callees, offline, db, trunk. Parses, prints, exits; no work of its own.
+
+The large parts are imported by the command that needs them: loading all of them takes seconds.
+"""
+
+from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from opendeep import __version__
-from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 from opendeep.common.clock import SystemClock
 from opendeep.common.errors import ConfigurationError, OpenDeepError
 from opendeep.common.logger_setup import setup_logging
 from opendeep.common.redis_client import InProcessDoorbell
 from opendeep.config.app_config import AppConfig, load_config
 from opendeep.config.trunk_config import load_trunks
-from opendeep.database.db_manager import DatabaseManager
-from opendeep.database.schema import SNAPSHOT, render_schema
-from opendeep.demo.runner import run_demo
-from opendeep.doctor.examination import examine
 from opendeep.doctor.findings import Finding, Level
-from opendeep.main import serve
 from opendeep.offline.server import DEFAULT_PORT, MAX_SESSIONS, OfflineServer
 from opendeep.offline.serving import ServeOptions, start_report
 from opendeep.offline.serving import serve as serve_offline
 from opendeep.offline.speech import SpeechEngines
 from opendeep.simulation.callee_loader import load_callees, shipped_callees
 from opendeep.simulation.callee_mistakes import CalleeFileError
+
+if TYPE_CHECKING:
+    from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 
 EXIT_CONFIGURATION = 2
 Answer = TypeVar("Answer")
@@ -58,6 +60,8 @@ def _config() -> AppConfig:
 @app.command()
 def run() -> None:
     """Serve the product: page, scheduler, voice, analysis (OPENDEEP_ROLES says what this process does)."""
+    from opendeep.main import serve
+
     raise typer.Exit(serve(_config()))
 
 
@@ -69,6 +73,8 @@ def demo(
     ] = None,
 ) -> None:
     """Make a campaign of phone calls to simulated people, through the public API, and judge it."""
+    from opendeep.demo.runner import run_demo
+
     console = Console()
     stay = console.is_terminal if keep_open is None else keep_open
     raise typer.Exit(asyncio.run(run_demo(console, data_dir, stay)))
@@ -85,6 +91,8 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array instead of lines.")] = False,
 ) -> None:
     """Check each part and say what to do; exits 1 when something that is used is not right."""
+    from opendeep.doctor.examination import examine
+
     setup_logging("ERROR" if as_json else "WARNING")  # the lines say it all
     findings = asyncio.run(examine(_config(), asterisk_config))
     if as_json:
@@ -172,6 +180,8 @@ def offline_serve(
 def db_upgrade() -> None:
     """Bring the schema to the newest migration (also done at the start of `opendeep run`)."""
 
+    from opendeep.database.db_manager import DatabaseManager
+
     async def upgrade(config: AppConfig) -> None:
         db = DatabaseManager(config.effective_database_url, InProcessDoorbell())
         try:
@@ -190,12 +200,17 @@ def db_upgrade() -> None:
 @db_app.command("schema")
 def db_schema() -> None:
     """Render database/schema.sql from the models (for developers)."""
+    from opendeep.database.schema import SNAPSHOT, render_schema
+
     SNAPSHOT.write_text(render_schema())
     typer.echo(f"Written: {SNAPSHOT}")
 
 
 def _with_lines(use: Callable[[LinesQueryService], Awaitable[Answer]]) -> Answer:
     """Ask the lines over the configured database; nodes that run notice a change within seconds."""
+    from opendeep.call_processor_service.lines_query_svc import LinesQueryService
+    from opendeep.database.db_manager import DatabaseManager
+
     config = _config()
 
     async def ask() -> Answer:

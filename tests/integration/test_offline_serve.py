@@ -18,13 +18,16 @@ import pytest_asyncio
 from openai import AsyncOpenAI
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 from opendeep.offline import g711
 from opendeep.offline.minds.small_talk import GREETING, NOT_UNDERSTOOD
+from opendeep.offline.server import OfflineServer
 from opendeep.offline.speech.synthesizer import LocalSynthesizer, discover_engines
 from tests.unit.offline.realtime.harness import SERVER_EVENTS
+from tests.unit.offline.realtime.test_connection import FakeEngines
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 TAIL_MS = 900
 CLOCK = {
     "type": "function",
@@ -55,12 +58,12 @@ class Served:
         return worker
 
 
-async def start(*options: str, folder: Path, **environment: str) -> Served:
+async def start(folder: Path) -> Served:
     settings = {key: value for key, value in os.environ.items() if not key.startswith("OFFLINE_")}
     settings["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, sys.path))  # the child starts in another folder
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "opendeep", "offline", "serve", "--port", "0", *options,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, cwd=folder, env={**settings, **environment},
+        sys.executable, "-m", "opendeep", "offline", "serve", "--port", "0",
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, cwd=folder, env=settings,
     )  # fmt: skip
     lines: list[str] = []
     assert process.stdout is not None
@@ -72,17 +75,19 @@ async def start(*options: str, folder: Path, **environment: str) -> Served:
     return Served(process, lines)
 
 
-async def stop(served: Served, number: signal.Signals = signal.SIGTERM) -> int:
-    served.process.send_signal(number)
+async def stop(served: Served) -> int:
+    served.process.send_signal(signal.SIGINT)
     async with asyncio.timeout(DEADLINE_S):
         return await served.process.wait()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    served = await start(folder=tmp_path_factory.mktemp("serve"))
+    served = await start(tmp_path_factory.mktemp("serve"))
     yield served
-    assert await stop(served) == 0
+    if served.process.returncode is None:
+        served.process.kill()
+        await served.process.wait()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -268,21 +273,26 @@ async def test_it_says_what_runs_listens_on_this_machine_only_and_ends_cleanly(s
     assert [(place.laddr.ip, place.laddr.port) for place in listening] == [("127.0.0.1", port)]
 
 
-async def test_limits_a_key_and_a_clean_end_with_a_session_open(tmp_path: Path) -> None:
-    options = ("--host", "0.0.0.0", "--max-sessions", "1")
-    served = await start(*options, folder=tmp_path, OFFLINE_API_KEY="sesame")
-    assert "sesame" not in "".join(served.lines)
-    url = served.url.replace("0.0.0.0", "127.0.0.1")
-    with pytest.raises(InvalidStatus) as refused:
-        await connect(url)
-    assert refused.value.response.status_code == 401
-    async with connect(url, additional_headers={"Authorization": "Bearer sesame"}) as first:
-        await first.recv()
-        async with connect(url, additional_headers={"Authorization": "Bearer sesame"}) as second:
-            with pytest.raises(ConnectionClosed) as closed:
-                await second.recv()
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1013
-        assert await stop(served, signal.SIGINT) == 0
-        with pytest.raises(ConnectionClosed):
+async def test_without_the_key_the_handshake_is_refused_and_sessions_are_bounded() -> None:
+    shown = {"Authorization": "Bearer sesame"}
+    async with OfflineServer(engines=FakeEngines(), api_key="sesame", max_sessions=1, text_routes=()) as server:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(server.realtime_url)
+        assert refused.value.response.status_code == 401
+        async with connect(server.realtime_url, additional_headers=shown) as first:
             await first.recv()
+            browser = [Subprotocol("realtime"), Subprotocol("openai-insecure-api-key.sesame")]
+            async with connect(server.realtime_url, subprotocols=browser) as second:
+                assert second.subprotocol == "realtime"
+                with pytest.raises(ConnectionClosed) as closed:
+                    await second.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1013
+
+
+async def test_ctrl_c_ends_it_with_zero_also_while_somebody_talks(served: Served) -> None:
+    async with connect(served.url) as connection:
+        await connection.recv()
+        assert await stop(served) == 0
+        with pytest.raises(ConnectionClosed):
+            await connection.recv()

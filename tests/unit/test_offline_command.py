@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from opendeep.cli import app
+from opendeep.offline.serving import ServeOptions
 
 
 def test_what_it_cannot_do_it_says_before_it_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -27,3 +28,19 @@ def test_what_it_cannot_do_it_says_before_it_starts(monkeypatch: pytest.MonkeyPa
     assert "vosk" in result.output
     monkeypatch.setenv("OFFLINE_RECOGNISER", "telepathy")
     assert runner.invoke(app, ["offline", "serve"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "key", "exposed"),
+    [
+        ("127.0.0.1", "", False),
+        ("::1", "", False),
+        ("localhost", "", False),
+        ("0.0.0.0", "", True),
+        ("10.0.0.5", "", True),
+        ("box.example", "", True),
+        ("0.0.0.0", "sesame", False),
+    ],
+)
+def test_only_an_open_door_is_warned_of(host: str, key: str, exposed: bool) -> None:
+    assert ServeOptions(host=host, api_key=key).exposed == exposed

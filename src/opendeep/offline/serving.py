@@ -55,6 +55,11 @@ class ServeOptions:
             return ip_address(self.host).is_loopback
         return self.host == "localhost"
 
+    @property
+    def exposed(self) -> bool:
+        """True when others can use the server without a key."""
+        return not self.local_only and not self.api_key
+
 
 Announce = Callable[[OfflineServer, SpeechEngines], None]
 
@@ -132,7 +137,7 @@ def start_report(options: ServeOptions, server: OfflineServer, engines: SpeechEn
         lines.append(("unused", "text", "rules only; OFFLINE_LLM_URL names a server whose model talks instead"))
     missing = [kind for kind in (*RECOGNISERS, *SYNTHESISERS) if not kind.installed]
     lines += [("unused", kind.name, f"not installed ({kind.install})") for kind in missing]
-    if not options.local_only and not options.api_key:
+    if options.exposed:
         words = f"everybody who reaches {options.host} can use this server; set OFFLINE_API_KEY, or stay on 127.0.0.1"
         lines.append(("warn", "network", words))
     lines.append(("ok", "text address", f"{server.base_url}/chat/completions"))
