@@ -1,4 +1,4 @@
-"""The `opendeep` command: run, demo, doctor, callees, db, trunk. Parses, prints, exits; no work of its own."""
+"""The `opendeep` command: run, demo, rehearse, doctor, callees, db, trunk. Parses, prints, exits; does no work."""
 
 import asyncio
 import json
@@ -24,6 +24,7 @@ from opendeep.demo.runner import run_demo
 from opendeep.doctor.examination import examine
 from opendeep.doctor.findings import Finding, Level
 from opendeep.main import serve
+from opendeep.rehearsal.command import rehearse
 from opendeep.simulation.callee_loader import load_callees, shipped_callees
 from opendeep.simulation.callee_mistakes import CalleeFileError
 
@@ -35,6 +36,7 @@ db_app = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(db_app, name="db")
 trunk_app = typer.Typer(help="The trunks: how they are, and the operator's pause.", no_args_is_help=True)
 app.add_typer(trunk_app, name="trunk")
+app.command()(rehearse)
 
 
 def _config() -> AppConfig:
