@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from opendeep.rehearsal.plan_file import read_plan
 from opendeep.rehearsal.report import write_report
 from opendeep.rehearsal.results import SuiteResult
 from opendeep.rehearsal.runner import Programme, prepare, run_suite
-from opendeep.rehearsal.screen import print_result, screen_for
+from opendeep.rehearsal.screen import Screen, print_result, screen_for
 
 EXIT_BELOW, EXIT_BAD_INPUT = 1, 2
 REPORT, RESULT, LOG = "report.html", "result.json", "rehearsal.log"
@@ -34,6 +35,7 @@ def rehearse(
     provider: Annotated[ProviderName, typer.Option(help="Whose voice and mind the calls have.")] = ProviderName.OFFLINE,
     repeat: Annotated[int, typer.Option(help="How often each callee is called.", min=1, max=MAX_REPEAT)] = 1,
     only: Annotated[str, typer.Option(help="Names of callees, with commas.")] = "",
+    handful: Annotated[bool, typer.Option("--handful", help="Only a few callees that tell most.")] = False,
     parallel: Annotated[int | None, typer.Option(help="Calls at once; bounded by the cores.", min=1)] = None,
     out: Annotated[Path | None, typer.Option(help="The folder of the report; var/rehearsals/… without it.")] = None,
     threshold: Annotated[
@@ -52,6 +54,7 @@ def rehearse(
             plan=read_plan(plan) if plan is not None else None,
             callees=callees,
             only=tuple(name.strip() for name in only.split(",") if name.strip()),
+            handful=handful,
             world=world,
             provider=provider,
             repeat=repeat,
@@ -66,7 +69,18 @@ def rehearse(
     except (OpenDeepError, ProductFailed, OSError) as error:
         typer.echo(f"The rehearsal could not be held: {error}", err=True)
         raise typer.Exit(EXIT_BELOW) from None
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        typer.echo("The rehearsal was broken off.", err=True)
+        raise typer.Exit(EXIT_BELOW) from None
     raise typer.Exit(0 if suite.good else EXIT_BELOW)
+
+
+async def _held(programme: Programme, screen: Screen) -> SuiteResult:
+    """SIGTERM ends it as Ctrl-C does: calls, product and telephones are closed first."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await run_suite(programme, screen)
 
 
 def _run(programme: Programme, console: Console, *, as_json: bool) -> SuiteResult:
@@ -81,7 +95,7 @@ def _run(programme: Programme, console: Console, *, as_json: bool) -> SuiteResul
     try:
         with (options.out / LOG).open("w", encoding="utf-8") as log:
             setup_logging("INFO", "json", log)
-            suite = asyncio.run(run_suite(programme, screen))
+            suite = asyncio.run(_held(programme, screen))
     finally:
         setup_logging("ERROR")
         screen.stop()
@@ -96,7 +110,7 @@ def _run(programme: Programme, console: Console, *, as_json: bool) -> SuiteResul
             "good": suite.good,
             "report": str(options.out / REPORT),
         }
-        console.print_json(json.dumps(fields), indent=None)
+        typer.echo(json.dumps(fields))
     else:
         print_result(console, suite)
         console.print(f"Report: {options.out / REPORT}", highlight=False, soft_wrap=True)

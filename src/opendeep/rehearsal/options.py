@@ -32,12 +32,16 @@ class ProviderName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One rehearsal. `out` is the folder of the report; `threshold` in percent; `seed` mixes who is called when."""
+    """One rehearsal. `out` is the folder of the report; `threshold` in percent; `seed` mixes who is called when.
+
+    `handful`: only a few callees that tell most.
+    """
 
     out: Path
     plan: CampaignPlan | None = None
     callees: Path | None = None
     only: tuple[str, ...] = ()
+    handful: bool = False
     world: WorldName = WorldName.SIMULATED
     provider: ProviderName = ProviderName.OFFLINE
     repeat: int = 1

@@ -23,7 +23,7 @@ from opendeep.database.db_manager import DatabaseManager
 from opendeep.demo.product import READY_DEADLINE_S, Product, running_product
 from opendeep.rehearsal import checks
 from opendeep.rehearsal.asterisk_world import asterisk_world, require_asterisk
-from opendeep.rehearsal.casting import cast
+from opendeep.rehearsal.casting import cast, handful
 from opendeep.rehearsal.collecting import collect
 from opendeep.rehearsal.desk import Desk, opened
 from opendeep.rehearsal.evidence import Case, Evidence
@@ -86,6 +86,7 @@ def prepare(options: Options) -> Programme:
         require_asterisk(config)
     callees = load_callees(options.callees) if options.callees is not None else shipped_callees()
     cases, passed_over = cast(callees, only=options.only, repeat=options.repeat, plan=options.plan)
+    cases = handful(cases) if options.handful else cases
     if options.seed is not None:
         random.Random(options.seed).shuffle(cases)  # noqa: S311 (an order, no secret)
     return Programme(options, config, settings, tuple(cases), tuple(passed_over))
@@ -169,8 +170,13 @@ async def _rehearse_all(stage: Stage, cases: Sequence[Case]) -> list[CaseResult]
 
 async def _rehearse(stage: Stage, case: Case) -> CaseResult:
     evidence = await _call(stage, case)
-    findings = await asyncio.to_thread(checks.judge, evidence)
-    return result_of(evidence, findings, _audio(stage.options.out, case, evidence))
+    try:
+        findings = await asyncio.to_thread(checks.judge, evidence)
+        return result_of(evidence, findings, _audio(stage.options.out, case, evidence))
+    except Exception as error:  # boundary: one case; the others are judged all the same
+        log.exception("rehearsal.not_judged", case=case.name)
+        broken = Evidence(case, fault=f"it could not be judged: {error!r}")
+        return result_of(broken, checks.judge(broken))
 
 
 async def _call(stage: Stage, case: Case) -> Evidence:

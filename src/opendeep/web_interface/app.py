@@ -13,6 +13,7 @@ from opendeep.web_interface import (
     routes_api,
     routes_calls,
     routes_health,
+    routes_rehearsals,
     routes_ui,
 )
 from opendeep.web_interface.events_socket import PageCounter
@@ -40,7 +41,8 @@ def create_app(services: Services, config: AppConfig, clock: Clock | None = None
     app.state.ears = PageCounter()
     app.state.default_user_name = config.default_user_name
     error_answers.install(app)
-    for part in (routes_ui, routes_health, routes_api, routes_calls, events_socket, call_audio_socket):
+    routes = (routes_ui, routes_health, routes_api, routes_calls, routes_rehearsals, events_socket, call_audio_socket)
+    for part in routes:
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=routes_ui.STATIC_DIR), name="static")
     # Each layer is outside the one before it.

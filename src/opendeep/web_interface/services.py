@@ -11,6 +11,7 @@ from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.preflight_svc import PreflightService
+from opendeep.task_manager.rehearsal_svc import RehearsalService
 from opendeep.task_manager.ui_assistant_svc import UIAssistantService
 
 
@@ -37,6 +38,7 @@ class Services:
     campaigns: CampaignQueryService
     feedback: FeedbackManagerService
     preflight: PreflightService
+    rehearsals: RehearsalService
     lines: LinesQueryService
     control: CallControlService
     status: StatusSource

@@ -4,6 +4,7 @@ import { byId, fill, h } from "./dom.js";
 import { answersList, formCard, labelsOf } from "./forms.js";
 import { planCard } from "./plan_card.js";
 import { words } from "./labels.js";
+import { rehearsalPart } from "./rehearsal.js";
 
 const MARGIN_PX = 16;
 const NEAR_END_PX = 120;
@@ -110,7 +111,7 @@ export class Chat {
       await this._confirm(reply.plan_id);
       this._openPlan = null;
     };
-    const card = planCard(shown, confirm, look);
+    const card = planCard(shown, confirm, look, look && rehearsalPart(reply.plan_id));
     if (confirmed) card.close("Confirmed and scheduled.");
     this._openPlan = confirmed ? null : card;
     return card.node;

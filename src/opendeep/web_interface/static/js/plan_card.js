@@ -7,8 +7,8 @@ import { clockTime, plural, voicemailPolicy, windowText } from "./labels.js";
 const CONTACTS_SHOWN = 12;
 
 /** The plan as a card. `onConfirm()` and `onLook()` (the pre-flight) return promises; the button exists only for a
- * valid, newest plan. */
-export function planCard({ plan, valid, problems }, onConfirm, onLook) {
+ * valid, newest plan. `trial`: a part in which the plan can be rehearsed, or nothing. */
+export function planCard({ plan, valid, problems }, onConfirm, onLook, trial) {
   const titleId = freshId("plan");
   const foot = h("div", { class: "actions" });
   const error = h("p", { class: "error", role: "alert" });
@@ -24,6 +24,7 @@ export function planCard({ plan, valid, problems }, onConfirm, onLook) {
     conversation(plan),
     conditions(plan),
     onLook && preflightPart(async () => (await aMoment(), open ? onLook() : null), foot),
+    trial,
     error,
     foot,
   );
