@@ -132,7 +132,7 @@ def print_result(console: Console, suite: SuiteResult) -> None:
     for name, count, score in suite.kinds():
         worst = min((case for case in suite.cases if case.kind == name), key=lambda case: case.score)
         told = f"{worst.name} {worst.score:.0f} %" if worst.wrong else ""
-        table.add_row(name, str(count), f"{score:.1f} %", told)
+        table.add_row(escape(name), str(count), f"{score:.1f} %", escape(told))
     console.print()
     console.print(table)
     gaps = suite.gaps_ms()
@@ -150,6 +150,6 @@ def print_result(console: Console, suite: SuiteResult) -> None:
         words = f"Callees missed {suite.missed_turns} of our turns because their recogniser was too late."
         console.print(words, style="yellow", highlight=False)
     if suite.passed_over:
-        console.print(f"Not judged: {', '.join(suite.passed_over)}", highlight=False, soft_wrap=True)
+        console.print(f"Not judged: {', '.join(suite.passed_over)}", markup=False, highlight=False, soft_wrap=True)
     for left in suite.left_running:
-        console.print(f"Left running: {left}", style="red", highlight=False, soft_wrap=True)
+        console.print(f"Left running: {left}", style="red", markup=False, highlight=False, soft_wrap=True)

@@ -9,7 +9,7 @@ from opendeep.common.campaign_plan import CampaignPlan, PlannedTask, Question, Q
 from opendeep.common.data_models import Disposition
 from opendeep.common.errors import ConfigurationError
 from opendeep.common.plan_problems import plan_problems
-from opendeep.rehearsal.casting import SECRET, cast
+from opendeep.rehearsal.casting import SECRET, cast, handful
 from opendeep.rehearsal.checks import FACTS
 from opendeep.rehearsal.kinds import kind_of
 from opendeep.simulation import Fact, shipped_callees
@@ -144,3 +144,17 @@ def test_nobody_to_call_is_told() -> None:
 def test_too_many_calls_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="lower --repeat"):
         cast(shipped_callees(), repeat=100)
+
+
+# -- a handful
+
+
+def test_a_handful_has_one_of_each_telling_class_first() -> None:
+    chosen = [case.name for case in handful(cast(shipped_callees())[0])]
+    assert chosen[:5] == ["books_tuesday", "voicemail", "opts_out", "wrong_person", "interrupts"]
+    assert len(chosen) == len({kind_of(SHIPPED[name]) for name in chosen}) == 6
+
+
+def test_a_handful_of_few_is_all_of_them() -> None:
+    cases, _ = cast([SHIPPED["declines"], SHIPPED["opts_out"]])
+    assert {case.name for case in handful(cases)} == {"declines", "opts_out"}
