@@ -25,6 +25,7 @@ async def test_a_plan_is_rehearsed_before_its_launch(tmp_path: Path, monkeypatch
     ):
         page = browser.pages[0]
         complaints = watch(page, url)
+        complaints.expected = ("401 (Unauthorized)",)  # the page asks who is here before anybody is
         world.model.say("Here is the plan.", campaign_plan=PLAN)
         await page.goto(url)
         await page.wait_for_selector("html[data-ready=yes]")
