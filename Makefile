@@ -1,5 +1,5 @@
 # The commands of OpenDeep. Each does its own set-up and is fast the second time.
-.PHONY: demo run test bench chaos fuzz lint docs constraints clean
+.PHONY: demo run rehearse test bench chaos fuzz lint docs constraints clean
 BIN := .venv/bin
 ONLY ?= all
 TASKS ?= 200
@@ -13,6 +13,10 @@ demo: ## Set up, start everything on embedded defaults, and watch a campaign of 
 run: ## Serve the product (http://127.0.0.1:8080 unless WEB_PORT says otherwise)
 	@scripts/setup.sh run
 	@$(BIN)/python main.py
+
+rehearse: ## Call every simulated callee with the whole product and judge the calls; ONLY=books_tuesday,voicemail for some
+	@scripts/setup.sh run
+	@$(BIN)/opendeep rehearse $(if $(filter-out all,$(ONLY)),--only $(ONLY))
 
 test: ## Everything: lint, types, layers, docs, tests with real Asterisk, PostgreSQL, Redis and Chromium
 	@scripts/setup.sh test

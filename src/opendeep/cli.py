@@ -1,4 +1,4 @@
-"""The `opendeep` command: run, demo, doctor, callees, offline, db, trunk. Parses, prints, exits; no work of its own.
+"""The `opendeep` command: run, demo, rehearse, doctor, callees, offline, db, trunk. Parses, prints, exits.
 
 The large parts are imported by the command that needs them: loading all of them takes seconds.
 """
@@ -27,6 +27,7 @@ from opendeep.offline.server import DEFAULT_PORT, MAX_SESSIONS, OfflineServer
 from opendeep.offline.serving import ServeOptions, start_report
 from opendeep.offline.serving import serve as serve_offline
 from opendeep.offline.speech import SpeechEngines
+from opendeep.rehearsal.command import rehearse
 from opendeep.simulation.callee_loader import load_callees, shipped_callees
 from opendeep.simulation.callee_mistakes import CalleeFileError
 
@@ -45,6 +46,7 @@ offline_app = typer.Typer(
     help="The local voice and text AI, for any client of the same protocols.", no_args_is_help=True
 )
 app.add_typer(offline_app, name="offline")
+app.command()(rehearse)
 
 
 def _config() -> AppConfig:

@@ -38,6 +38,7 @@ from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.plan_editor_svc import PlanEditorService
 from opendeep.task_manager.plan_reader import PlanReader
 from opendeep.task_manager.preflight_svc import PreflightService, PreflightSettings
+from opendeep.task_manager.rehearsal_svc import RehearsalService
 from opendeep.task_manager.task_lifecycle_manager_svc import TaskLifecycleManagerService
 from opendeep.task_manager.task_scheduler_svc import SchedulerSettings, TaskSchedulerService
 from opendeep.task_manager.ui_assistant_svc import AssistantSettings, UIAssistantService
@@ -95,8 +96,11 @@ async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Applicati
     if lines is not None and config.needs_trunks:
         probes["trunks"] = line_views.out_of_order
     status = SystemStatus(modes, db, bell, probes, lines)
-    web = _web(ground, status, line_views, embedded.phones) if Role.WEB in config.opendeep_roles else None
-    return Application(config, workers, web)
+    if Role.WEB not in config.opendeep_roles:
+        return Application(config, workers, None)
+    rehearsals = RehearsalService(db, modes.data_dir, "offline" if modes.offline_ai else "openai")
+    workers.append(Worker("rehearsals", rehearsals.run))
+    return Application(config, workers, _web(ground, status, line_views, embedded.phones, rehearsals))
 
 
 def _owner_of(db: DatabaseManager) -> OwnerOf:
@@ -237,7 +241,13 @@ def _between_calls(ground: _Ground) -> list[Worker]:
     return workers
 
 
-def _web(ground: _Ground, status: SystemStatus, lines: LinesQueryService, phones: Phones | None) -> FastAPI:
+def _web(
+    ground: _Ground,
+    status: SystemStatus,
+    lines: LinesQueryService,
+    phones: Phones | None,
+    rehearsals: RehearsalService,
+) -> FastAPI:
     config = ground.config
     countries = callable_countries(config, ground.trunks)
     settings = AssistantSettings(config.default_region, config.internal_extensions, config.default_timezone, countries)
@@ -248,6 +258,7 @@ def _web(ground: _Ground, status: SystemStatus, lines: LinesQueryService, phones
         feedback=FeedbackManagerService(ground.db, ground.bell),
         preflight=PreflightService(ground.db, ground.clock, _preflight_settings(ground)),
         plans=PlanEditorService(ground.db, settings),
+        rehearsals=rehearsals,
         lines=lines,
         control=CallControlService(ground.db, ground.bell, ground.clock),
         status=status,

@@ -69,7 +69,7 @@ async def _switch(config: AppConfig, stack: contextlib.AsyncExitStack, phones: B
     switch = SimulatedSwitch(
         synthesizer=engines.synthesizer,
         recognizer=engines.recognizer,
-        mind=await _callee_mind(config, stack),
+        mind=await callee_mind(config, stack),
         callees=callees_with(config.callees_dir),
         username=config.asterisk_ami_username,
         secret=secret,
@@ -83,7 +83,7 @@ async def _switch(config: AppConfig, stack: contextlib.AsyncExitStack, phones: B
     )
 
 
-async def _callee_mind(config: AppConfig, stack: contextlib.AsyncExitStack) -> ChatMind | None:
+async def callee_mind(config: AppConfig, stack: contextlib.AsyncExitStack) -> ChatMind | None:
     """The language model that plays callees, where one is set up."""
     if config.rehearsal_llm_url is None:
         return None

@@ -48,6 +48,7 @@ from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.plan_editor_svc import PlanEditorService
 from opendeep.task_manager.preflight_svc import PreflightService, PreflightSettings
+from opendeep.task_manager.rehearsal_svc import RehearsalService
 from opendeep.task_manager.ui_assistant_svc import AssistantSettings, UIAssistantService
 from opendeep.web_interface.app import create_app
 from opendeep.web_interface.services import Services
@@ -177,6 +178,7 @@ def web_over(directory: Path, db: DatabaseManager, bell: Doorbell, trunks: Seque
         feedback=FeedbackManagerService(db, bell),
         preflight=PreflightService(db, SystemClock(), PreflightSettings(RULES, 10, ZONE)),
         plans=PlanEditorService(db, AssistantSettings(REGION, EXTENSIONS, ZONE)),
+        rehearsals=RehearsalService(db, directory, "offline"),
         lines=LinesQueryService(trunks, TENANT_CAP, db, clock, lambda: node),
         control=CallControlService(db, bell, clock, ANSWER_S),
         status=status,

@@ -10,7 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -50,10 +50,10 @@ def _json(event: Any, **_: Any) -> str:
     return orjson.dumps(event, default=str).decode()
 
 
-def setup_logging(level: str = "INFO", form: str = "console") -> None:
+def setup_logging(level: str = "INFO", form: str = "console", stream: TextIO | None = None) -> None:
     """Configure structlog and route the standard library's records (uvicorn, SQLAlchemy) through it.
 
-    `form` is "json" or "console". Logs go to standard error.
+    `form` is "json" or "console". Logs go to `stream`, standard error without one.
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -67,7 +67,7 @@ def setup_logging(level: str = "INFO", form: str = "console") -> None:
         structlog.processors.JSONRenderer(serializer=_json)
         if form == "json"
         else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            colors=(stream or sys.stderr).isatty(), exception_formatter=structlog.dev.plain_traceback
         )
     )
     structlog.configure(
@@ -76,7 +76,7 @@ def setup_logging(level: str = "INFO", form: str = "console") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -9,6 +9,7 @@ import orjson
 from websockets.asyncio.client import connect
 
 REQUEST_TIMEOUT_S = 60.0
+KEEPALIVE = httpx.Limits(keepalive_expiry=2.0)  # shorter than the server's 5 s: no request meets a closing connection
 
 
 class PageClient:
@@ -16,7 +17,7 @@ class PageClient:
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
-        self._http = httpx.AsyncClient(base_url=base_url, timeout=REQUEST_TIMEOUT_S, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=base_url, timeout=REQUEST_TIMEOUT_S, limits=KEEPALIVE, trust_env=False)
 
     async def __aenter__(self) -> "PageClient":
         return self

@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 import signal
-import sys
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,17 +13,15 @@ from uuid import UUID
 from rich.console import Console
 
 from opendeep.common.redis_client import InProcessDoorbell
-from opendeep.config.app_config import embedded_environment, load_config
+from opendeep.config.app_config import load_config
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.demo import story
 from opendeep.demo.client import PageClient
+from opendeep.demo.product import READY_DEADLINE_S, ProductFailed, running_product
 from opendeep.demo.screen import LiveScreen, PlainScreen, Screen
 
-READY_DEADLINE_S = 60.0
 CAMPAIGN_DEADLINE_S = 170.0
-STOP_DEADLINE_S = 20.0
 CHAT_ROUNDS = 6
-READY_LINE = "OPENDEEP ready "
 
 
 class DemoFailed(Exception):
@@ -47,7 +43,8 @@ async def run_demo(console: Console, data_dir: Path | None = None, keep_open: bo
     directory.mkdir(parents=True, exist_ok=True)
     console.print(f"Starting OpenDeep on embedded defaults in {directory} (log: opendeep.log)", highlight=False)
     try:
-        async with _product(directory) as url, PageClient(url) as page:
+        async with running_product(directory, MAX_CONCURRENT_CALLS="6") as product, PageClient(product.url) as page:
+            url = product.url
             console.print(f"The page is at {url}", highlight=False)
             await page.healthy(READY_DEADLINE_S)
             user_id, campaign_id = await _play(page, console)
@@ -57,43 +54,10 @@ async def run_demo(console: Console, data_dir: Path | None = None, keep_open: bo
             console.print(verdict, highlight=False, markup=False, soft_wrap=True)
             if keep_open:
                 await _until_interrupted()
-    except (DemoFailed, TimeoutError, OSError) as error:
+    except (DemoFailed, ProductFailed, TimeoutError, OSError) as error:
         console.print(f"DEMO failed {type(error).__name__}: {error}", highlight=False, markup=False, soft_wrap=True)
         return 1
     return code
-
-
-@contextlib.asynccontextmanager
-async def _product(directory: Path) -> AsyncIterator[str]:
-    """The real program as a child process on free ports; yields its address."""
-    environment = embedded_environment(
-        DATA_DIR=str(directory), WEB_PORT="0", AUDIOSOCKET_PORT="0", LOG_FORMAT="json", MAX_CONCURRENT_CALLS="6"
-    )
-    with (directory / "opendeep.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "opendeep", "run", env=environment, stdout=asyncio.subprocess.PIPE, stderr=log
-        )  # fmt: skip
-        try:
-            yield await _address(process, directory)
-        finally:
-            if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(STOP_DEADLINE_S):
-                        await process.wait()
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-
-
-async def _address(process: asyncio.subprocess.Process, directory: Path) -> str:
-    if process.stdout is None:
-        raise DemoFailed("The program has no output to read.")
-    async with asyncio.timeout(READY_DEADLINE_S):
-        while line := (await process.stdout.readline()).decode():
-            if line.startswith(READY_LINE):
-                return line.removeprefix(READY_LINE).strip()
-    raise DemoFailed(f"The program ended before it was ready; see {directory / 'opendeep.log'}")
 
 
 async def _play(page: PageClient, console: Console) -> tuple[UUID, UUID]:

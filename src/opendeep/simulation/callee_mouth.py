@@ -7,13 +7,14 @@ lines come from a `LineStore`; a line that is not ready yet is waited for in sil
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from opendeep.simulation.audiosocket_wire import FRAME_BYTES, FRAME_MS, SILENCE_FRAME
 from opendeep.simulation.callee_schema import SignalTone, Tone, Voice
 from opendeep.simulation.sound import tone
 from opendeep.simulation.tunes import music, signal
+from opendeep.simulation.witness import MAX_WITNESSED, Sounding, Uttered
 
 MAX_QUEUE = 64
 LINE_DEADLINE_MS = 8000
@@ -87,6 +88,13 @@ class HangUp:
 
 
 Utterance = Say | Play | PlaySignal | PlayMusic | Clip | Pause | Press | Echo | HangUp
+SOUNDS: dict[type[Utterance], Sounding] = {
+    Say: Sounding.WORDS,
+    Play: Sounding.TONE,
+    PlaySignal: Sounding.SIGNAL,
+    PlayMusic: Sounding.MUSIC,
+    Clip: Sounding.CLIP,
+}
 
 
 class LineStore(Protocol):
@@ -111,6 +119,8 @@ class Mouth:
         self._offset = 0
         self._waited_ms = 0
         self._digits: list[str] = []
+        self._now_ms = 0
+        self._sounded: list[Uttered] = []
         self.echoing = False
         self.hung_up = False
         self.dropped = 0
@@ -119,6 +129,11 @@ class Mouth:
     def idle(self) -> bool:
         """Nothing is being uttered and nothing waits."""
         return not self._queue and self._offset >= len(self._pcm)
+
+    @property
+    def uttered(self) -> tuple[Uttered, ...]:
+        """What was played up to now, in order; the first 400. Times count the frames pulled."""
+        return tuple(self._sounded)
 
     def add(self, utterance: Utterance) -> None:
         if len(self._queue) >= MAX_QUEUE:
@@ -129,6 +144,9 @@ class Mouth:
     def stop(self) -> None:
         """Drop what is being uttered and everything that waits."""
         self._queue.clear()
+        if self._offset < len(self._pcm) and self._sounded and self._sounded[-1].until_ms > self._now_ms:
+            last = self._sounded[-1]
+            self._sounded[-1] = replace(last, ms=max(0, self._now_ms - last.at_ms))
         self._pcm, self._offset, self._waited_ms = b"", 0, 0
 
     def take_digits(self) -> list[str]:
@@ -140,6 +158,7 @@ class Mouth:
         """Return the next 20 ms; `heard` is what the other side said in the same 20 ms (for an echo)."""
         if self._offset >= len(self._pcm):
             self._begin_next()
+        self._now_ms += FRAME_MS
         if self._offset < len(self._pcm):
             frame = self._pcm[self._offset : self._offset + FRAME_BYTES]
             self._offset += FRAME_BYTES
@@ -152,8 +171,15 @@ class Mouth:
             pcm = self._perform(self._queue[0])
             if pcm is None:
                 return
-            self._queue.popleft()
+            self._note(self._queue.popleft(), len(pcm))
             self._pcm, self._offset, self._waited_ms = pcm, 0, 0
+
+    def _note(self, utterance: Utterance, length: int) -> None:
+        """Remember what sounds from now on, for whoever judges the call."""
+        kind = SOUNDS.get(type(utterance))
+        if kind is not None and length and len(self._sounded) < MAX_WITNESSED:
+            words = utterance.text if isinstance(utterance, Say) else ""
+            self._sounded.append(Uttered(self._now_ms, length * FRAME_MS // FRAME_BYTES, kind, words))
 
     def _perform(self, utterance: Utterance) -> bytes | None:
         """Do one utterance and return its sound (maybe empty), or None when it is not ready."""

@@ -26,6 +26,7 @@ from opendeep.simulation.callee_machines import VoicemailRun
 from opendeep.simulation.callee_mouth import HangUp, Say
 from opendeep.simulation.callee_nodes import start_node
 from opendeep.simulation.callee_schema import Callee
+from opendeep.simulation.witness import Visit
 
 BYTES_PER_MS = 16  # s16le at 8 kHz
 MAX_TURN_BYTES = 30_000 * BYTES_PER_MS
@@ -60,6 +61,7 @@ class CalleeScript:
         self._start = start
         self._improvises = improvises
         self.visited: list[str] = []
+        self.visits: list[Visit] = []
         self.keys = ""
         self._use = RuleUse()
         self._run: NodeRun | None = None
@@ -204,6 +206,7 @@ class CalleeScript:
         self.node = name
         if len(self.visited) < MAX_WITNESSED:
             self.visited.append(name)
+            self.visits.append(Visit(now_ms, name))
         self._run = start_node(name, self._callee.script[name], self._use, self._callee.voice)
         return self._carry_out(self._run.enter(now_ms), now_ms)
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from opendeep.simulation.attached_callee import AttachedCallee
 from opendeep.simulation.audiosocket_wire import FRAME_BYTES, SILENCE_FRAME
+from opendeep.simulation.witness import Uttered, Visit
 
 MAX_KEYS = 200
 
@@ -34,6 +35,21 @@ class CalleeSession(Protocol):
     @property
     def visited(self) -> tuple[str, ...]:
         """The nodes of the script that the call came to, in order; the first 200."""
+        ...
+
+    @property
+    def visits(self) -> tuple[Visit, ...]:
+        """The same nodes with their times."""
+        ...
+
+    @property
+    def uttered(self) -> tuple[Uttered, ...]:
+        """What the callee was heard to say or play, in order; the first 400."""
+        ...
+
+    @property
+    def missed_turns(self) -> int:
+        """Turns of the other side that were not recognised in time, or at all, for want of an engine."""
         ...
 
     @property
@@ -72,6 +88,9 @@ class AttachedSession:
     state = "attached"
     spoke_before_beep = False
     visited: tuple[str, ...] = ()
+    visits: tuple[Visit, ...] = ()
+    uttered: tuple[Uttered, ...] = ()
+    missed_turns = 0
 
     def __init__(self, callee: AttachedCallee, call_id: str) -> None:
         self._callee = callee

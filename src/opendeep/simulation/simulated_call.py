@@ -24,6 +24,7 @@ from opendeep.simulation.legs import NORMAL_CLEARING, Keyed, Legs, interleave
 from opendeep.simulation.originate import Origination, parse_audiosocket
 from opendeep.simulation.pickup import Answered, Pickup
 from opendeep.simulation.recording import StereoRecorder
+from opendeep.simulation.witness import Uttered, Visit
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,9 @@ TRANSITIONS: dict[Phase, frozenset[Phase]] = {
 class CallSnapshot:
     """A call as it is now. `state` is the node of the callee's script; times in ms.
 
-    `visited`: the nodes up to now; `keys`: pressed by the caller; `ended`: why it ended, empty while it goes on.
+    `visited`: the nodes up to now, `visits` with their times; `uttered`: what the callee said and played; `keys`:
+    pressed by the caller; `talk_ms`: since the answer; `missed_turns`: turns of the caller that the callee's
+    engines were too slow for; `ended`: why it ended, empty while it goes on.
     """
 
     call_id: str
@@ -73,6 +76,10 @@ class CallSnapshot:
     visited: tuple[str, ...] = ()
     keys: str = ""
     ended: str = ""
+    visits: tuple[Visit, ...] = ()
+    uttered: tuple[Uttered, ...] = ()
+    talk_ms: int = 0
+    missed_turns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +138,10 @@ class SimulatedCall:
             visited=session.visited if session is not None else (),
             keys=session.keys if session is not None else "",
             ended=self._ended,
+            visits=session.visits if session is not None else (),
+            uttered=session.uttered if session is not None else (),
+            talk_ms=self._now_ms - self._answered_ms if session is not None else 0,
+            missed_turns=session.missed_turns if session is not None else 0,
         )
 
     # -- what the manager asks for

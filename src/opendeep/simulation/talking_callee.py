@@ -21,6 +21,7 @@ from opendeep.simulation.line_quality import CalleeLine
 from opendeep.simulation.prepared_lines import PreparedLines
 from opendeep.simulation.sound import TurnDetector, TurnEnded
 from opendeep.simulation.speech_seam import CalleeMind, LineRecognizer, LineSynthesizer
+from opendeep.simulation.witness import Uttered, Visit
 
 RECOGNITION_DEADLINE_S = 6.0
 REPLY_DEADLINE_S = 15.0
@@ -50,6 +51,7 @@ class TalkingCallee:
         self._line = CalleeLine(callee.line)
         self._ears = TurnDetector(callee.end_of_turn_ms)
         self._now_ms = 0
+        self.missed_turns = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._spawn(self._lines.prepare_all(), "lines")
         if self._lines.has_sounds:
@@ -70,6 +72,14 @@ class TalkingCallee:
     @property
     def visited(self) -> tuple[str, ...]:
         return tuple(self._script.visited)
+
+    @property
+    def visits(self) -> tuple[Visit, ...]:
+        return tuple(self._script.visits)
+
+    @property
+    def uttered(self) -> tuple[Uttered, ...]:
+        return self._mouth.uttered
 
     @property
     def keys(self) -> str:
@@ -124,6 +134,7 @@ class TalkingCallee:
             async with asyncio.timeout(RECOGNITION_DEADLINE_S):
                 text = (await self._engines.recognizer.recognize(pcm, sample_rate=8000)).text
         except Exception:  # boundary: an engine's failure costs one turn, never the call
+            self.missed_turns += 1
             log.exception("callee_recognition_failed", callee=self._callee.name, call_id=self._call_id)
         self._script.receive_words(turn, text)
 

@@ -14,6 +14,7 @@ from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.plan_editor_svc import PlanEditorService
 from opendeep.task_manager.preflight_svc import PreflightService
+from opendeep.task_manager.rehearsal_svc import RehearsalService
 from opendeep.task_manager.ui_assistant_svc import UIAssistantService
 
 
@@ -70,6 +71,7 @@ class Services:
     feedback: FeedbackManagerService
     preflight: PreflightService
     plans: PlanEditorService
+    rehearsals: RehearsalService
     lines: LinesQueryService
     control: CallControlService
     status: StatusSource

@@ -18,6 +18,7 @@ from opendeep.simulation.callee_mouth import (
     Say,
 )
 from opendeep.simulation.callee_schema import SignalKind, SignalTone, Tone
+from opendeep.simulation.witness import Sounding
 
 HEARD = b"\x07\x08" * 160
 
@@ -104,3 +105,27 @@ def test_music_signals_and_clips_are_played_for_their_whole_length() -> None:
     assert played[28:53] == [SILENCE_FRAME] * 25
     assert played[-1] == b"ab" * 160
     assert mouth.idle
+
+
+def test_it_remembers_what_it_uttered_and_when_to_the_frame() -> None:
+    mouth = Mouth(Lines(hello=bytes(2 * 320), bye=bytes(3 * 320)))
+    for utterance in (Pause(40), Say("hello"), Play(Tone(ms=100)), PlayMusic(60, -20, 1), Say("bye"), Press("1")):
+        mouth.add(utterance)
+    frames(mouth, 20)
+    assert [(one.at_ms, one.ms, one.kind, one.words) for one in mouth.uttered] == [
+        (40, 40, Sounding.WORDS, "hello"),
+        (80, 100, Sounding.TONE, ""),
+        (180, 60, Sounding.MUSIC, ""),
+        (240, 60, Sounding.WORDS, "bye"),
+    ]
+
+
+def test_what_it_broke_off_is_remembered_as_long_as_it_sounded() -> None:
+    mouth = Mouth(Lines(long=bytes(10 * 320)))
+    mouth.add(Say("long"))
+    frames(mouth, 4)
+    mouth.stop()
+    frames(mouth, 4)
+    assert [(one.at_ms, one.ms) for one in mouth.uttered] == [(0, 80)]
+    mouth.stop()  # nothing is sounding any more
+    assert [(one.at_ms, one.ms) for one in mouth.uttered] == [(0, 80)]

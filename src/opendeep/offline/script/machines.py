@@ -13,7 +13,7 @@ from opendeep.offline.script.acts import Act, AwaitQuiet, CallTool, Say, SayRole
 from opendeep.offline.script.course import SEND_DTMF, Course
 from opendeep.offline.script.keypad_menu import choose_key, read_menu
 from opendeep.offline.script.phases import Phase
-from opendeep.offline.script.understanding import Heard, is_monologue
+from opendeep.offline.script.understanding import Heard, is_monologue, meanings_of_text
 
 MAX_MENU_STEPS: Final = 3
 MAX_MACHINE_WAITS: Final = 3
@@ -29,7 +29,7 @@ def react(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...
     if course.answers or course.phase in _PERSON_SPEAKS:
         return None
     options = read_menu(heard.text)
-    if "voicemail" in found and len(options) < 2:
+    if "voicemail" in found and len(options) < 2 and not _only_the_ear(course, heard):
         return leave_message(course, wait=True)
     if options or "menu" in found:
         return _menu(course, heard)
@@ -41,6 +41,12 @@ def react(course: Course, heard: Heard, found: frozenset[str]) -> tuple[Act, ...
     if course.phase in (Phase.OPENING, Phase.GREETING) and is_monologue(heard) and not course.holding:
         return leave_message(course, wait=True)
     return None
+
+
+def _only_the_ear(course: Course, heard: Heard) -> bool:
+    """Whether nothing but a sound speaks for a mailbox, where a question is open and the words mean something else."""
+    meant = heard.intents | meanings_of_text(heard.text)
+    return course.phase is Phase.ASKING and bool(meant) and "voicemail" not in meant
 
 
 def leave_message(course: Course, *, wait: bool) -> tuple[Act, ...]:

@@ -4,6 +4,7 @@ import { byId, fill, h } from "./dom.js";
 import { answersList, formCard, labelsOf } from "./forms.js";
 import { planCard } from "./plan_card.js";
 import { words } from "./labels.js";
+import { rehearsalPart } from "./rehearsal.js";
 
 const MARGIN_PX = 16;
 const NEAR_END_PX = 120;
@@ -112,7 +113,7 @@ export class Chat {
       this._openPlan = null;
     };
     const change = confirmed ? null : (changes) => this._change(reply.plan_id, changes);
-    const card = planCard(shown, confirm, look, change);
+    const card = planCard(shown, confirm, look, change, look && rehearsalPart(reply.plan_id));
     if (confirmed) card.close("Confirmed and scheduled.");
     this._openPlan = confirmed ? null : card;
     return card.node;

@@ -8,8 +8,9 @@ import { clockTime, plural, voicemailPolicy, windowText } from "./labels.js";
 const CONTACTS_SHOWN = 12;
 
 /** The plan as a card. `onConfirm()`, `onLook()` (the pre-flight) and `onChange(changes)` return promises; the button exists
- * only for a valid, newest plan, and without `onChange` nothing can be edited. */
-export function planCard({ plan, valid, problems }, onConfirm, onLook, onChange) {
+ * only for a valid, newest plan, and without `onChange` nothing can be edited. `trial`: a part in which the plan can be
+ * rehearsed, or nothing. */
+export function planCard({ plan, valid, problems }, onConfirm, onLook, onChange, trial) {
   const titleId = freshId("plan");
   const foot = h("div", { class: "actions" });
   const error = h("p", { class: "error", role: "alert" });
@@ -36,6 +37,7 @@ export function planCard({ plan, valid, problems }, onConfirm, onLook, onChange)
     conditions(plan),
     engine,
     onLook && preflightPart(async () => (await aMoment(), open ? onLook() : null), foot),
+    trial,
     error,
     foot,
   );
