@@ -311,6 +311,7 @@ class AudioSocketHandler:
     async def _finish(self, writer: asyncio.Task[None]) -> None:
         """Close everything in order and write the last rows; each step has a deadline."""
         self.close_line()
+        self._services.meter.flush()
         self._senses.close()
         if self._line.attached:
             await self._await_last_words()

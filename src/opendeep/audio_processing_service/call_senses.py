@@ -50,7 +50,7 @@ class SensePorts:
 
 class CallSenses:
     """One per call. `hear` gets the callee's audio, `heard_words` what was recognised of it; `close` at the call's end:
-    what was not measured yet is told no more."""
+    nothing is told any more."""
 
     def __init__(self, ports: SensePorts, limits: HoldLimits, measure: Measure) -> None:
         self._ports = ports

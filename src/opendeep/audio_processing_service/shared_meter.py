@@ -41,12 +41,15 @@ class SharedMeter:
     def measure(self, pcm: bytes, start_ms: int, tell: Tell) -> None:
         """Tell within `GATHER_S` what the block sounds like. Raises RuntimeError outside an event loop."""
         if not self._waiting:
-            asyncio.get_running_loop().call_later(GATHER_S, self._flush)
+            asyncio.get_running_loop().call_later(GATHER_S, self.flush)
         self._waiting.append((pcm, start_ms))
         self._tell.append(tell)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Tell now: a call ends, and what was heard last counts."""
         waiting, told = self._waiting, self._tell
+        if not waiting:
+            return
         self._waiting, self._tell = [], []
         for block, tell in zip(measure_all(waiting), told, strict=True):
             try:

@@ -50,6 +50,15 @@ async def test_each_call_is_told_its_own_blocks_in_order() -> None:
         assert abs(heard[name][0].level_dbfs - measure(pcm, 0).level_dbfs) < 0.01
 
 
+async def test_a_call_that_ends_is_told_at_once() -> None:
+    meter, told = SharedMeter(), list[SoundBlock]()
+    meter.measure(LINES["a beep"], 0, told.append)
+    meter.flush()
+    assert len(told) == 1
+    meter.flush()
+    assert len(told) == 1
+
+
 async def test_ears_that_fail_harm_no_other_call() -> None:
     meter, told = SharedMeter(), asyncio.Event()
 
