@@ -17,7 +17,7 @@ from opendeep.demo.client import PageClient
 ROOT = Path(__file__).parents[2]
 READY_LINE = "OPENDEEP ready "
 START_DEADLINE_S = 90.0
-STOP_DEADLINE_S = 30.0
+STOP_DEADLINE_S = 90.0
 
 
 @dataclass(slots=True)
