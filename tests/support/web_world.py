@@ -160,9 +160,11 @@ async def web_world(directory: Path, trunks: Sequence[Trunk] = TRUNKS) -> AsyncI
     bell = InProcessDoorbell()
     db = DatabaseManager(f"sqlite+aiosqlite:///{directory}/web.db", bell, SystemClock())
     await db.upgrade()
+    built = web_over(directory, db, bell, trunks)
     try:
-        yield web_over(directory, db, bell, trunks)
+        yield built
     finally:
+        await built.services.rehearsals.stop()
         await db.close()
         await _database_threads_end()
 

@@ -108,9 +108,14 @@ class RehearsalService:
         try:
             await asyncio.Event().wait()
         finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """End the rehearsals that are going on; one that takes too long is killed. Idempotent."""
+        for end in (asyncio.subprocess.Process.terminate, asyncio.subprocess.Process.kill):
             for child in self._children.values():
                 with contextlib.suppress(ProcessLookupError):
-                    child.terminate()
+                    end(child)
             if self._watching:
                 await asyncio.wait(self._watching, timeout=END_DEADLINE_S)
 
