@@ -30,6 +30,7 @@ LOUD_ULAW = bytes([0x10])
 NOISE = HEADER.pack(SLIN8, 320) + struct.pack("<160h", *(random.randint(-9_000, 9_000) for _ in range(160)))
 LINE_NAME = re.compile(rb'\\"name\\":\\"line-(\d+)\\"')
 DELTA_MS = 100
+SETTLED_S = 2.0
 APPEND = re.compile(rb'\{"type": ?"input_audio_buffer\.append", ?"audio": ?"')
 CREATE = re.compile(rb'\{"type": ?"response\.create"')
 
@@ -280,6 +281,7 @@ async def main() -> None:
     tell(phase="first_word_ms", values=await load.first_words(order["port"], order["calls"]))
     tell(phase="first_audio_ms", values=await load.first_audio(order["rounds"]))
     tell(phase="barge_in_stop_ms", values=await load.barge_in())
+    await asyncio.sleep(SETTLED_S)  # what callees said last is in doubt for a second, and would cut what is said next
     tell(phase="steady_begins")
     await read_line()
     tell(phase="steady", **await load.steady(order["seconds"]))
