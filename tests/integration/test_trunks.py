@@ -87,7 +87,7 @@ async def test_a_paced_queue_survives_a_drain(tmp_path: Path, switch: FakeSwitch
         drained = asyncio.create_task(node.drain(5.0), name="drain")
         await switch.wait_for_action("Originate")
         (call,) = await world.calls(ids)
-        await world.wait_for(ids, LIVE, 60)
+        await world.wait_for(ids, LIVE, 1)
         await until(lambda: _is(node.snapshot()["draining"]))
         world.clock.advance(3.0)
         await node._round()
@@ -115,7 +115,7 @@ async def test_two_nodes_together_keep_the_cap_of_a_trunk(tmp_path: Path, switch
             assert len(live) == 3
             for call in live:
                 await switch.wait_for_action("Originate", ended + 1)
-                await world.wait_for(ids, LIVE, 60)
+                await world.wait_for(ids, LIVE, 1)
                 await _answered(world, call)
                 switch.callee_hangs_up(str(call.id))
                 ended += 1
@@ -196,7 +196,7 @@ async def test_countries_and_tenants_choose_the_trunk(tmp_path: Path, switch: Fa
             ann = await work.users.get_or_create("Ann")
         hers = await world.queue("+442071838750", user=ann)
         await world.look()
-        await world.wait_for(ids, TaskStatus.FAILED, 60)
+        await world.wait_for(ids, TaskStatus.FAILED, 1)
         assert [call.trunk for call in await world.calls(hers, ann)] == ["ann"]
         german, american, british = await world.tasks(ids)
         assert (german.status, american.status, british.status) == (LIVE, LIVE, TaskStatus.FAILED)
@@ -289,17 +289,17 @@ async def test_a_trunk_fails_pauses_and_comes_back(tmp_path: Path, switch: FakeS
 
         await world.advance(circuit_breaker.WAIT_FIRST_S)
         await world.requeue(ids)  # the trial fails too: the next wait is twice as long
-        await world.wait_for(ids, DONE, 60)
+        await world.wait_for(ids, DONE, 4)
         await world.requeue(ids)
         assert len(switch.named("Originate")) == 4
         switch.endpoint_plans["a"] = "busy"
         await world.advance(2 * circuit_breaker.WAIT_FIRST_S)
         await world.requeue(ids)
-        await world.wait_for(ids, DONE, 60)
+        await world.wait_for(ids, DONE, 5)
         assert await breaker_of(world, "a") is BreakerState.CLOSED
         await world.advance(12.0)
         await world.requeue(ids)
-        await world.wait_for(ids, DONE, 60)
+        await world.wait_for(ids, DONE, 6)
         assert node.paused_because() is None
         assert [kind for kind, _ in await world.trunk_lines()] == ["trunk.resumed"]
         assert len(switch.named("Originate")) == 6
@@ -310,9 +310,9 @@ async def test_an_outage_overflows_and_ringing_proves_the_line(tmp_path: Path, s
     switch.endpoint_plans = {"a": "congestion", "b": "busy"}
     async with trunk_world(tmp_path, switch, [a_trunk("a"), a_trunk("b")]) as world:
         ids = await world.queue(*NUMBERS[:3])
-        await world.wait_for(ids, DONE, 60)
+        await world.wait_for(ids, DONE, 3)
         later = await world.queue(*NUMBERS[3:6])
-        await world.wait_for(later, DONE, 60)
+        await world.wait_for(later, DONE, 3)
         assert [call.trunk for call in await world.calls([*ids, *later])] == ["a", "a", "a", "b", "b", "b"]
         switch.endpoint_plans["a"] = "answer"
         await world.advance(circuit_breaker.WAIT_FIRST_S)
@@ -329,7 +329,7 @@ async def test_faults_of_the_line_are_forgiven_but_not_for_ever(tmp_path: Path, 
         ids = await world.queue(NUMBERS[0])
         for attempt in range(1, MAX_FORGIVEN + 3):
             await world.look()
-            await world.wait_for(ids, DONE, 60)
+            await world.wait_for(ids, DONE, 1)
             (task,) = await world.tasks(ids)
             assert task.attempts == max(0, attempt - MAX_FORGIVEN)
             async with world.db.transaction() as work:
@@ -345,7 +345,7 @@ async def test_one_number_that_always_fails_does_not_stop_the_others(tmp_path: P
         ids = await world.queue(NUMBERS[0])
         for number in NUMBERS[1:6]:
             await world.look()
-            await world.wait_for(ids, DONE, 60)
+            await world.wait_for(ids, DONE, 1)
             async with world.db.transaction() as work:
                 await work.tasks.transition(ids[0], BACK, "Once more.")
             switch.endpoint_plans["a"] = "busy"
@@ -353,7 +353,7 @@ async def test_one_number_that_always_fails_does_not_stop_the_others(tmp_path: P
             switch.endpoint_plans["a"] = "congestion"
             await world.advance(12.0)
             await world.requeue(ids)
-        await world.wait_for(ids, DONE, 60)
+        await world.wait_for(ids, DONE, 1)
         assert await breaker_of(world, "a") is BreakerState.CLOSED
         async with world.db.read() as work:
             assert (await work.trunks.states())["a"].breaker.recent == "x....."
