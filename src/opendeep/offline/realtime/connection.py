@@ -28,7 +28,7 @@ from opendeep.offline.realtime.response import Response
 from opendeep.offline.realtime.session import RealtimeSession
 from opendeep.offline.realtime.settings import TurnSettings
 from opendeep.offline.realtime.thinking import Think
-from opendeep.offline.script import AwaitQuiet, CallTool, Heard, Say
+from opendeep.offline.script import AwaitQuiet, CallTool, Heard, Say, SayRole
 from opendeep.offline.speech.tempo import at_speed
 from opendeep.offline.speech.types import Recognizer, Synthesizer
 
@@ -317,7 +317,7 @@ class RealtimeConnection:
             if isinstance(act, AwaitQuiet):
                 await self._await_quiet(act.quiet_ms)
             elif isinstance(act, Say):
-                await self._say(response, act.text, pacer)
+                await self._say(response, act.text, pacer, whole=act.role is SayRole.DISCLOSURE)
             elif isinstance(act, CallTool):
                 await self._call(response, act.name, act.arguments)
             elif isinstance(act, Think) and not await self._think(response, act, pacer):
@@ -360,8 +360,8 @@ class RealtimeConnection:
         except TimeoutError:
             self._log.warning("greeting_end_unseen", quiet_ms=quiet_ms)
 
-    async def _say(self, response: Response, text: str, pacer: Pacer) -> None:
-        response.begin_sentence()
+    async def _say(self, response: Response, text: str, pacer: Pacer, *, whole: bool = False) -> None:
+        response.begin_sentence(whole=whole)
         for sentence in _SENTENCE_END.split(text):
             if not response.speaks:
                 response.words(sentence)

@@ -22,6 +22,7 @@ USER_AUDIO_TOKENS_PER_S: Final = 10
 CHARS_PER_TOKEN: Final = 4
 ARGUMENT_PIECE_CHARS: Final = 64
 HEARD_SHARE: Final = 0.5  # of a sentence: played so far, it counts as heard
+WHOLE_SHARE: Final = 0.9  # of one that must be heard to its end: who is calling, and that it is an AI
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class SpokenAct:
     item_id: str
     start_ms: int
     end_ms: int
+    heard_share: float
     complete: bool = False
 
 
@@ -112,8 +114,8 @@ class Response:
         cut_item, cut_ms = self._cut or ("", 0)
         heard = 0
         for act in self.spoken:
-            half = act.start_ms + (act.end_ms - act.start_ms) * HEARD_SHARE
-            if not act.complete or (act.item_id == cut_item and half > cut_ms):
+            enough_ms = act.start_ms + (act.end_ms - act.start_ms) * act.heard_share
+            if not act.complete or (act.item_id == cut_item and enough_ms > cut_ms):
                 break
             heard += 1
         return heard
@@ -138,12 +140,14 @@ class Response:
         """`response.created`."""
         self._emit("response.created", response=self._as_field())
 
-    def begin_sentence(self) -> None:
-        """A new sentence of the plan starts; opens the message item when none is open."""
+    def begin_sentence(self, *, whole: bool) -> None:
+        """A new sentence of the plan starts; opens the message item when none is open. `whole`: half of it is not
+        enough to be heard."""
         if self._open is None:
             self._open_message()
         item, _ = self._open_part()
-        self.spoken.append(SpokenAct(item.id, item.audio_ms, item.audio_ms))
+        share = WHOLE_SHARE if whole else HEARD_SHARE
+        self.spoken.append(SpokenAct(item.id, item.audio_ms, item.audio_ms, share))
 
     def words(self, text: str) -> None:
         """A piece of the transcript (or of the text, in a text response)."""

@@ -77,7 +77,7 @@ class RealtimeSession:
         self._pending = PendingInputs()
         self._items = ItemEvents(
             self.ids, self.settings, self.conversation, self._emit,
-            created=self._item_created, cut=self._item_cut, deleted=self._pending.forget,
+            created=self._item_created, cut=self._item_cut, deleted=self._item_deleted,
         )  # fmt: skip
         self._unheard_inputs: dict[str, Item] = {}
         self._active: Response | None = None
@@ -345,6 +345,11 @@ class RealtimeSession:
     def _item_cut(self, item_id: str, end_ms: int) -> None:
         if self._previous is not None and item_id in self._previous.message_ids:
             self._previous.cut(item_id, end_ms)
+
+    def _item_deleted(self, item_id: str) -> None:
+        """Words of ours that are taken out were not heard."""
+        self._pending.forget(item_id)
+        self._item_cut(item_id, 0)
 
     # --- responses --------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from opendeep.offline.realtime.jobs import RecognizeJob, RespondJob
 from opendeep.offline.realtime.response import Response
 from opendeep.offline.realtime.session import RealtimeSession
 from opendeep.offline.realtime.settings import TurnSettings
-from opendeep.offline.script import CallTool, Heard, Say
+from opendeep.offline.script import CallTool, Heard, Say, SayRole
 from opendeep.offline.speech.vad import SpeechStarted, SpeechStopped
 
 SERVER_EVENTS: TypeAdapter[Any] = TypeAdapter(Annotated[RealtimeServerEvent, Field(discriminator="type")])
@@ -112,7 +112,7 @@ class Bench:
         response = response or self.responses.pop(0)
         for act in self.session.plan(response):
             if isinstance(act, Say):
-                response.begin_sentence()
+                response.begin_sentence(whole=act.role is SayRole.DISCLOSURE)
                 response.words(act.text)
                 if response.speaks:
                     response.audio(tone(ms_per_sentence))

@@ -324,7 +324,7 @@ def test_speech_over_an_active_response_cancels_it() -> None:
     bench.understood("hello")
     response = bench.responses.pop(0)
     bench.session.plan(response)
-    response.begin_sentence()
+    response.begin_sentence(whole=True)
     response.words("This is")
     response.audio(tone(200))
     bench.drain()
@@ -367,6 +367,21 @@ def test_a_cut_question_is_asked_again() -> None:
     bench.understood("yes okay")
     events = bench.perform()
     assert one(events, "response.output_audio_transcript.done")["transcript"] == "Does Tuesday at ten work for you?"
+
+
+@pytest.mark.parametrize("heard_ms", [0, 600, 850])
+def test_who_is_calling_is_said_again_unless_it_was_heard_to_its_end(heard_ms: int) -> None:
+    bench = call_bench()
+    bench.hear(GREETING)
+    bench.understood("hello")
+    item = one(bench.perform(), "response.output_item.done")["item"]
+    if heard_ms:
+        bench.send("conversation.item.truncate", item_id=item["id"], content_index=0, audio_end_ms=heard_ms)
+    else:
+        bench.send("conversation.item.delete", item_id=item["id"])  # nothing of it was played
+    bench.hear(GREETING)
+    bench.understood("hello i am here now")
+    assert "This is an AI" in one(bench.perform(), "response.output_audio_transcript.done")["transcript"]
 
 
 def test_nothing_can_be_cut_beyond_its_end() -> None:
