@@ -4,7 +4,6 @@ Binary messages are audio, text messages JSON. Owns what a browser may send and 
 be on its way is `CallListener`'s. A browser that breaks the rules is told why in the close reason.
 """
 
-import asyncio
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -28,6 +27,7 @@ from opendeep.web_interface.socket_rules import (
     receive,
     send_json,
     send_sound,
+    until_either_ends,
 )
 
 log = structlog.get_logger(__name__)
@@ -78,16 +78,9 @@ async def call_audio(
 
 async def _serve(socket: WebSocket, listener: CallListener, mic: MicrophoneFormat, call_id: UUID) -> None:
     """Ends with whichever ends first: the page, or the call."""
-    reading = asyncio.create_task(_read(socket, listener, mic), name=f"call-listener-{listener.id}")
-    relay = asyncio.create_task(_relay(socket, listener, mic, call_id), name=f"call-sound-{listener.id}")
-    try:
-        await asyncio.wait({reading, relay}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (reading, relay):
-            task.cancel()
-        results = await asyncio.gather(reading, relay, return_exceptions=True)
+    reading, relay = _read(socket, listener, mic), _relay(socket, listener, mic, call_id)
+    error = await until_either_ends(reading, relay, f"call-listener-{listener.id}")
     log.info("listener.left", call_id=str(call_id), lost=listener.lost, refused_ms=round(listener.refused_ms))
-    error = next((each for each in results if isinstance(each, Exception)), None)
     if isinstance(error, WebSocketDisconnect | OSError):
         return
     if isinstance(error, RuleBroken | ListenerGone):

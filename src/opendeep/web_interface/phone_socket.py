@@ -4,7 +4,6 @@ Binary messages are sound (µ-law at 8 kHz, 20 ms each), text messages JSON. Own
 rings where is the switch's.
 """
 
-import asyncio
 from typing import Annotated, Final, Literal
 
 import structlog
@@ -26,6 +25,7 @@ from opendeep.web_interface.socket_rules import (
     receive,
     send_json,
     send_sound,
+    until_either_ends,
 )
 
 log = structlog.get_logger(__name__)
@@ -81,15 +81,7 @@ async def phone(socket: WebSocket) -> None:
 
 async def _serve(socket: WebSocket, handset: PagePhone, extension: str) -> None:
     """Ends with the page, or when it does not take what it is told."""
-    reading = asyncio.create_task(_read(socket, handset), name="phone-reading")
-    relay = asyncio.create_task(_relay(socket, handset, extension), name="phone-relay")
-    try:
-        await asyncio.wait({reading, relay}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (reading, relay):
-            task.cancel()
-        results = await asyncio.gather(reading, relay, return_exceptions=True)
-    error = next((each for each in results if isinstance(each, Exception)), None)
+    error = await until_either_ends(_read(socket, handset), _relay(socket, handset, extension), "phone")
     if isinstance(error, RuleBroken):
         await close(socket, BROKE_THE_RULES, str(error))
     elif isinstance(error, TimeoutError):

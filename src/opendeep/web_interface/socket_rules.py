@@ -1,6 +1,7 @@
 """What all sockets that carry sound share: how fast a page may send, how a message goes out, how a socket closes."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any, Final
 
 import orjson
@@ -50,6 +51,23 @@ async def receive(socket: WebSocket, texts: Pace, audios: Pace) -> bytes | str:
     if len(text) > MAX_TEXT_CHARS:
         raise RuleBroken("this message is too long")
     return text
+
+
+async def until_either_ends(
+    reading: Coroutine[Any, Any, None], relay: Coroutine[Any, Any, None], name: str
+) -> Exception | None:
+    """Both ways of a socket, until one of them ends; the other is cancelled. Returns the first error of the two."""
+    ways = [
+        asyncio.create_task(reading, name=f"{name}-reading"),
+        asyncio.create_task(relay, name=f"{name}-relay"),
+    ]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        results = await asyncio.gather(*ways, return_exceptions=True)
+    return next((each for each in results if isinstance(each, Exception)), None)
 
 
 async def send_json(socket: WebSocket, data: Any) -> None:
