@@ -33,6 +33,7 @@ from opendeep.audio_processing_service.audiosocket_codec import CallNamed, Messa
 from opendeep.audio_processing_service.audiosocket_connection import AudioSocketConnection, Listener
 from opendeep.call_processor_service.ami_action import AmiAction
 from opendeep.common.channels import call_commands
+from opendeep.common.workers import put_the_loop_first
 
 CALLS = 150
 SECONDS = 60.0
@@ -154,6 +155,7 @@ Judge = Callable[[dict[str, object], dict[str, float], list[Quality]], list[Figu
 
 def _measured(calls: int, seconds: float, judge: Judge) -> list[Figure]:
     quiet_logs()
+    put_the_loop_first()
     if not SippCallee.available():
         return []
     calls = int(os.environ.get("OPENDEEP_BENCH_HELD", str(calls)))

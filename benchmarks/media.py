@@ -22,7 +22,7 @@ import psutil
 import structlog
 import uvloop
 
-from benchmarks import held_calls, media_plain
+from benchmarks import held_calls, media_floor, media_plain
 from benchmarks.figures import Figure, percentile
 from benchmarks.media_parent import load_generator, read, write
 from opendeep.audio_processing_service.audio_socket_server import AudioSocketServer
@@ -36,6 +36,7 @@ from opendeep.common.channels import call_commands, node_calls
 from opendeep.common.clock import SystemClock
 from opendeep.common.data_models import CallCreate, TaskBase, TaskStatus
 from opendeep.common.redis_client import InProcessDoorbell
+from opendeep.common.workers import put_the_loop_first
 from opendeep.database.db_manager import DatabaseManager
 
 NODE = "bench"
@@ -47,6 +48,7 @@ TLS_FIGURES = ("media.tls.cpu_per_call_pct", "media.tls.rss_per_call_kb")
 def run() -> Iterator[Figure]:
     """The figures; raises when calls were lost on the way."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    put_the_loop_first()
     calls = int(os.environ.get("OPENDEEP_BENCH_CALLS", "150"))
     seconds = float(os.environ.get("OPENDEEP_BENCH_SECONDS", "20"))
     with tempfile.TemporaryDirectory() as folder:
@@ -56,6 +58,7 @@ def run() -> Iterator[Figure]:
         figures = uvloop.run(_measure(Path(folder), calls, seconds, certificate))
         yield from (figure for figure in figures if figure.name in TLS_FIGURES)
     yield from media_plain.run()
+    yield from media_floor.run(calls)
     yield from held_calls.media()
 
 

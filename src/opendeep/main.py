@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from opendeep.common.errors import ConfigurationError, OpenDeepError
 from opendeep.common.logger_setup import setup_logging
+from opendeep.common.workers import put_the_loop_first
 from opendeep.composition import build
 from opendeep.config.app_config import AppConfig, Role, load_config
 from opendeep.config.trunk_config import load_trunks
@@ -47,6 +48,7 @@ def main() -> None:
 def serve(config: AppConfig) -> int:
     """Run until a signal or a dead worker; returns the exit code."""
     setup_logging(config.log_level, config.log_format)
+    put_the_loop_first()
     try:
         import uvloop  # not on every platform
     except ImportError:

@@ -4,6 +4,7 @@ Owns the loop, its backoff after faults, and nothing about the work itself.
 """
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -15,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 15.0
+THREADS_GIVE_WAY_S = 0.0005
 
 
 async def run_rounds(
@@ -42,3 +44,12 @@ async def run_rounds(
                 continue
             backoff = BACKOFF_FIRST_S
             await rings.next(timeout=every_s if wanted is None else min(max(wanted, 0.0), every_s))
+
+
+def put_the_loop_first() -> None:
+    """Let threads give way to the event loop after 0.5 ms in place of Python's 5.
+
+    Recordings and SQLite write in threads; each time the loop wakes it waits for the one that computes. With 150 live
+    calls on two cores that was up to 0.4 s without a frame for a callee; it is 0.08 s so.
+    """
+    sys.setswitchinterval(THREADS_GIVE_WAY_S)
