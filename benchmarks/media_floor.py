@@ -39,7 +39,7 @@ class _End(asyncio.Protocol):
     def data_received(self, data: bytes) -> None: ...
 
 
-def run(calls: int) -> Iterator[Figure]:
+def run(calls: int = 150) -> Iterator[Figure]:
     seconds = float(os.environ.get("OPENDEEP_BENCH_SECONDS", "20"))
     percent = uvloop.run(_near(calls, seconds))
     conditions: dict[str, object] = {
