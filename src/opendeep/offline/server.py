@@ -29,13 +29,8 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from opendeep.offline.api_key import KeyGuard, refusal
-from opendeep.offline.realtime.connection import (
-    ConnectionLimits,
-    Disconnected,
-    Engines,
-    Mind,
-    RealtimeConnection,
-)
+from opendeep.offline.realtime.connection import ConnectionLimits, RealtimeConnection
+from opendeep.offline.realtime.ports import Disconnected, Engines, Mind
 
 DEFAULT_PORT: Final = 8203
 DEFAULT_MODEL: Final = "offline-scripted"

@@ -10,27 +10,28 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Final
 
 import orjson
 import structlog
 
 from opendeep.common.errors import PeerFault
-from opendeep.offline.minds.small_talk import Offer, ToolCall
+from opendeep.offline.minds.small_talk import ToolCall
 from opendeep.offline.realtime.events import ClientMistake
-from opendeep.offline.realtime.jobs import Job, PrepareJob, RecognizeJob, RespondJob, StopJob
+from opendeep.offline.realtime.jobs import AheadJob, Job, PrepareJob, RecognizeJob, RespondJob, StopJob
 from opendeep.offline.realtime.line import LINE_RATE, Activity
+from opendeep.offline.realtime.ports import Disconnected, Engines, Mind, Preparing, Socket, Voiced
 from opendeep.offline.realtime.response import Response
 from opendeep.offline.realtime.session import RealtimeSession
 from opendeep.offline.realtime.settings import TurnSettings
 from opendeep.offline.realtime.thinking import Think
 from opendeep.offline.script import AwaitQuiet, CallTool, Heard, Say, SayRole
 from opendeep.offline.speech.tempo import at_speed
-from opendeep.offline.speech.types import Recognizer, Synthesizer
+from opendeep.offline.speech.types import Recognition
 
 AUDIO_PIECE_MS: Final = 200  # audio per delta
 LEAD_MS: Final = 400  # sent at once, before pacing begins
@@ -45,65 +46,6 @@ CLOSE_EXPIRED: Final = 1001  # the vendor's close code at the maximum duration
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 logger = structlog.get_logger(__name__)
-
-
-class Disconnected(Exception):
-    """The client has gone."""
-
-
-class Socket(Protocol):
-    """A WebSocket as the connection needs it."""
-
-    async def receive(self) -> str | bytes:
-        """The next message. Raises Disconnected."""
-        ...
-
-    async def send(self, text: str) -> None:
-        """Send a text frame. Raises Disconnected."""
-        ...
-
-    async def close(self, code: int, reason: str) -> None:
-        """Close. Harmless when closed."""
-        ...
-
-
-@runtime_checkable
-class Preparing(Protocol):
-    """A recogniser that can get ready for an expectation before the utterance comes."""
-
-    async def prepare(self, *, expects: str = "any", hints: tuple[str, ...] = ()) -> None: ...
-
-
-@runtime_checkable
-class Voiced(Protocol):
-    """A synthesizer that tells the names of its voices."""
-
-    @property
-    def voices(self) -> tuple[str, ...]: ...
-
-
-class Engines(Protocol):
-    """The speech engines (`opendeep.offline.speech.SpeechEngines`)."""
-
-    @property
-    def synthesizer(self) -> Synthesizer: ...
-
-    @property
-    def recognizer(self) -> Recognizer: ...
-
-    def voice_activity(
-        self, *, threshold: float, prefix_padding_ms: int, silence_duration_ms: int, sample_rate: int
-    ) -> Activity: ...
-
-
-class Mind(Protocol):
-    """A language model (`opendeep.offline.minds.language_model.ChatServer`)."""
-
-    def answer(
-        self, messages: Sequence[dict[str, Any]], offer: Offer, *, max_tokens: int | None
-    ) -> AsyncGenerator[str | ToolCall, None]:
-        """Sentences as they come, then calls. Raises `PeerFault` when it cannot."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +108,7 @@ class RealtimeConnection:
         self._sent = asyncio.Event()
         self._performers: dict[str, asyncio.Task[None]] = {}
         self._recognitions: set[asyncio.Task[None]] = set()
+        self._ahead: tuple[AheadJob, asyncio.Task[Recognition | None]] | None = None
         self._preparations: set[asyncio.Task[None]] = set()
         self._audio_arrived = asyncio.Event()
         self._group = asyncio.TaskGroup()
@@ -186,6 +129,7 @@ class RealtimeConnection:
             finally:
                 for task in (expiry, writer, *self._performers.values(), *self._recognitions, *self._preparations):
                     task.cancel()
+                self._forget_ahead()
 
     async def _read(self) -> None:
         while True:
@@ -232,8 +176,14 @@ class RealtimeConnection:
             self._log.debug("client_gone_before_events", waiting=len(outbox))
 
     def _start(self, job: Job) -> None:
-        if isinstance(job, RecognizeJob):
-            task = self._group.create_task(self._recognize(job), name=f"realtime-hear-{job.item_id}")
+        if isinstance(job, AheadJob):
+            self._forget_ahead()
+            foreseen = self._group.create_task(self._look_ahead(job), name=f"realtime-foresee-{self._stem}")
+            self._ahead = job, foreseen
+        elif isinstance(job, RecognizeJob):
+            task = self._group.create_task(
+                self._recognize(job, self._taken_ahead(job)), name=f"realtime-hear-{job.item_id}"
+            )
             self._recognitions.add(task)
             task.add_done_callback(self._recognitions.discard)
         elif isinstance(job, RespondJob):
@@ -275,13 +225,41 @@ class RealtimeConnection:
 
     # --- hearing ----------------------------------------------------------------------------------------------------
 
-    async def _recognize(self, job: RecognizeJob) -> None:
+    def _forget_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead[1].cancel()
+
+    def _taken_ahead(self, job: RecognizeJob) -> asyncio.Task[Recognition | None] | None:
+        """What is being understood of this utterance already, in view of the same question; it is the caller's now."""
+        if job.ahead and self._ahead is not None:
+            foreseen, task = self._ahead
+            if (foreseen.expects, foreseen.hints) == (job.expects, job.hints):
+                self._ahead = None
+                return task
+        self._forget_ahead()
+        return None
+
+    async def _look_ahead(self, job: AheadJob) -> Recognition | None:
+        """Boundary of a guess: None where it came to nothing."""
+        try:
+            return await self._heard(job)
+        except Exception:  # boundary: the utterance is understood in the ordinary way then
+            self._log.warning("foresight_failed", exc_info=True)
+            return None
+
+    async def _heard(self, job: AheadJob | RecognizeJob) -> Recognition:
+        async with asyncio.timeout(RECOGNITION_DEADLINE_S):
+            return await self._engines.recognizer.recognize(
+                job.pcm, sample_rate=LINE_RATE, expects=job.expects, hints=job.hints
+            )
+
+    async def _recognize(self, job: RecognizeJob, ahead: asyncio.Task[Recognition | None] | None) -> None:
         """Boundary of one utterance: whatever the recogniser does, the call goes on."""
         try:
-            async with asyncio.timeout(RECOGNITION_DEADLINE_S):
-                found = await self._engines.recognizer.recognize(
-                    job.pcm, sample_rate=LINE_RATE, expects=job.expects, hints=job.hints
-                )
+            found = await ahead if ahead is not None else None
+            if found is None:
+                found = await self._heard(job)
         except Exception:  # boundary: one utterance
             self._log.exception("recognition_failed", item_id=job.item_id)
             self._session.recognition_failed(job.item_id, job.duration_ms)

@@ -9,14 +9,27 @@ from opendeep.offline.script.acts import Listen
 
 
 @dataclass(frozen=True, slots=True)
+class AheadJob:
+    """Understand this utterance (s16le, 8 kHz), which is probably over; it takes the place of an earlier one."""
+
+    pcm: bytes
+    expects: str
+    hints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RecognizeJob:
-    """Understand this utterance (s16le, 8 kHz) of the item, then call `recognized`."""
+    """Understand this utterance (s16le, 8 kHz) of the item, then call `recognized`.
+
+    `ahead`: it is the one of the last `AheadJob`, and silence.
+    """
 
     item_id: str
     pcm: bytes
     duration_ms: int
     expects: str
     hints: tuple[str, ...]
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +54,4 @@ class PrepareJob:
     sentences: tuple[str, ...]
 
 
-Job = PrepareJob | RecognizeJob | RespondJob | StopJob
+Job = AheadJob | PrepareJob | RecognizeJob | RespondJob | StopJob

@@ -32,6 +32,9 @@ BEEP_MIN_RMS: Final = 300.0
 class Activity(Protocol):
     """Voice activity of one stream (`opendeep.offline.speech.VoiceActivity`)."""
 
+    @property
+    def voiced_until_ms(self) -> int: ...
+
     def feed(self, data: bytes) -> list[SpeechStarted | SpeechStopped]: ...
 
 
@@ -104,6 +107,11 @@ class Line:
     def buffered_ms(self) -> int:
         return len(self._buffer) // BYTES_PER_MS
 
+    @property
+    def voiced_until_ms(self) -> int:
+        """Until when somebody was heard to speak."""
+        return self._activity_start_ms + (self._activity.voiced_until_ms if self._activity is not None else 0)
+
     def configure(self, audio_format: AudioFormat, turns: TurnSettings | None) -> None:
         """Take over new settings; an unchanged one keeps its state."""
         if audio_format is not self._format or (audio_format is AudioFormat.PCM and self._resample is None):
@@ -132,13 +140,18 @@ class Line:
 
     def take(self, until_ms: int | None = None) -> bytes:
         """The buffered audio up to `until_ms` of the stream (None: all), from the start of speech if that is known."""
+        taken = self.peek(until_ms)
+        start_ms = self.now_ms - self.buffered_ms
+        del self._buffer[: len(self._buffer) if until_ms is None else max(0, until_ms - start_ms) * BYTES_PER_MS]
+        self._speech_start_ms = None
+        return taken
+
+    def peek(self, until_ms: int | None = None) -> bytes:
+        """What `take` would give, and it stays."""
         start_ms = self.now_ms - self.buffered_ms
         skip = max(0, (self._speech_start_ms or 0) - start_ms) * BYTES_PER_MS
         end = len(self._buffer) if until_ms is None else max(0, until_ms - start_ms) * BYTES_PER_MS
-        taken = bytes(self._buffer[skip:end])
-        del self._buffer[:end]
-        self._speech_start_ms = None
-        return taken
+        return bytes(self._buffer[skip:end])
 
     def clear(self) -> None:
         """Forget what is buffered."""

@@ -17,19 +17,20 @@ import orjson
 
 from opendeep.offline.minds.small_talk import read_offer
 from opendeep.offline.realtime.events import ClientMistake, Event, Ids, field
+from opendeep.offline.realtime.foresight import Foresight
 from opendeep.offline.realtime.general_talk import GeneralTalk, answer_apart
 from opendeep.offline.realtime.item_events import ItemEvents, set_transcript
 from opendeep.offline.realtime.items import Conversation, Item, decode_audio, words_of_item
-from opendeep.offline.realtime.jobs import Job, PrepareJob, RecognizeJob, RespondJob, StopJob
+from opendeep.offline.realtime.jobs import AheadJob, Job, PrepareJob, RecognizeJob, RespondJob, StopJob
 from opendeep.offline.realtime.line import BYTES_PER_MS, LINE_RATE, ActivityFactory, Line
 from opendeep.offline.realtime.pending import PendingInputs
 from opendeep.offline.realtime.rate import RateLimit
 from opendeep.offline.realtime.response import Response
-from opendeep.offline.realtime.settings import SessionSettings
+from opendeep.offline.realtime.settings import SessionSettings, read_brief
 from opendeep.offline.realtime.thinking import Think, think
 from opendeep.offline.realtime.wish import ResponseWish, read_wish
 from opendeep.offline.script.acts import Act, Listen, Say
-from opendeep.offline.script.brief import BriefError, CallBrief, parse_brief
+from opendeep.offline.script.brief import CallBrief
 from opendeep.offline.script.machine import ScriptedConversation
 from opendeep.offline.script.talk import Talk
 from opendeep.offline.script.understanding import Heard
@@ -75,6 +76,7 @@ class RealtimeSession:
         self._brief: CallBrief | None = None
         self._conversation_id = self.ids.new("conv")
         self._pending = PendingInputs()
+        self._foresight = Foresight()
         self._items = ItemEvents(
             self.ids, self.settings, self.conversation, self._emit,
             created=self._item_created, cut=self._item_cut, deleted=self._item_deleted,
@@ -214,7 +216,7 @@ class RealtimeSession:
 
     def _session_update(self, event: Event) -> None:
         patch = field(event, "session", dict)
-        brief = self._read_brief(patch.get("instructions"))
+        brief = read_brief(patch.get("instructions"))
         self.settings.update(patch, spoken=self._spoken)
         self.line.configure(self.settings.input_format, self.settings.turns)
         self._line_configured = True
@@ -236,13 +238,6 @@ class RealtimeSession:
             self._prepared_for = listen
             self.jobs.append(PrepareJob(listen, sentences))
 
-    @staticmethod
-    def _read_brief(instructions: Any) -> CallBrief | None:
-        try:
-            return parse_brief(instructions) if isinstance(instructions, str) else None
-        except BriefError as error:
-            raise ClientMistake("invalid_value", str(error), param="session.instructions") from error
-
     def _append(self, event: Event) -> None:
         wire = decode_audio(event.get("audio"), "audio")
         if len(wire) > MAX_APPEND_BYTES:
@@ -260,6 +255,9 @@ class RealtimeSession:
         if wire:
             for started, at_ms in self.line.append(wire):
                 self._speech_started(at_ms) if started else self._speech_stopped(at_ms)
+            if self._foresight.due(self.line):
+                listen, pcm = self.talk.listening, self.line.peek()[-MAX_RECOGNIZED_MS * BYTES_PER_MS :]
+                self.jobs.append(AheadJob(pcm, listen.expects, listen.hints))
             if self._idle_at_ms is not None and self.line.now_ms >= self._idle_at_ms:
                 self._idle_timeout()
         return bool(self._unheard)
@@ -277,7 +275,7 @@ class RealtimeSession:
         turns = self.settings.turns
         pcm = self.line.take(at_ms)
         padding = turns.prefix_padding_ms + turns.silence_duration_ms if turns else 0
-        self._commit_audio(self._speech_item, pcm, padding_ms=padding)
+        self._commit_audio(self._speech_item, pcm, padding_ms=padding, ahead=self._foresight.held(self.line))
         if turns and turns.create_response:
             self._respond_or_queue()
 
@@ -304,7 +302,9 @@ class RealtimeSession:
             raise ClientMistake("input_audio_buffer_commit_empty", text)
         self._commit_audio(self.ids.new("item"), self.line.take(), padding_ms=0)
 
-    def _commit_audio(self, item_id: str, pcm: bytes, *, padding_ms: int, speech: bool = True) -> None:
+    def _commit_audio(
+        self, item_id: str, pcm: bytes, *, padding_ms: int, speech: bool = True, ahead: bool = False
+    ) -> None:
         fields = {
             "type": "message",
             "role": "user",
@@ -316,16 +316,16 @@ class RealtimeSession:
         self._emit("input_audio_buffer.committed", previous_item_id=self.conversation.last_id, item_id=item_id)
         self._items.add(item)
         if speech:
-            self._recognize(item, max(0, audio_ms - padding_ms))
+            self._recognize(item, max(0, audio_ms - padding_ms), ahead=ahead)
 
-    def _recognize(self, item: Item, duration_ms: int) -> None:
+    def _recognize(self, item: Item, duration_ms: int, *, ahead: bool = False) -> None:
         self._pending.expect(item.id)
-        self._ask_recognizer(item, duration_ms)
+        self._ask_recognizer(item, duration_ms, ahead=ahead)
 
-    def _ask_recognizer(self, item: Item, duration_ms: int) -> None:
+    def _ask_recognizer(self, item: Item, duration_ms: int, *, ahead: bool = False) -> None:
         listen = self.talk.listening
         pcm = item.pcm[-MAX_RECOGNIZED_MS * BYTES_PER_MS :]
-        self.jobs.append(RecognizeJob(item.id, pcm, duration_ms, listen.expects, listen.hints))
+        self.jobs.append(RecognizeJob(item.id, pcm, duration_ms, listen.expects, listen.hints, ahead))
 
     def _clear(self, event: Event) -> None:
         self.line.clear()

@@ -27,6 +27,7 @@ from opendeep.offline.realtime.readers import (
     read_transcription,
     read_voice,
 )
+from opendeep.offline.script.brief import BriefError, CallBrief, parse_brief
 
 DEFAULT_THRESHOLD: Final = 0.5
 DEFAULT_PREFIX_MS: Final = 300
@@ -262,3 +263,11 @@ def _flag(wanted: dict[str, Any], name: str) -> bool:
     if value is not None and not isinstance(value, bool):
         raise ClientMistake("invalid_type", f"'{name}' must be true or false.", param=name)
     return value is not False
+
+
+def read_brief(instructions: Any) -> CallBrief | None:
+    """The call brief in a session's instructions; None where they are a stranger's. Raises `ClientMistake`."""
+    try:
+        return parse_brief(instructions) if isinstance(instructions, str) else None
+    except BriefError as error:
+        raise ClientMistake("invalid_value", str(error), param="session.instructions") from error

@@ -71,6 +71,11 @@ class VoiceActivity:
         self._last_voiced = 0
         self.speaking = False
 
+    @property
+    def voiced_until_ms(self) -> int:
+        """The end of the last window with a voice in it, from the start of the stream."""
+        return self._ms(self._last_voiced)
+
     def feed(self, data: bytes) -> list[SpeechStarted | SpeechStopped]:
         """Take s16le mono; whole windows are judged at once, the rest waits (less than one window)."""
         self._pending += data

@@ -12,7 +12,7 @@ from openai.types.realtime import RealtimeServerEvent
 from pydantic import Field, TypeAdapter
 
 from opendeep.offline import g711
-from opendeep.offline.realtime.jobs import RecognizeJob, RespondJob
+from opendeep.offline.realtime.jobs import AheadJob, RecognizeJob, RespondJob
 from opendeep.offline.realtime.response import Response
 from opendeep.offline.realtime.session import RealtimeSession
 from opendeep.offline.realtime.settings import TurnSettings
@@ -49,6 +49,7 @@ class LoudnessActivity:
         self._now_ms = 0
         self._speaking = False
         self._quiet_ms = 0
+        self.voiced_until_ms = 0
 
     def feed(self, data: bytes) -> list[SpeechStarted | SpeechStopped]:
         edges: list[SpeechStarted | SpeechStopped] = []
@@ -61,6 +62,8 @@ class LoudnessActivity:
                 edges.append(SpeechStarted(max(0, self._now_ms - self._turns.prefix_padding_ms)))
                 self._speaking = True
             self._now_ms += STEP_MS
+            if loud:
+                self.voiced_until_ms = self._now_ms
             self._quiet_ms = 0 if loud else self._quiet_ms + STEP_MS
             if self._speaking and self._quiet_ms >= self._turns.silence_duration_ms:
                 self._speaking = False
@@ -76,6 +79,7 @@ class Bench:
         self.seen: list[dict[str, Any]] = []
         self.responses: list[Response] = []
         self.recognitions: list[RecognizeJob] = []
+        self.ahead: list[AheadJob] = []
         self.session.open()
         self.update(**session)
 
@@ -129,6 +133,8 @@ class Bench:
                 self.responses.append(job.response)
             elif isinstance(job, RecognizeJob):
                 self.recognitions.append(job)
+            elif isinstance(job, AheadJob):
+                self.ahead.append(job)
         events = list(self.session.outbox)
         self.session.outbox.clear()
         for event in events:

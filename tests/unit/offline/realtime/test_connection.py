@@ -13,13 +13,8 @@ import orjson
 import pytest
 
 from opendeep.offline import g711
-from opendeep.offline.realtime.connection import (
-    LEAD_MS,
-    ConnectionLimits,
-    Disconnected,
-    Pacer,
-    RealtimeConnection,
-)
+from opendeep.offline.realtime.connection import LEAD_MS, ConnectionLimits, Pacer, RealtimeConnection
+from opendeep.offline.realtime.ports import Disconnected
 from opendeep.offline.realtime.settings import TurnSettings
 from opendeep.offline.speech.types import Recognition
 from tests.unit.offline.briefs import instructions
