@@ -35,6 +35,7 @@ from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
+from opendeep.task_manager.overview_svc import OverviewService
 from opendeep.task_manager.plan_editor_svc import PlanEditorService
 from opendeep.task_manager.plan_reader import PlanReader
 from opendeep.task_manager.preflight_svc import PreflightService, PreflightSettings
@@ -259,6 +260,7 @@ def _web(
         preflight=PreflightService(ground.db, ground.clock, _preflight_settings(ground)),
         plans=PlanEditorService(ground.db, settings),
         rehearsals=rehearsals,
+        overview=OverviewService(ground.db, ground.clock, config.default_timezone),
         lines=lines,
         control=CallControlService(ground.db, ground.bell, ground.clock),
         status=status,

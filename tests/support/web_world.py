@@ -46,6 +46,7 @@ from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
+from opendeep.task_manager.overview_svc import OverviewService
 from opendeep.task_manager.plan_editor_svc import PlanEditorService
 from opendeep.task_manager.preflight_svc import PreflightService, PreflightSettings
 from opendeep.task_manager.rehearsal_svc import RehearsalService
@@ -179,6 +180,7 @@ def web_over(directory: Path, db: DatabaseManager, bell: Doorbell, trunks: Seque
         campaigns=CampaignQueryService(db, directory, ZONE),
         feedback=FeedbackManagerService(db, bell),
         preflight=PreflightService(db, SystemClock(), PreflightSettings(RULES, 10, ZONE)),
+        overview=OverviewService(db, clock, ZONE),
         plans=PlanEditorService(db, AssistantSettings(REGION, EXTENSIONS, ZONE)),
         rehearsals=RehearsalService(db, directory, "offline"),
         lines=LinesQueryService(trunks, TENANT_CAP, db, clock, lambda: node),

@@ -34,6 +34,7 @@ from opendeep.database.store_campaigns import CampaignsStore
 from opendeep.database.store_consent import DndStore, LifecycleStore
 from opendeep.database.store_feedback import FeedbackStore
 from opendeep.database.store_gate import GateStore
+from opendeep.database.store_overview import OverviewStore
 from opendeep.database.store_people import ChatsStore, PlansStore, UsersStore
 from opendeep.database.store_tasks import TasksStore
 from opendeep.database.store_trunks import TrunksStore
@@ -74,6 +75,7 @@ class Transaction(UnitOfWork):
         self.feedback = FeedbackStore(self)
         self.lifecycle = LifecycleStore(self)
         self.trunks = TrunksStore(self)
+        self.overview = OverviewStore(self)
 
 
 class DatabaseManager:

@@ -35,7 +35,7 @@ MAX_CAMPAIGN_EVENTS = 50  # lines of a campaign as a whole that a page gets
 MAX_BRIEF_ANSWERS = 20  # of the user, the latest, that a call learns
 
 
-def _is_live() -> ColumnElement[bool]:
+def is_live() -> ColumnElement[bool]:
     """Written into the SQL as the index has it: a partial index is used only when the planner sees that it fits."""
     values = [status.value for status in LIVE_CALL_STATUSES]
     return CallRow.status.in_(bindparam(None, values, String, expanding=True, literal_execute=True))
@@ -236,7 +236,7 @@ class CallsStore(Store):
     async def live_of_node(self, node_id: str) -> list[Call]:
         """Calls that this node must know of; after a crash, those to reconcile with the switch."""
         statement = across_tenants(
-            select(CallRow).where(CallRow.node_id == node_id, _is_live()),
+            select(CallRow).where(CallRow.node_id == node_id, is_live()),
             "a voice node owns its calls of all tenants",
         )
         return [call_value(row) for row in (await self._session.scalars(statement)).all()]
@@ -245,7 +245,7 @@ class CallsStore(Store):
         """One statement for all live calls of a node: it is alive. Returns which they are."""
         statement = across_tenants(
             update(CallRow)
-            .where(CallRow.node_id == node_id, _is_live())
+            .where(CallRow.node_id == node_id, is_live())
             .values(lease_expires_at=self._work.now + timedelta(seconds=lease_s))
             .returning(CallRow.id),
             "a voice node owns its calls of all tenants",
@@ -255,7 +255,7 @@ class CallsStore(Store):
     async def leases_of_others(self, node_id: str) -> dict[UUID, datetime | None]:
         """The live calls of all other nodes, each with the lease that its node renewed last."""
         statement = across_tenants(
-            select(CallRow.id, CallRow.lease_expires_at).where(CallRow.node_id != node_id, _is_live()),
+            select(CallRow.id, CallRow.lease_expires_at).where(CallRow.node_id != node_id, is_live()),
             "calls of vanished nodes are closed for all tenants",
         )
         return {call_id: lease for call_id, lease in (await self._session.execute(statement)).all()}

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, bindparam, exists, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
 
-from opendeep.common.data_models import LIVE_CALL_STATUSES, CampaignStatus, Task, TaskStatus
+from opendeep.common.data_models import CampaignStatus, Task, TaskStatus
 from opendeep.common.trunk_values import Breaker, BreakerState, Bucket, CallerIdUse, TrunkState
 from opendeep.database.due_tasks import in_status
 from opendeep.database.models import CallRow, CampaignRow, TaskRow, UserRow
@@ -20,6 +20,7 @@ from opendeep.database.models_trunks import CallerIdRow, TrunkRow
 from opendeep.database.rows import task_value
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, insert_unless_there, locked
+from opendeep.database.store_calls import is_live
 
 MAX_TOLD_CAMPAIGNS = 200  # that hear of an opened or closed breaker
 OPEN_STATUSES = (TaskStatus.SCHEDULED, TaskStatus.QUEUED_FOR_CALL, TaskStatus.PENDING_ANALYSIS)
@@ -91,7 +92,7 @@ class TrunksStore(Store):
         """Exact while the trunks' rows are held."""
         statement = across_tenants(
             select(CallRow.trunk, CallRow.second_trunk, CallRow.user_id, func.count())
-            .where(_is_live())
+            .where(is_live())
             .group_by(CallRow.trunk, CallRow.second_trunk, CallRow.user_id),
             "the caps of nodes and trunks count the calls of all tenants",
         )
@@ -178,12 +179,6 @@ def _all_trunks() -> Select[TrunkRow]:
     """In one order for all who lock them."""
     ordered = select(TrunkRow).order_by(TrunkRow.name).execution_options(populate_existing=True)
     return across_tenants(ordered, "an operator's rows")
-
-
-def _is_live() -> ColumnElement[bool]:
-    """Written into the SQL as the index has it: a partial index is used only when the planner sees that it fits."""
-    values = [status.value for status in LIVE_CALL_STATUSES]
-    return CallRow.status.in_(bindparam(None, values, String, expanding=True, literal_execute=True))
 
 
 def _state(row: TrunkRow) -> TrunkState:

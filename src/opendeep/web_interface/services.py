@@ -12,6 +12,7 @@ from opendeep.common.redis_client import Doorbell
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
+from opendeep.task_manager.overview_svc import OverviewService
 from opendeep.task_manager.plan_editor_svc import PlanEditorService
 from opendeep.task_manager.preflight_svc import PreflightService
 from opendeep.task_manager.rehearsal_svc import RehearsalService
@@ -72,6 +73,7 @@ class Services:
     preflight: PreflightService
     plans: PlanEditorService
     rehearsals: RehearsalService
+    overview: OverviewService
     lines: LinesQueryService
     control: CallControlService
     status: StatusSource

@@ -101,6 +101,7 @@ class Page {
     name.hidden = false;
     byId("sign-out").hidden = false;
     byId("new-chat").hidden = false;
+    byId("pages-nav").hidden = false;
     this.live.start();
     this.phone.offer(this.extension);
   }
