@@ -514,3 +514,33 @@ async def test_calls_are_made_word_for_word_by_one_button(desk: Desk) -> None:
     await desk.page.get_by_role("button", name="Let the AI speak freely").click()
     await expect(desk.page.locator(".plan-card")).to_have_count(3)
     await expect(desk.page.locator(".plan-card").last).to_contain_text("What the AI says first")
+
+
+async def test_home_needs_you_and_lines_show_what_goes_on(desk: Desk) -> None:
+    page = desk.page
+    nav = page.get_by_role("navigation", name="Pages")
+    await page.goto(f"{desk.url}/home")
+    await expect(page).to_have_url(f"{desk.url}/")  # whoever is not signed in begins with the chat
+    [task] = await desk.campaign({**PLAN, "tasks": [{**PLAN["tasks"][0], "contact_name": EVIL}]})
+    call = await dial(desk.world, task)
+    await nav.get_by_role("link", name="Home").click()
+    await expect(page.locator("#live")).to_contain_text(EVIL)
+    await expect(page.locator("#waiting")).to_contain_text("Nothing waits for you.")
+    question = await ask(desk.world, call, EVIL, options=[EVIL])
+    await expect(page.locator("#waiting")).to_contain_text(EVIL)  # told by an event
+    await expect(page.locator("#needs-you-count")).to_have_text("1")
+    assert (await page.title()).startswith("(1)")
+    await nav.get_by_role("link", name="Needs you").click()
+    card = page.locator(".question")
+    await expect(card).to_contain_text(EVIL)
+    await expect(card.locator(".countdown")).to_contain_text("left")
+    await card.get_by_role("button", name=EVIL).click()
+    await expect(card).to_have_count(0)
+    await expect(page.locator("#nothing")).to_contain_text("Nothing waits for you.")
+    assert await answer_of(desk, question.id) == (FeedbackStatus.ANSWERED, EVIL)
+    await finish(desk.world, call, Disposition.ACHIEVED, "Done.", None)
+    await nav.get_by_role("link", name="Home").click()
+    await expect(page.locator("#outcomes")).to_contain_text("Achieved")
+    await nav.get_by_role("link", name="Lines").click()
+    await expect(page.locator("#trunks table")).to_be_visible()
+    await expect(page.locator('[aria-current="page"]')).to_have_text("Lines")

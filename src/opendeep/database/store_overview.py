@@ -41,8 +41,7 @@ class OverviewStore(Store):
         )
         found = await self._session.execute(for_user(statement, CallRow, user_id))
         return [
-            {**call_view(call_value(row)), "contact_name": name, "campaign_title": title}
-            for row, name, title in found.tuples()
+            {**call_view(call_value(row)), "contact_name": name, "campaign_title": title} for row, name, title in found
         ]
 
     async def since(self, user_id: UUID, moment: datetime) -> DayFigures:
@@ -54,7 +53,7 @@ class OverviewStore(Store):
             .where(CallRow.created_at >= moment, ~is_live())
             .group_by(outcome)
         )
-        rows = (await self._session.execute(for_user(statement, CallRow, user_id))).tuples().all()
+        rows = (await self._session.execute(for_user(statement, CallRow, user_id))).all()
         return DayFigures(
             calls=sum(row[1] for row in rows),
             answered=sum(row[2] for row in rows),

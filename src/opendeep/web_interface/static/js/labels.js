@@ -121,7 +121,7 @@ export function duration(seconds) {
 
 /** An amount of US dollars; below ten cents to a hundredth of a cent. */
 export function dollars(amount) {
-  return `$${Number(amount).toFixed(amount < 0.1 ? 4 : 2)}`;
+  return `$${Number(amount).toFixed(amount > 0 && amount < 0.1 ? 4 : 2)}`;
 }
 
 /** The calling window in words. */
