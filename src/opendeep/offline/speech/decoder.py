@@ -50,6 +50,10 @@ KEYWORD_SEARCH = "keywords"
 EXPLAINED = {
     "stop calling": re.compile(r"\b(?:for|is|are|am|be|assistant|[a-z]+'s) calling\b"),
     "to be called": re.compile(r"\b(?:am|is|are|have|has|assistant|[a-z]+'s) called\b"),
+    "call list": re.compile(r"\bcall is\b"),
+    "do not call again": re.compile(r"\b(?:can|could|will|would|may|please)(?: you| we| i)? call again\b"),
+    "don't call again": re.compile(r"\b(?:can|could|will|would|may|please)(?: you| we| i)? call again\b"),
+    "remove me from": re.compile(r"\bremove (?!me\b|us\b|my\b|our\b|this number\b)\w+"),
     "leave your message": re.compile(r"\b(?:got|get|had|have|heard|of) your message\b"),
 }
 """Sounds alike: “thank you for calling” is how half of all businesses answer. The whole sentence knows better then."""

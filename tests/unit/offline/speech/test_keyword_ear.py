@@ -13,6 +13,13 @@ from opendeep.offline.speech.decoder import KEYWORDS, believed
         ("stop calling", "hello how nice that somebody is calling", ()),
         ("to be called", "you are now my assistant called next number", ()),
         ("leave your message", "hello this is tom i got your message", ()),
+        ("call list", "your call is important to us please hold the line", ()),
+        ("don't call again", "he is not here can you call again tomorrow at three", ()),
+        ("remove me from", "to remove everybody from the list", ()),
+        ("call list", "take me off your call list", ("opt_out",)),
+        ("don't call again", "can you please not call again", ("opt_out",)),
+        ("do not call again", "i don't want you to call again", ("opt_out",)),
+        ("remove me from", "please remove my name from the list", ("opt_out",)),
         ("stop calling", "stop calling me take me off your list", ("opt_out",)),
         ("stop calling", "", ("opt_out",)),  # nothing was understood: the ear is all there is
         ("stop calling", "please drop calling me", ("opt_out",)),
