@@ -34,6 +34,7 @@ from opendeep.task_manager.campaign_preparer_svc import CampaignPreparerService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
+from opendeep.task_manager.lifecycle_query_svc import LifecycleQueryService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.overview_svc import OverviewService
 from opendeep.task_manager.plan_editor_svc import PlanEditorService
@@ -236,7 +237,7 @@ def _between_calls(ground: _Ground) -> list[Worker]:
         summariser = CampaignSummarizerService(ground.db, ground.bell, ground.text_ai, ground.clock)
         workers += [Worker("analysis", analysis.run), Worker("summariser", summariser.run)]
     if Role.LIFECYCLE in config.opendeep_roles:
-        lifecycle = TaskLifecycleManagerService(ground.db, ground.bell, ground.clock, config)
+        lifecycle = TaskLifecycleManagerService(ground.db, ground.bell, ground.clock, config, ground.text_ai)
         feedback = FeedbackManagerService(ground.db, ground.bell)
         workers += [Worker("lifecycle", lifecycle.run), Worker("feedback", feedback.run)]
     return workers
@@ -261,6 +262,7 @@ def _web(
         plans=PlanEditorService(ground.db, settings),
         rehearsals=rehearsals,
         overview=OverviewService(ground.db, ground.clock, config.default_timezone),
+        lifecycle=LifecycleQueryService(ground.db),
         lines=lines,
         control=CallControlService(ground.db, ground.bell, ground.clock),
         status=status,

@@ -53,7 +53,7 @@ async def now(world: World, task: Task) -> Task:
 
 async def decisions_of(world: World, task: Task) -> list[tuple[Any, Any]]:
     async with world.db.read() as work:
-        return [(row["rule"], row["action"]) for row in await work.lifecycle.recent(task.user_id)]
+        return [(one.rule, one.action) for one, _, _ in await work.lifecycle.recent(task.user_id)]
 
 
 async def move(world: World, task: Task, *statuses: TaskStatus) -> None:
@@ -165,7 +165,7 @@ async def test_a_task_that_waits_for_the_user_gets_its_question_once(world: Worl
     world.clock.advance(5 * HOUR_S)
     await manager(world).round()
     await manager(world).round()
-    assert await decisions_of(world, task) == [("unanswered_question", "remind"), ("no_question", "check_in")]
+    assert await decisions_of(world, task) == [("unanswered_question", "remind"), ("no_question", "check_in_with_user")]
 
 
 async def test_a_hold_ends_at_its_time(world: World, task: Task) -> None:
@@ -187,7 +187,7 @@ async def test_a_long_running_task_is_put_to_the_user_once(world: World) -> None
             await work.tasks.transition(task.id, TaskStatus.SCHEDULED, reason, counts_attempt=True)
     await manager(world).round()
     assert (await now(world, task)).status is TaskStatus.NEEDS_USER
-    assert await decisions_of(world, task) == [("long_running", "check_in")]
+    assert await decisions_of(world, task) == [("long_running", "check_in_with_user")]
 
 
 async def test_one_tenants_tasks_say_nothing_to_another(world: World, task: Task) -> None:

@@ -45,6 +45,7 @@ from opendeep.llm_integrations.openai_form_client import LoopResult, Message, To
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
+from opendeep.task_manager.lifecycle_query_svc import LifecycleQueryService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.overview_svc import OverviewService
 from opendeep.task_manager.plan_editor_svc import PlanEditorService
@@ -183,6 +184,7 @@ def web_over(directory: Path, db: DatabaseManager, bell: Doorbell, trunks: Seque
         overview=OverviewService(db, clock, ZONE),
         plans=PlanEditorService(db, AssistantSettings(REGION, EXTENSIONS, ZONE)),
         rehearsals=RehearsalService(db, directory, "offline"),
+        lifecycle=LifecycleQueryService(db),
         lines=LinesQueryService(trunks, TENANT_CAP, db, clock, lambda: node),
         control=CallControlService(db, bell, clock, ANSWER_S),
         status=status,

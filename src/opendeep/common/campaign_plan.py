@@ -19,6 +19,7 @@ from opendeep.common.script_edits import carried
 from opendeep.common.script_wording import worded_script
 
 MAX_TASKS = 100_000
+MAX_NOTES = 3  # for a task's next call
 HolidayPolicy = Literal["skip", "call"]
 _MIDNIGHT = time(0)  # as an end: that of the day
 UNPROVEN_SOURCE = "unproven"  # of a number that neither the user wrote nor the directory gave
@@ -206,6 +207,8 @@ class TaskBrief(_Document):
     recording_notice: str = ""
     engine: Engine = Engine.REALTIME
     script: CallScript | None = None
+    notes: list[Short] = Field(default_factory=list, max_length=MAX_NOTES)  # of the lifecycle manager, see `call_notes`
+    horizon: Literal["short", "long"] = "short"  # whether the task goes on over days and many calls
 
 
 class FormField(_Document):

@@ -7,6 +7,7 @@ from opendeep.common.data_models import TaskStatus as S
 from opendeep.common.errors import InvalidTransition
 
 TERMINAL = frozenset({S.COMPLETED, S.FAILED, S.CANCELLED})
+CANCELLABLE = (S.SCHEDULED, S.QUEUED_FOR_CALL, S.ON_HOLD, S.NEEDS_USER)  # not in a call, and not its analysis
 
 TRANSITIONS: dict[S, frozenset[S]] = {
     S.SCHEDULED: frozenset({S.QUEUED_FOR_CALL, S.NEEDS_USER, S.ON_HOLD, S.COMPLETED, S.FAILED, S.CANCELLED}),

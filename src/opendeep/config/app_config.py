@@ -198,6 +198,7 @@ class AppConfig(BaseSettings):
     scheduler_poll_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     analysis_poll_s: Annotated[float, Field(gt=0, le=60)] = 5.0
     lifecycle_poll_s: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    lifecycle_model_minutes: Annotated[float, Field(ge=0, le=1440)] = 5.0
     lease_s: Annotated[float, Field(ge=5, le=600)] = 30.0
 
     @model_validator(mode="after")

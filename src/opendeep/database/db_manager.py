@@ -31,9 +31,11 @@ from opendeep.database.outages import translated
 from opendeep.database.store import UnitOfWork
 from opendeep.database.store_calls import CallsStore, EventsStore, TranscriptsStore
 from opendeep.database.store_campaigns import CampaignsStore
-from opendeep.database.store_consent import DndStore, LifecycleStore
+from opendeep.database.store_consent import DndStore
 from opendeep.database.store_feedback import FeedbackStore
 from opendeep.database.store_gate import GateStore
+from opendeep.database.store_lifecycle import LifecycleStore
+from opendeep.database.store_observations import ObservationsStore
 from opendeep.database.store_overview import OverviewStore
 from opendeep.database.store_people import ChatsStore, PlansStore, UsersStore
 from opendeep.database.store_tasks import TasksStore
@@ -74,6 +76,7 @@ class Transaction(UnitOfWork):
         self.gate = GateStore(self)
         self.feedback = FeedbackStore(self)
         self.lifecycle = LifecycleStore(self)
+        self.observations = ObservationsStore(self)
         self.trunks = TrunksStore(self)
         self.overview = OverviewStore(self)
 

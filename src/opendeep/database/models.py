@@ -154,6 +154,7 @@ class CampaignRow(Base):
 
 
 OPEN_TASK = "status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED')"  # `task_states.TERMINAL`; a test compares
+DONE_BUT_DUE = "status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND next_attempt_at IS NOT NULL"  # there should be none
 ON_LINE = "status IN ('QUEUED_FOR_CALL', 'CALL_IN_PROGRESS')"  # waits for a line or has one
 _FROM = "coalesce(next_attempt_at, updated_at)"
 READY = f"(CASE WHEN lease_expires_at > {_FROM} THEN lease_expires_at ELSE {_FROM} END)"  # when a worker may take it
@@ -175,6 +176,7 @@ class TaskRow(Base):
         partial("ix_tasks_analysis", "status = 'PENDING_ANALYSIS'", text(READY)),
         partial("ix_tasks_open", OPEN_TASK, "user_id", "updated_at"),
         partial("ix_tasks_unfinished", OPEN_TASK, "campaign_id", "updated_at"),
+        partial("ix_tasks_done_but_due", DONE_BUT_DUE, "user_id"),
         Index("ix_tasks_campaign_id_status", "campaign_id", "status"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -370,24 +372,3 @@ class FeedbackRow(Base):
     asked_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     answered_at: Mapped[datetime | None]
-
-
-class LifecycleDecisionRow(Base):
-    """What the lifecycle manager saw, did and why; `result` is filled in later."""
-
-    __tablename__ = "lifecycle_decisions"
-    __table_args__ = (
-        Index("ix_lifecycle_decisions_user_id_created_at", "user_id", "created_at"),
-        Index("ix_lifecycle_decisions_task_id", "task_id"),
-    )
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    campaign_id: Mapped[UUID | None] = mapped_column(ForeignKey("campaigns.id"))
-    task_id: Mapped[UUID | None] = mapped_column(ForeignKey("tasks.id"))
-    rule: Mapped[str] = mapped_column(String(40))
-    observation: Mapped[str] = mapped_column(Text)
-    action: Mapped[str] = mapped_column(String(40))
-    reason: Mapped[str] = mapped_column(Text)
-    expected: Mapped[str] = mapped_column(Text)
-    result: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime]

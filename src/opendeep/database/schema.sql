@@ -41,6 +41,16 @@ CREATE TABLE chats (
 
 CREATE INDEX ix_chats_user_id ON chats (user_id);
 
+CREATE TABLE lifecycle_looks (
+    user_id UUID NOT NULL,
+    looked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    fingerprint VARCHAR(64) NOT NULL,
+    taken INTEGER NOT NULL,
+    dropped INTEGER NOT NULL,
+    CONSTRAINT pk_lifecycle_looks PRIMARY KEY (user_id),
+    CONSTRAINT fk_lifecycle_looks_user_id FOREIGN KEY(user_id) REFERENCES users (id)
+);
+
 CREATE TABLE campaign_plans (
     id UUID NOT NULL,
     user_id UUID NOT NULL,
@@ -139,6 +149,8 @@ CREATE INDEX ix_tasks_analysis ON tasks ((CASE WHEN lease_expires_at > coalesce(
 
 CREATE INDEX ix_tasks_campaign_id_status ON tasks (campaign_id, status);
 
+CREATE INDEX ix_tasks_done_but_due ON tasks (user_id) WHERE status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND next_attempt_at IS NOT NULL;
+
 CREATE INDEX ix_tasks_due ON tasks (campaign_id, priority DESC, (CASE WHEN lease_expires_at > coalesce(next_attempt_at, updated_at) THEN lease_expires_at ELSE coalesce(next_attempt_at, updated_at) END)) WHERE status = 'SCHEDULED';
 
 CREATE INDEX ix_tasks_on_line ON tasks (user_id, campaign_id) WHERE status IN ('QUEUED_FOR_CALL', 'CALL_IN_PROGRESS');
@@ -205,6 +217,12 @@ CREATE TABLE lifecycle_decisions (
     expected TEXT NOT NULL,
     result TEXT,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    facts JSONB DEFAULT '{}' NOT NULL,
+    decided_by VARCHAR(8) DEFAULT 'rule' NOT NULL,
+    state VARCHAR(12) DEFAULT 'DONE' NOT NULL,
+    undo JSONB,
+    settled_at TIMESTAMP WITH TIME ZONE,
+    undone_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_lifecycle_decisions PRIMARY KEY (id),
     CONSTRAINT fk_lifecycle_decisions_user_id FOREIGN KEY(user_id) REFERENCES users (id),
     CONSTRAINT fk_lifecycle_decisions_campaign_id FOREIGN KEY(campaign_id) REFERENCES campaigns (id),
@@ -212,6 +230,8 @@ CREATE TABLE lifecycle_decisions (
 );
 
 CREATE INDEX ix_lifecycle_decisions_task_id ON lifecycle_decisions (task_id);
+
+CREATE INDEX ix_lifecycle_decisions_unsettled ON lifecycle_decisions (user_id, created_at) WHERE result IS NULL AND state = 'DONE';
 
 CREATE INDEX ix_lifecycle_decisions_user_id_created_at ON lifecycle_decisions (user_id, created_at);
 

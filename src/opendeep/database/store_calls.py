@@ -20,6 +20,7 @@ from opendeep.common.data_models import (
     FeedbackStatus,
     TranscriptTurn,
 )
+from opendeep.common.decisions import SETS_STOP
 from opendeep.common.errors import Conflict, InvalidTransition, NotFound
 from opendeep.common.ids import new_id
 from opendeep.common.views import call_view, event_view, turn_view
@@ -186,7 +187,7 @@ class CallsStore(Store):
             .where(
                 FeedbackRow.task_id == task_id,
                 FeedbackRow.status == FeedbackStatus.ANSWERED,
-                FeedbackRow.sets.is_(None),
+                FeedbackRow.sets.is_(None) | (FeedbackRow.sets == SETS_STOP),
             )
             .order_by(FeedbackRow.asked_at.desc())
             .limit(MAX_BRIEF_ANSWERS),

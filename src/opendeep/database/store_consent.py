@@ -1,8 +1,7 @@
-"""Do-not-disturb entries, and the lifecycle manager's decisions."""
+"""Do-not-disturb entries."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -11,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from opendeep.common.data_models import DNDEntryBase, DndScope
 from opendeep.common.ids import new_id
-from opendeep.database.models import DndRow, LifecycleDecisionRow
+from opendeep.database.models import DndRow
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, batches
 
@@ -118,71 +117,3 @@ class DndStore(Store):
         statement = for_user(delete(DndRow).where(DndRow.phone_number == phone_number), DndRow, user_id)
         result = await self._session.execute(statement)
         return int(getattr(result, "rowcount", 0))
-
-
-class LifecycleStore(Store):
-    async def add(
-        self,
-        user_id: UUID,
-        *,
-        rule: str,
-        observation: str,
-        action: str,
-        reason: str,
-        expected: str,
-        campaign_id: UUID | None = None,
-        task_id: UUID | None = None,
-    ) -> UUID:
-        """Write one decision, in the same transaction as what it changes."""
-        row = LifecycleDecisionRow(
-            id=new_id(),
-            user_id=user_id,
-            campaign_id=campaign_id,
-            task_id=task_id,
-            rule=rule,
-            observation=observation,
-            action=action,
-            reason=reason,
-            expected=expected,
-            result=None,
-            created_at=self._work.now,
-        )
-        self._session.add(row)
-        await self._session.flush()
-        return row.id
-
-    async def count_since(self, user_id: UUID, task_id: UUID, since: datetime, rule: str | None = None) -> int:
-        """Decisions on one task since then: bounds the manager's loops."""
-        statement = for_user(
-            select(func.count())
-            .select_from(LifecycleDecisionRow)
-            .where(LifecycleDecisionRow.task_id == task_id, LifecycleDecisionRow.created_at >= since),
-            LifecycleDecisionRow,
-            user_id,
-        )
-        if rule is not None:
-            statement = statement.where(LifecycleDecisionRow.rule == rule)
-        return await self._session.scalar(statement) or 0
-
-    async def recent(self, user_id: UUID, limit: int = 100) -> list[dict[str, object]]:
-        """Newest first, as JSON views."""
-        statement = for_user(
-            select(LifecycleDecisionRow).order_by(LifecycleDecisionRow.created_at.desc()).limit(limit),
-            LifecycleDecisionRow,
-            user_id,
-        )
-        return [
-            {
-                "id": str(row.id),
-                "campaign_id": str(row.campaign_id) if row.campaign_id else None,
-                "task_id": str(row.task_id) if row.task_id else None,
-                "rule": row.rule,
-                "observation": row.observation,
-                "action": row.action,
-                "reason": row.reason,
-                "expected": row.expected,
-                "result": row.result,
-                "created_at": row.created_at.isoformat(),
-            }
-            for row in (await self._session.scalars(statement)).all()
-        ]

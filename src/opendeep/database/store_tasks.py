@@ -175,6 +175,15 @@ class TasksStore(Store):
         if row.status != task.status or row.lease_owner != owner:
             raise Conflict("Somebody else works on this task by now.")
 
+    async def guard(self, user_id: UUID, task_id: UUID) -> Task:
+        """The task as it is now, locked for this transaction: compare its `version` with the one that was looked at."""
+        statement = for_user(locked(select(TaskRow).where(TaskRow.id == task_id)), TaskRow, user_id)
+        row = (await self._session.scalars(statement)).one_or_none()
+        if row is None:
+            raise NotFound("There is no such task.")
+        self._work.held[task_id] = row
+        return task_value(row)
+
     async def release_claims(self, status: TaskStatus, owner: str) -> None:
         """End the leases of a worker that holds none any more: its process was killed, or a round of it broke."""
         statement = across_tenants(

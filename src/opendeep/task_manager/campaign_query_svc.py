@@ -9,14 +9,13 @@ from uuid import UUID
 from opendeep.common import channels
 from opendeep.common.data_models import Campaign, CampaignStatus, TaskStatus, User
 from opendeep.common.errors import NotFound, UserMistake
-from opendeep.common.task_states import TERMINAL
+from opendeep.common.task_states import CANCELLABLE, TERMINAL
 from opendeep.common.views import call_view, campaign_view, event_view, feedback_view, task_view, turn_view
 from opendeep.database.db_manager import DatabaseManager
 
 MAX_NAME_LENGTH = 80
 PAGE_SIZE = 1_000
 CANCEL_PAGE_SIZE = 50  # tasks in one transaction
-CANCELLABLE = (TaskStatus.SCHEDULED, TaskStatus.QUEUED_FOR_CALL, TaskStatus.ON_HOLD, TaskStatus.NEEDS_USER)
 
 View = dict[str, Any]
 
@@ -155,11 +154,6 @@ class CampaignQueryService:
                 {"phone_number": e.phone_number, "scope": e.scope.value, "reason": e.reason, "source": e.source}
                 for e in await work.dnd.entries(user_id)
             ]
-
-    async def lifecycle(self, user_id: UUID) -> list[View]:
-        """The lifecycle manager's latest decisions, newest first."""
-        async with self._db.read() as work:
-            return await work.lifecycle.recent(user_id)
 
     async def _set_status(self, user_id: UUID, campaign_id: UUID, status: CampaignStatus) -> View:
         async with self._db.transaction() as work:

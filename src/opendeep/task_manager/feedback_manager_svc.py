@@ -11,9 +11,10 @@ import structlog
 
 from opendeep.common import channels
 from opendeep.common.data_models import FeedbackKind, FeedbackRequest, Task, TaskStatus
-from opendeep.common.decisions import SETS_TIMEZONE, means_stop
+from opendeep.common.decisions import SETS_CANCEL, SETS_STOP, SETS_TIMEZONE, consents, means_stop
 from opendeep.common.errors import UserMistake
 from opendeep.common.redis_client import Doorbell
+from opendeep.common.task_states import CANCELLABLE, TERMINAL
 from opendeep.common.time_zone_words import zone_from_words
 from opendeep.common.workers import run_rounds
 from opendeep.database.db_manager import DatabaseManager, Transaction
@@ -56,9 +57,7 @@ class FeedbackManagerService:
             )
             if feedback.kind is FeedbackKind.DECISION:
                 task = await work.tasks.get(user_id, feedback.task_id)
-                if feedback.sets == SETS_TIMEZONE and not means_stop(text):
-                    task = await work.tasks.change(user_id, task.id, task.version, timezone=_zone(text))
-                await self._move_on(work, task, text)
+                await self._decide(work, task, feedback.sets, text)
         log.info("feedback.answered", user_id=str(user_id), task_id=str(feedback.task_id), kind=feedback.kind.value)
         return feedback
 
@@ -70,6 +69,37 @@ class FeedbackManagerService:
             return
         async with self._db.transaction() as work:
             await work.feedback.expire_overdue()
+
+    async def _decide(self, work: Transaction, task: Task, sets: str | None, text: str) -> None:
+        if sets == SETS_CANCEL:
+            await self._consent(work, task, text)
+            return
+        if sets == SETS_STOP and task.status is not TaskStatus.NEEDS_USER:
+            if means_stop(text):
+                await self._cancel(work, task)
+            return
+        if sets == SETS_TIMEZONE and not means_stop(text):
+            task = await work.tasks.change(task.user_id, task.id, task.version, timezone=_zone(text))
+        await self._move_on(work, task, text)
+
+    async def _consent(self, work: Transaction, task: Task, text: str) -> None:
+        """Cancel on a plain yes, go on as planned on a plain no. Raises `UserMistake` for anything else."""
+        agreed = consents(text)
+        if agreed is None:
+            raise UserMistake("Please answer yes to cancel the task, or no to go on with it.")
+        if agreed:
+            await self._cancel(work, task)
+        elif task.status is TaskStatus.NEEDS_USER:
+            due = task.next_attempt_at
+            await work.tasks.transition(task.id, TaskStatus.SCHEDULED, "You said that it goes on.", next_attempt_at=due)
+
+    @staticmethod
+    async def _cancel(work: Transaction, task: Task) -> None:
+        """At once, or, where it is in a call, by making that call the last."""
+        if task.status in CANCELLABLE:
+            await work.tasks.transition(task.id, TaskStatus.CANCELLED, "You decided to stop here.")
+        elif task.status not in TERMINAL:
+            await work.tasks.change(task.user_id, task.id, task.version, max_attempts=task.attempts)
 
     async def _move_on(self, work: Transaction, task: Task, text: str) -> None:
         """A decision was taken: stop the task, or call again with the answer (later calls see all answers)."""

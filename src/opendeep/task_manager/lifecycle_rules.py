@@ -1,37 +1,16 @@
-"""What the lifecycle manager notices, as pure rules: facts of one tenant's tasks in, proposals out.
+"""What the lifecycle manager notices of single tasks, as pure rules: facts in, proposals out.
+
+Rules that look at several tasks at once are in `lifecycle_cross_rules.py`.
 
 Nothing here touches a row. A task that the analyser, the scheduler or a live call holds is never proposed for anything.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
-from opendeep.common.data_models import Task, TaskStatus
-
-
-class Rule(StrEnum):
-    STUCK = "stuck"
-    LOST_CALL = "lost_call"
-    OVERDUE = "overdue"
-    UNANSWERED = "unanswered_question"
-    NO_QUESTION = "no_question"
-    LONG_RUNNING = "long_running"
-    HOLD_OVER = "hold_over"
-
-
-class Action(StrEnum):
-    """The closed list of what may be done."""
-
-    REPORT = "report"
-    REANALYSE = "reanalyse"
-    REPRIORITISE = "reprioritise"
-    REMIND = "remind"
-    CHECK_IN = "check_in"
-    RESUME = "resume"
-
+from opendeep.common.data_models import Disposition, Task, TaskStatus
+from opendeep.task_manager.lifecycle_values import Action, Proposal, Rule, TaskFacts, ago
 
 STUCK_AFTER: Final = {
     TaskStatus.QUEUED_FOR_CALL: timedelta(minutes=5),
@@ -43,54 +22,16 @@ REMIND_AFTER: Final = timedelta(hours=4)
 QUESTION_AFTER: Final = timedelta(minutes=1)
 LONG_RUNNING_ATTEMPTS: Final = 4
 LONG_RUNNING_AFTER: Final = timedelta(days=3)
+FAR_AWAY: Final = timedelta(days=2)  # a next attempt that is later makes a task long-running
 PRIORITY_STEP: Final = 10
 PRIORITY_MAX: Final = 50
-# How often a rule may act on one task: once within this time.
-EVERY: Final = {
-    Rule.STUCK: timedelta(hours=1),
-    Rule.LOST_CALL: timedelta(hours=1),
-    Rule.OVERDUE: timedelta(hours=1),
-    Rule.UNANSWERED: timedelta(days=1),
-    Rule.NO_QUESTION: timedelta(minutes=10),
-    Rule.LONG_RUNNING: timedelta(days=365),
-    Rule.HOLD_OVER: timedelta(minutes=1),
-}
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFacts:
-    """A task with what else matters. `asked_at`: since when a question to the user is open."""
-
-    task: Task
-    held: bool
-    campaign_active: bool
-    asked_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """One decision, as it will be written down."""
-
-    task: Task
-    rule: Rule
-    action: Action
-    observation: str
-    reason: str
-    expected: str
-    priority: int | None = None
-    question: str | None = None
-
-
-def propose(facts: Sequence[TaskFacts], now: datetime) -> list[Proposal]:
-    """At most one proposal per task, the most pressing rule first."""
-    found = []
+def candidates(facts: Sequence[TaskFacts], now: datetime) -> Iterator[Proposal]:
+    """All that the rules would do with the tasks that nobody holds, the most pressing rule of a task first."""
     for fact in facts:
-        if fact.held:
-            continue
-        proposal = next((p for rule in _RULES if (p := rule(fact, now)) is not None), None)
-        if proposal is not None:
-            found.append(proposal)
-    return found
+        if not fact.held:
+            yield from (proposal for rule in _RULES if (proposal := rule(fact, now)) is not None)
 
 
 def _lost_call(fact: TaskFacts, now: datetime) -> Proposal | None:
@@ -101,7 +42,7 @@ def _lost_call(fact: TaskFacts, now: datetime) -> Proposal | None:
         task,
         Rule.LOST_CALL,
         Action.REANALYSE,
-        f"The task is in a call since {_ago(now - task.updated_at)}, but there is no live call.",
+        f"The task is in a call since {ago(now - task.updated_at)}, but there is no live call.",
         "The end of its call was not seen.",
         "The analyser decides from what is known what happens next.",
     )
@@ -116,7 +57,7 @@ def _stuck(fact: TaskFacts, now: datetime) -> Proposal | None:
         task,
         Rule.STUCK,
         Action.REPORT,
-        f"The task is {task.status.value} since {_ago(now - task.updated_at)} and nobody works on it.",
+        f"The task is {task.status.value} since {ago(now - task.updated_at)} and nobody works on it.",
         "A worker is late or away; its bell is rung again.",
         "The next stage takes the task within a minute.",
     )
@@ -159,7 +100,7 @@ def _unanswered(fact: TaskFacts, now: datetime) -> Proposal | None:
         task,
         Rule.UNANSWERED,
         Action.REMIND,
-        f"A question to the user is open since {_ago(now - fact.asked_at)}.",
+        f"A question to the user is open since {ago(now - fact.asked_at)}.",
         "The task cannot go on without the answer.",
         "The user answers.",
     )
@@ -170,7 +111,7 @@ def _long_running(fact: TaskFacts, now: datetime) -> Proposal | None:
     many = task.attempts >= LONG_RUNNING_ATTEMPTS
     if task.status is not TaskStatus.SCHEDULED or fact.asked_at or not (many or _old(task, now)):
         return None
-    told = f"{task.attempts} attempts" if many else f"since {_ago(now - task.created_at)}"
+    told = f"{task.attempts} attempts" if many else f"since {ago(now - task.created_at)}"
     return Proposal(
         task,
         Rule.LONG_RUNNING,
@@ -199,20 +140,61 @@ def _overdue(fact: TaskFacts, now: datetime) -> Proposal | None:
         task,
         Rule.OVERDUE,
         Action.REPRIORITISE,
-        f"The task should have been called {_ago(late)} ago.",
+        f"The task should have been called {ago(late)} ago.",
         "It has waited long for a free line.",
         "It is called before tasks that became due later.",
         priority=min(task.priority + PRIORITY_STEP, PRIORITY_MAX),
     )
 
 
-_RULES: Final = (_lost_call, _stuck, _hold_over, _no_question, _unanswered, _long_running, _overdue)
+def _done_but_open(fact: TaskFacts, now: datetime) -> Proposal | None:
+    task = fact.task
+    if task.status is not TaskStatus.SCHEDULED or fact.asked_at or task.disposition is not Disposition.ACHIEVED:
+        return None
+    return Proposal(
+        task,
+        Rule.DONE_BUT_OPEN,
+        Action.CHECK_IN,
+        "The last call reached the aim, but the task is to be called again.",
+        "The two contradict each other.",
+        "The user decides whether another call is needed.",
+        question=f"The aim seems to be reached with {task.contact_name}. Shall I call again all the same?",
+    )
 
 
-def _ago(duration: timedelta) -> str:
-    """For people: `12 minutes`, `3 hours`, `2 days`."""
-    minutes = int(duration.total_seconds() // 60)
-    for size, word in ((1440, "day"), (60, "hour")):
-        if minutes >= size:
-            return f"{minutes // size} {word}{'s' if minutes // size > 1 else ''}"
-    return f"{minutes} minute{'s' if minutes != 1 else ''}"
+def _horizon(fact: TaskFacts, now: datetime) -> Proposal | None:
+    task, new = fact.task, horizon_of(fact.task, now)
+    if task.status is not TaskStatus.SCHEDULED or new == task.brief.get("horizon", "short"):
+        return None
+    told = f"{task.attempts} attempts since {ago(now - task.created_at)}"
+    return Proposal(
+        task,
+        Rule.HORIZON,
+        Action.CLASSIFY,
+        f"The task is {new}-running by now: {told}, next {ago((task.next_attempt_at or now) - now)} from now.",
+        "A task that goes on over days or many calls needs its own care.",
+        "Its calls know what earlier ones taught, and you are asked before it goes on for ever.",
+        horizon=new,
+    )
+
+
+def horizon_of(task: Task, now: datetime) -> str:
+    """`long` for a task that goes on over days or many calls, else `short`. It does not become short again."""
+    if task.brief.get("horizon") == "long":
+        return "long"
+    far = task.attempts > 0 and task.next_attempt_at is not None and task.next_attempt_at - now >= FAR_AWAY
+    many = task.attempts >= LONG_RUNNING_ATTEMPTS
+    return "long" if far or many or _old(task, now) else "short"
+
+
+_RULES: Final = (
+    _lost_call,
+    _stuck,
+    _hold_over,
+    _no_question,
+    _unanswered,
+    _done_but_open,
+    _long_running,
+    _overdue,
+    _horizon,
+)

@@ -1,168 +1,237 @@
 """`TaskLifecycleManagerService`: oversight of all tasks of a user, between the calls (the "meta-OODA" agent).
 
-Observes and decides by `lifecycle_rules`, acts only by changing rows through guarded functions. Every decision is a
-row, written in the same transaction as what it changes; versions are optimistic, and the number of actions is bounded.
+Observes by `lifecycle_observer`, decides by the rules and, where one is there, by a language model whose proposals
+`lifecycle_mind` checks, acts through `lifecycle_actions`. Every decision is a row, written in the same transaction as
+what it changes, under the task's lock and at the version that was looked at; the number of actions is bounded.
 """
 
-from datetime import datetime, timedelta
-from typing import Final
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
+from pydantic import BaseModel
 
-from opendeep.common import channels, decisions
+from opendeep.common import channels
 from opendeep.common.clock import Clock
-from opendeep.common.data_models import CampaignStatus, FeedbackKind, TaskStatus
-from opendeep.common.errors import Conflict, NotFound, PeerFault
+from opendeep.common.errors import Conflict, InvalidTransition, NotFound, PeerFault, ProviderFault
+from opendeep.common.lifecycle_decisions import DecisionState, NewDecision
 from opendeep.common.redis_client import Doorbell
 from opendeep.common.workers import run_rounds
 from opendeep.config.app_config import AppConfig
+from opendeep.config.prompt_lifecycle import lifecycle_prompt
 from opendeep.database.db_manager import DatabaseManager, Transaction
-from opendeep.task_manager.lifecycle_rules import EVERY, Action, Proposal, TaskFacts, propose
+from opendeep.llm_integrations.openai_form_client import Message
+from opendeep.task_manager.lifecycle_actions import Applied, apply
+from opendeep.task_manager.lifecycle_cross_rules import candidates_across
+from opendeep.task_manager.lifecycle_mind import SCHEMA_NAME, LifecycleDecisions, Look, look_at, read_answer
+from opendeep.task_manager.lifecycle_observer import Money, observe, snapshot
+from opendeep.task_manager.lifecycle_results import result_of
+from opendeep.task_manager.lifecycle_rules import candidates
+from opendeep.task_manager.lifecycle_values import MAX_ACTIONS, Proposal, TenantFacts, within_bounds
 
 log = structlog.get_logger(__name__)
 
-WATCHED: Final = (
-    TaskStatus.SCHEDULED,
-    TaskStatus.QUEUED_FOR_CALL,
-    TaskStatus.CALL_IN_PROGRESS,
-    TaskStatus.PENDING_ANALYSIS,
-    TaskStatus.NEEDS_USER,
-    TaskStatus.ON_HOLD,
-)
-MAX_WATCHED: Final = 500  # tasks per tenant and round, the longest unchanged first
-MAX_ACTIONS: Final = 50  # per tenant and round
-MAX_ACTIONS_A_DAY: Final = 10  # per task
-DAY: Final = timedelta(days=1)
-_BELLS: Final = {
-    TaskStatus.QUEUED_FOR_CALL: channels.TASKS_QUEUED,
-    TaskStatus.PENDING_ANALYSIS: channels.CALLS_ENDED,
-}
+LOOKS_AT_ONCE: Final = 4  # models asked in parallel, for different tenants
+LOOK_DEADLINE_S: Final = 60.0  # for one of them: the rules of the next round wait for it
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class StructuredModel(Protocol):
+    """What the manager needs of `OpenAIFormClient`."""
+
+    async def structured(
+        self, system: str, messages: Sequence[Message], response_model: type[Answer], name: str
+    ) -> Answer: ...
 
 
 class TaskLifecycleManagerService:
-    """One worker visits every tenant with open tasks in turn."""
+    """One worker visits every tenant with open tasks in turn. Without `llm` the rules decide alone."""
 
-    def __init__(self, db: DatabaseManager, bell: Doorbell, clock: Clock, config: AppConfig) -> None:
+    def __init__(
+        self,
+        db: DatabaseManager,
+        bell: Doorbell,
+        clock: Clock,
+        config: AppConfig,
+        llm: StructuredModel | None = None,
+    ) -> None:
         self._db = db
         self._bell = bell
         self._clock = clock
+        self._llm = llm
         self._poll_s = config.lifecycle_poll_s
+        self._look_every_s = config.lifecycle_model_minutes * 60
+        self._money = Money(config.price_per_minute, config.max_spend_per_day)
 
     async def run(self) -> None:
         """On its own clock, and when something unusual was rung."""
         await run_rounds("lifecycle", self._bell, (channels.LIFECYCLE,), self._poll_s, self.round)
 
     async def round(self) -> None:
-        """Look after every tenant that has open tasks once."""
+        """Look after every tenant that has open tasks once: all by the rules, then those where a model may add."""
         async with self._db.read() as work:
             users = await work.tasks.tenants()
         for user_id in users:
-            try:
-                await self.look_after(user_id)
-            except PeerFault:
-                raise
-            except Exception:  # boundary: one tenant; the others are looked after all the same
-                log.exception("lifecycle.tenant_failed", user_id=str(user_id))
+            await self._alone(user_id, self.look_after(user_id))
+        if self._llm is None or not self._look_every_s:
+            return
+        places = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+        async def ask(user_id: UUID) -> None:
+            async with places:
+                await self._alone(user_id, self.ask_model(user_id))
+
+        async with asyncio.TaskGroup() as group:
+            for user_id in users:
+                group.create_task(ask(user_id), name=f"lifecycle-look-{user_id}")
 
     async def look_after(self, user_id: UUID) -> int:
-        """Observe, decide, act for one tenant; returns how many actions were taken."""
+        """Observe, see what came of earlier decisions, decide by the rules, act; returns the number of actions."""
         now = self._clock.now()
         async with self._db.read() as work:
-            proposals = propose(await self._facts(work, user_id), now)
-            allowed = [p for p in proposals if await self._within_bounds(work, user_id, p, now)]
-        taken = 0
-        for proposal in allowed[:MAX_ACTIONS]:
-            taken += await self._act(user_id, proposal, now)
+            facts = await observe(work, user_id, self._money)
+        await self._settle(user_id, facts, now)
+        wanted = [*candidates(facts.tasks, now), *candidates_across(facts, now)]
+        return await self._act_on(user_id, wanted, facts, now)
+
+    async def ask_model(self, user_id: UUID) -> int:
+        """One look by the model, if it is this node's turn and something has changed; returns the actions taken.
+
+        A provider that is away or refuses is logged; the rules go on without it.
+        """
+        now = self._clock.now()
+        async with self._db.read() as work:
+            facts = await observe(work, user_id, self._money)
+        look = look_at(facts, now)
+        if self._llm is None or look is None or not await self._my_turn(user_id, look):
+            return 0
+        system, question = lifecycle_prompt(look.record)
+        messages: list[Message] = [{"role": "user", "content": question}]
+        try:
+            async with asyncio.timeout(LOOK_DEADLINE_S):
+                answer = await self._llm.structured(system, messages, LifecycleDecisions, SCHEMA_NAME)
+        except (ProviderFault, TimeoutError) as fault:
+            log.warning("lifecycle.model_away", user_id=str(user_id), error=str(fault) or "it took too long")
+            return 0
+        read = read_answer(answer, look, now)
+        taken = await self._act_on(user_id, read.proposals, facts, now)
+        async with self._db.transaction() as work:
+            await work.lifecycle.count_look(user_id, taken, len(read.dropped))
+        log.info("lifecycle.looked", user_id=str(user_id), taken=taken, dropped=list(read.dropped))
         return taken
 
-    # -- observe
+    # -- decide
 
-    async def _facts(self, work: Transaction, user_id: UUID) -> list[TaskFacts]:
-        tasks = await work.tasks.of_user(user_id, WATCHED, MAX_WATCHED)
-        held = await work.tasks.held_ids(user_id, [task.id for task in tasks])
-        asked = {feedback.task_id: feedback.asked_at for feedback in await work.feedback.pending(user_id)}
-        active: dict[UUID, bool] = {}
-        for campaign_id in {task.campaign_id for task in tasks}:
-            active[campaign_id] = (await work.campaigns.get(user_id, campaign_id)).status is CampaignStatus.ACTIVE
-        return [TaskFacts(t, t.id in held, active[t.campaign_id], asked.get(t.id)) for t in tasks]
+    async def _my_turn(self, user_id: UUID, look: Look) -> bool:
+        async with self._db.transaction() as work:
+            return await work.lifecycle.claim_look(user_id, self._look_every_s, look.fingerprint)
 
-    @staticmethod
-    async def _within_bounds(work: Transaction, user_id: UUID, proposal: Proposal, now: datetime) -> bool:
-        task_id = proposal.task.id
-        if await work.lifecycle.count_since(user_id, task_id, now - EVERY[proposal.rule], proposal.rule.value):
-            return False
-        return await work.lifecycle.count_since(user_id, task_id, now - DAY) < MAX_ACTIONS_A_DAY
+    async def _act_on(self, user_id: UUID, wanted: Iterable[Proposal], facts: TenantFacts, now: datetime) -> int:
+        """The first proposal of each task that is within bounds, `MAX_ACTIONS` at most."""
+        chosen: dict[UUID, Proposal] = {}
+        for proposal in wanted:
+            task_id = proposal.task.id
+            if task_id not in chosen and within_bounds(facts.acted.get(task_id, ()), proposal, now):
+                chosen[task_id] = proposal
+        taken = 0
+        for proposal in list(chosen.values())[:MAX_ACTIONS]:
+            kept = {**snapshot(facts, proposal.task, now), **proposal.facts}
+            taken += await self._act(user_id, replace(proposal, facts=kept), now)
+        return taken
 
     # -- act
 
     async def _act(self, user_id: UUID, proposal: Proposal, now: datetime) -> int:
-        """One decision in one transaction; 0 when the task has moved on or is held by now."""
+        """One decision in one transaction; 0 when somebody holds the task, has decided the same, or has changed it."""
         task = proposal.task
         try:
             async with self._db.transaction() as work:
+                current = await work.tasks.guard(user_id, task.id)
                 if await work.tasks.held_ids(user_id, [task.id]):
                     return 0
-                if not await self._within_bounds(work, user_id, proposal, now):
+                acted = await work.lifecycle.acted(user_id, [task.id])
+                if not within_bounds(acted.get(task.id, ()), proposal, now):
                     return 0
-                await self._change(work, user_id, proposal)
-                await work.lifecycle.add(
-                    user_id,
-                    rule=proposal.rule.value,
-                    observation=proposal.observation,
-                    action=proposal.action.value,
-                    reason=proposal.reason,
-                    expected=proposal.expected,
-                    campaign_id=task.campaign_id,
-                    task_id=task.id,
-                )
-                await work.events.add(
-                    user_id,
-                    f"lifecycle.{proposal.rule.value}",
-                    f"{proposal.observation} {proposal.reason}",
-                    data={"action": proposal.action.value},
-                    campaign_id=task.campaign_id,
-                    task_id=task.id,
-                )
-        except (Conflict, NotFound) as error:
-            log.info("lifecycle.overtaken", task_id=str(task.id), rule=proposal.rule.value, detail=str(error))
+                overtaken = None if current.version == task.version else "The task has changed in the meantime."
+                applied = Applied()
+                if overtaken is None:
+                    try:
+                        async with work.part():
+                            applied = await apply(work, user_id, proposal)
+                    except (Conflict, InvalidTransition) as error:
+                        overtaken = str(error)
+                await self._write(work, user_id, proposal, applied, overtaken)
+        except NotFound as error:
+            log.info("lifecycle.gone", task_id=str(task.id), rule=proposal.rule.value, detail=str(error))
             return 0
         log.info(
-            "lifecycle.acted",
+            "lifecycle.overtaken" if overtaken else "lifecycle.acted",
             user_id=str(user_id),
             task_id=str(task.id),
             rule=proposal.rule.value,
             action=proposal.action.value,
+            detail=overtaken,
         )
-        return 1
-
-    async def _change(self, work: Transaction, user_id: UUID, proposal: Proposal) -> None:
-        """What the action does to the rows. Raises `Conflict` when the task has changed since it was looked at."""
-        task = proposal.task
-        changes = {} if proposal.priority is None else {"priority": proposal.priority}
-        if proposal.action is not Action.REPORT:  # a report must not make the task look touched
-            await work.tasks.change(user_id, task.id, task.version, **changes)
-        if proposal.action is Action.REPORT and (bell := _BELLS.get(task.status)):
-            work.ring(bell)
-        elif proposal.action is Action.REANALYSE:
-            reason = "The end of the call was not seen."
-            await work.tasks.transition(task.id, TaskStatus.PENDING_ANALYSIS, reason, expected=task.status)
-        elif proposal.action is Action.RESUME:
-            await work.tasks.transition(task.id, TaskStatus.SCHEDULED, "The hold is over.", expected=task.status)
-        elif proposal.action is Action.CHECK_IN:
-            await self._ask(work, user_id, proposal)
+        return 0 if overtaken else 1
 
     @staticmethod
-    async def _ask(work: Transaction, user_id: UUID, proposal: Proposal) -> None:
+    async def _write(
+        work: Transaction, user_id: UUID, proposal: Proposal, applied: Applied, overtaken: str | None
+    ) -> None:
         task = proposal.task
-        if task.status is TaskStatus.SCHEDULED:
-            reason = "Waiting for your decision."
-            await work.tasks.transition(task.id, TaskStatus.NEEDS_USER, reason, expected=task.status)
-        await work.feedback.ask(
+        await work.lifecycle.add(
             user_id,
-            task.campaign_id,
-            task.id,
-            proposal.question or proposal.observation,
-            kind=FeedbackKind.DECISION,
-            options=decisions.OPTIONS,
+            NewDecision(
+                rule=proposal.rule.value,
+                action=proposal.action.value,
+                observation=proposal.observation,
+                reason=proposal.reason,
+                expected=proposal.expected,
+                facts=proposal.facts,
+                decided_by=proposal.decided_by,
+                state=DecisionState.OVERTAKEN if overtaken else DecisionState.DONE,
+                undo=applied.undo,
+                result=f"Nothing was done: {overtaken}" if overtaken else applied.result,
+                campaign_id=task.campaign_id,
+                task_id=task.id,
+            ),
         )
+        if overtaken:
+            return
+        await work.events.add(
+            user_id,
+            f"lifecycle.{proposal.rule.value}",
+            f"{proposal.observation} {proposal.reason}",
+            data={"action": proposal.action.value, "by": proposal.decided_by.value},
+            campaign_id=task.campaign_id,
+            task_id=task.id,
+        )
+
+    async def _settle(self, user_id: UUID, facts: TenantFacts, now: datetime) -> None:
+        """Write what came of earlier decisions, where it shows by now."""
+        async with self._db.read() as work:
+            waiting = await work.lifecycle.unsettled(user_id)
+        asked = {fact.task.id for fact in facts.tasks if fact.asked_at is not None}
+        results = {
+            decision.id: result
+            for decision, task in waiting
+            if (result := result_of(decision, task, asked, now)) is not None
+        }
+        if results:
+            async with self._db.transaction() as work:
+                await work.lifecycle.settle(user_id, results)
+
+    @staticmethod
+    async def _alone(user_id: UUID, looking: Coroutine[object, object, int]) -> None:
+        """One tenant's trouble is not the others'. Raises `PeerFault`, which concerns them all."""
+        try:
+            await looking
+        except PeerFault:
+            raise
+        except Exception:  # boundary: one tenant; the others are looked after all the same
+            log.exception("lifecycle.tenant_failed", user_id=str(user_id))

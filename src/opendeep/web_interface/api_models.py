@@ -326,12 +326,6 @@ class DndView(BaseModel):
     entries: list[DndEntryView]
 
 
-class LifecycleView(BaseModel):
-    """The lifecycle manager's decisions, newest first."""
-
-    decisions: list[Json]
-
-
 class PartView(BaseModel):
     ok: bool
     detail: str

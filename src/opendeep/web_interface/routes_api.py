@@ -233,11 +233,6 @@ async def dnd(user: SignedIn, services: TheServices) -> m.DndView:
     return m.DndView(entries=views)
 
 
-@router.get("/lifecycle")
-async def lifecycle(user: SignedIn, services: TheServices) -> m.LifecycleView:
-    return m.LifecycleView(decisions=await services.campaigns.lifecycle(user.id))
-
-
 @router.get("/lines")
 async def lines(user: SignedIn, services: TheServices) -> LinesView:
     """The lines: this node's, your own use of them, and the trunks that you may use: caps, pace, faults, caller IDs."""

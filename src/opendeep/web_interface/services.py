@@ -11,6 +11,7 @@ from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 from opendeep.common.redis_client import Doorbell
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
+from opendeep.task_manager.lifecycle_query_svc import LifecycleQueryService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.overview_svc import OverviewService
 from opendeep.task_manager.plan_editor_svc import PlanEditorService
@@ -74,6 +75,7 @@ class Services:
     plans: PlanEditorService
     rehearsals: RehearsalService
     overview: OverviewService
+    lifecycle: LifecycleQueryService
     lines: LinesQueryService
     control: CallControlService
     status: StatusSource

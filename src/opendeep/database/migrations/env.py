@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from opendeep.database import models_trunks  # noqa: F401  # its tables belong to the schema
+from opendeep.database import models_lifecycle, models_trunks  # noqa: F401  # their tables belong to the schema
 from opendeep.database.models import Base
 
 connection = context.config.attributes["connection"]

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import orjson
 
-from opendeep.offline.minds import call_judge, planner, report_writer
+from opendeep.offline.minds import call_judge, lifecycle_judge, planner, report_writer
 from opendeep.offline.minds.draft import LOOKUP_TOOL
 from opendeep.offline.minds.schema_values import ValueReader
 from opendeep.offline.minds.small_talk import Offer, SmallTalk, ToolCall, read_offer
@@ -29,6 +29,7 @@ MINDS: Final[dict[str, Callable[[Messages], dict[str, Any]]]] = {
     "assistant_turn": planner.assistant_turn,
     "call_analysis": call_judge.call_analysis,
     "campaign_report": report_writer.campaign_report,
+    "lifecycle_decisions": lifecycle_judge.lifecycle_decisions,
 }
 
 
