@@ -59,6 +59,8 @@ export const api = {
   order: (callId, what, body) => request("POST", at("calls", callId, `/${what}`), body),
   overview: () => request("GET", "/api/overview"),
   lines: () => request("GET", "/api/lines"),
+  lifecycle: (filters) => request("GET", `/api/lifecycle?${new URLSearchParams(Object.entries(filters).filter(([, value]) => value))}`),
+  undoDecision: (id) => request("POST", at("lifecycle", id, "/undo"), {}),
   feedback: () => request("GET", "/api/feedback"),
   answer: (id, answer) => request("POST", at("feedback", id), { answer }),
   recordingUrl: (callId) => at("calls", callId, "/recording"),
