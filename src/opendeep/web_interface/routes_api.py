@@ -226,13 +226,6 @@ async def answer_feedback(
 # -- lists and the system
 
 
-@router.get("/dnd")
-async def dnd(user: SignedIn, services: TheServices) -> m.DndView:
-    """Numbers that must not be called for this user."""
-    views: Any = await services.campaigns.dnd(user.id)
-    return m.DndView(entries=views)
-
-
 @router.get("/lifecycle")
 async def lifecycle(user: SignedIn, services: TheServices) -> m.LifecycleView:
     return m.LifecycleView(decisions=await services.campaigns.lifecycle(user.id))
