@@ -3,6 +3,7 @@
 Whatever is added holds for the next call at once. A removal needs a reason, which is kept with what the entry said.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -77,7 +78,7 @@ class DndService:
 
     async def import_csv(self, user_id: UUID, text: str, first_line: int = 1) -> Imported:
         """Add every number that can be read; lines that cannot are named. To import again changes nothing."""
-        read: ReadNumbers = read_numbers(text, self._region, self._extensions, first_line)
+        read: ReadNumbers = await asyncio.to_thread(read_numbers, text, self._region, self._extensions, first_line)
         added = 0
         items = iter(read.numbers.items())
         while part := list(islice(items, BATCH)):

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
 from opendeep.common.caller_profile import MAX_FACTS, CallerProfile
-from opendeep.common.campaign_plan import ZoneName
+from opendeep.common.campaign_plan import CallingWindow, ZoneName
 from opendeep.web_interface.api_models import MAX_ANSWER_LENGTH, MAX_NAME_LENGTH, Plain
 
 Line = Annotated[StrictStr, Field(min_length=1, max_length=MAX_ANSWER_LENGTH), Plain]
@@ -26,6 +26,9 @@ class ProfileChanges(BaseModel):
     may_say: Lines = []
     must_not_say: Lines = []
     recording_notice: Annotated[StrictStr, Field(max_length=MAX_ANSWER_LENGTH), Plain] = ""
+    plan_disclosure: Annotated[StrictStr, Field(max_length=MAX_ANSWER_LENGTH), Plain] = ""
+    plan_window: CallingWindow | None = None
+    plan_max_spend: Annotated[float | None, Field(ge=0, le=1_000_000)] = None
 
 
 class ProfileVersionView(BaseModel):

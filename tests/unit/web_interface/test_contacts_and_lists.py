@@ -104,7 +104,7 @@ async def test_another_tenant_sees_and_changes_nothing(maria: httpx.AsyncClient,
     ["/api/contacts", "/api/dnd", "/api/dnd/removals", "/api/dnd/export", "/api/settings", "/api/profile/versions"],
 )
 async def test_a_stranger_is_asked_to_sign_in(stranger: httpx.AsyncClient, path: str) -> None:
-    await ok(stranger.get(f"/api/{path}"), 401)
+    await ok(stranger.get(path), 401)
 
 
 # -- do not call
@@ -187,6 +187,26 @@ async def test_the_profile_keeps_its_versions(maria: httpx.AsyncClient) -> None:
     assert await ok(maria.delete("/api/profile/versions")) == {"forgotten": 2}
     await ok(maria.patch("/api/profile", json={"must_not_say": ["x"] * 41}), 422)
     await ok(maria.patch("/api/profile", json={"address": "x" * 301}), 422)
+
+
+async def test_plans_that_say_nothing_have_the_profiles_window_disclosure_and_budget(
+    world: WebWorld, maria: httpx.AsyncClient
+) -> None:
+    sentence = "Hello, this is an AI calling for Maria Keller."
+    window = {"start": "10:00", "end": "16:30", "weekdays": [1, 2, 3]}
+    profile = {"plan_disclosure": sentence, "plan_window": window, "plan_max_spend": 12.5}
+    await ok(maria.patch("/api/profile", json=profile))
+    world.model.say("Here is the plan.", campaign_plan=PLAN)
+    plan = (await ok(maria.post("/api/chat", json={"message": wish(PLAN)})))["plan"]
+    assert (plan["disclosure"], plan["max_spend"]) == (sentence, 12.5)
+    assert (plan["calling_window"]["start"], plan["calling_window"]["weekdays"]) == ("10:00:00", [1, 2, 3])
+    own = {**PLAN, "disclosure": f"{sentence} Thank you.", "max_spend": 3, "calling_window": {"any_time": True}}
+    world.model.say("Here is another.", campaign_plan=own)
+    plan = (await ok(maria.post("/api/chat", json={"message": wish(PLAN)})))["plan"]
+    assert (plan["disclosure"], plan["max_spend"]) == (f"{sentence} Thank you.", 3)
+    assert plan["calling_window"]["any_time"]
+    await ok(maria.patch("/api/profile", json={"plan_window": {"start": "noon", "end": "x"}}), 422)
+    await ok(maria.patch("/api/profile", json={"plan_max_spend": -1}), 422)
 
 
 async def test_the_settings_say_their_names_and_no_secret(maria: httpx.AsyncClient) -> None:

@@ -16,8 +16,7 @@ _DAYS: Final = rf"{_DAY}(?:(?:,| and| or)? {_DAY})*"
 _HOUR: Final = r"(?:\d{1,2}(?::\d\d)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|noon)"
 _TIME: Final = rf"{_HOUR}(?: ?(?:am|pm|o'clock))?"
 _PART: Final = r"(?:mornings?|afternoons?|evenings?)"
-_PERSON: Final = r"(?:ms|mrs|mr|miss|doctor|dr)\.? [a-z][a-z'-]+(?: [a-z][a-z'-]+)?"
-_AFTER_NAME: Final = re.compile(r" (?:she|he|they|please|about|when|for|in|on|at|is|will|and|or|next|the|who)\b.*$")
+_PERSON: Final = r"(?:ms|mrs|mr|miss|doctor|dr)\.? [a-z][a-z'-]+"
 
 _RULES: Final = (
     ("closed_on", re.compile(rf"\b(?:we are|we're|were|we) (closed on {_DAYS})\b"), "{0}"),
@@ -49,15 +48,10 @@ def _remarks(said: str) -> Iterator[tuple[str, str]]:
     heard = " ".join(said.lower().replace("\u2019", "'").split())
     for key, pattern, wording in _RULES:
         for match in pattern.finditer(heard):
-            words = _named(match.group(1)) if key == "ask_for" else _capital_days(match.group(1))
+            said_so = match.group(1)
+            words = said_so.title() if key == "ask_for" else _capital_days(said_so)
             text = wording.format(words)
             yield key, text[0].upper() + text[1:]
-
-
-def _named(words: str) -> str:
-    """“ms weber she is in” is Ms Weber."""
-    parts = _AFTER_NAME.sub("", words).split()
-    return " ".join(part.capitalize() for part in parts)
 
 
 def _capital_days(words: str) -> str:

@@ -71,7 +71,7 @@ export class PagedList {
       this.refresh();
     };
     fill(pager,
-      h("span", { role: "status" }, `${(this.offset + 1).toLocaleString()}–${last.toLocaleString()} of ${total.toLocaleString()}`),
+      h("span", { role: "status" }, `${(this.offset + 1).toLocaleString()} to ${last.toLocaleString()} of ${total.toLocaleString()}`),
       h("span", { class: "actions" },
         h("button", { type: "button", class: "secondary", disabled: this.offset === 0, onclick: turn(-PAGE_SIZE) }, "Previous"),
         h("button", { type: "button", class: "secondary", disabled: last >= total, onclick: turn(PAGE_SIZE) }, "Next")));

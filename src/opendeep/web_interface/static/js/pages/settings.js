@@ -19,14 +19,36 @@ const FIELDS = [
   ["may_say", "Facts that the AI may say when asked; one on each line", "list", 8000],
   ["must_not_say", "Private: never said on any call; one on each line", "list", 8000],
   ["recording_notice", "Said after the disclosure where calls are recorded", "text", 2000],
+  ["plan_disclosure", "Disclosure of plans that have none of their own", "text", 2000],
+  ["plan_window", "Calling window of such plans, as 09:00-18:00", "window", 11],
+  ["plan_max_spend", "Budget of such plans, in the currency of PRICE_PER_MINUTE", "number", 12],
 ];
 const NAMES = Object.fromEntries(FIELDS.map(([name, label]) => [name, label.split(/[;,]/)[0]]));
 const lines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
-const shown = (value) => (Array.isArray(value) ? value.join("\n") : (value ?? ""));
+const SHORT = ["line", "window", "number"];
+
+/** A value of the profile as it stands in its field. */
+function shown(value) {
+  if (Array.isArray(value)) return value.join("\n");
+  if (value?.start) return `${value.start.slice(0, 5)}-${value.end.slice(0, 5)}`;
+  return String(value ?? "");
+}
+
+/** What a field's text says; a window that is none goes to the server as it is, which says what to write. */
+function read(name, kind, text, before) {
+  const plain = text.trim();
+  if (kind === "list") return lines(text);
+  if (kind === "window") {
+    const [start, end] = plain.split("-").map((part) => part.trim());
+    return plain ? { ...before, start, end } : null;
+  }
+  if (kind === "number") return plain ? Number(plain.replace(",", ".")) : null;
+  return name === "time_zone" ? plain || null : plain;
+}
 
 function drawProfile(profile) {
   const inputs = FIELDS.map(([name, label, kind, most]) =>
-    labelled(label, kind === "line" ? "input" : "textarea",
+    labelled(label, SHORT.includes(kind) ? "input" : "textarea",
       { id: `profile-${name}`, maxlength: most, rows: kind === "list" ? 4 : 2, value: shown(profile[name]), autocomplete: "off" }));
   const error = h("p", { class: "error", role: "alert" });
   const form = h("form", { id: "profile-form" }, inputs, error, h("button", { type: "submit", class: "primary" }, "Save profile"));
@@ -51,8 +73,7 @@ function drawProfile(profile) {
 function changed(profile) {
   const changes = {};
   for (const [name, , kind] of FIELDS) {
-    const text = byId(`profile-${name}`).value;
-    const value = kind === "list" ? lines(text) : name === "time_zone" ? text.trim() || null : text.trim();
+    const value = read(name, kind, byId(`profile-${name}`).value, profile[name]);
     if (shown(value) !== shown(profile[name])) changes[name] = value;
   }
   return changes;
