@@ -131,9 +131,8 @@ class DndBookStore(Store):
         ]
 
     def _mine(self, user_id: UUID, search: str) -> Select[Any]:
-        statement: Select[Any] = select(DndRow, CampaignRow.title).outerjoin(
-            CampaignRow, CampaignRow.id == DndRow.campaign_id
-        )
+        both: tuple[Any, ...] = (DndRow, CampaignRow.title)
+        statement: Select[Any] = select(*both).outerjoin(CampaignRow, CampaignRow.id == DndRow.campaign_id)
         if search:
             pattern = like(search.casefold())
             columns = (DndRow.phone_number, DndRow.reason, DndRow.source)

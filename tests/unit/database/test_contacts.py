@@ -155,8 +155,14 @@ async def test_every_change_of_the_profile_is_a_version_until_it_is_forgotten(wo
 
 async def refuse(world: World, task: Task, reason: str) -> None:
     async with world.db.transaction() as work:
-        ids = {"campaign_id": task.campaign_id, "task_id": task.id}
-        await work.events.add(task.user_id, "call.refused", "Refused.", data={"reason": reason}, **ids)
+        await work.events.add(
+            task.user_id,
+            "call.refused",
+            "Refused.",
+            data={"reason": reason},
+            campaign_id=task.campaign_id,
+            task_id=task.id,
+        )
 
 
 async def test_each_entry_tells_how_many_calls_it_has_refused(world: World) -> None:

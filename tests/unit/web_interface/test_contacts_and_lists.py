@@ -21,8 +21,8 @@ async def ok(call: Any, status: int = 200) -> Any:
 
 async def new_contact(who: httpx.AsyncClient, **fields: Any) -> dict[str, Any]:
     body = {"name": "Anna Meyer", "phone_number": "(202) 555-0101", **fields}
-    made: dict[str, Any] = await ok(who.post("/api/contacts", json=body), 201)
-    return made["contact"]
+    contact: dict[str, Any] = (await ok(who.post("/api/contacts", json=body), 201))["contact"]
+    return contact
 
 
 async def test_a_contact_from_first_to_last(maria: httpx.AsyncClient) -> None:
