@@ -20,6 +20,7 @@ from opendeep.common.errors import NotFound
 from opendeep.common.public_holidays import prepare
 from opendeep.common.redis_client import Doorbell, InProcessDoorbell, RedisDoorbell
 from opendeep.config.app_config import AppConfig, Role
+from opendeep.config.settings_view import settings_view
 from opendeep.config.trunk_config import Trunk, callable_countries, lines_at_most, load_trunks
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.embedded import start_embedded
@@ -33,6 +34,8 @@ from opendeep.system_status import Lines, Probe, SystemStatus
 from opendeep.task_manager.campaign_preparer_svc import CampaignPreparerService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.compliance_gate import GateRules
+from opendeep.task_manager.contacts_svc import ContactsService
+from opendeep.task_manager.dnd_svc import DndService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.lifecycle_query_svc import LifecycleQueryService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
@@ -267,6 +270,9 @@ def _web(
         control=CallControlService(ground.db, ground.bell, ground.clock),
         status=status,
         bell=ground.bell,
+        contacts=ContactsService(ground.db, config.default_region, config.internal_extensions, config.default_timezone),
+        dnd=DndService(ground.db, config.default_region, config.internal_extensions, config.global_dnd_threshold),
+        installation=settings_view(config),
         phones=phones,
     )
     return create_app(services, config, ground.clock)

@@ -39,11 +39,14 @@ from opendeep.common.data_models import (
 )
 from opendeep.common.redis_client import Doorbell, InProcessDoorbell
 from opendeep.config.app_config import AppConfig
+from opendeep.config.settings_view import settings_view
 from opendeep.config.trunk_config import Trunk
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.compliance_gate import GateRules
+from opendeep.task_manager.contacts_svc import ContactsService
+from opendeep.task_manager.dnd_svc import DndService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.lifecycle_query_svc import LifecycleQueryService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
@@ -175,6 +178,7 @@ def web_over(directory: Path, db: DatabaseManager, bell: Doorbell, trunks: Seque
     """The web interface over a database and a doorbell that are there already."""
     clock = SystemClock()
     model, status, node = ScriptedModel(), ScriptedStatus(), dict(NODE_LINES)
+    config = AppConfig(_env_file=None, data_dir=directory, default_user_name="Guest")  # type: ignore[call-arg]
     services = Services(
         assistant=UIAssistantService(db, model, NoTools(), AssistantSettings(REGION, EXTENSIONS, ZONE), clock),
         orchestrator=OrchestratorService(db, REGION, EXTENSIONS),
@@ -189,8 +193,10 @@ def web_over(directory: Path, db: DatabaseManager, bell: Doorbell, trunks: Seque
         control=CallControlService(db, bell, clock, ANSWER_S),
         status=status,
         bell=bell,
+        contacts=ContactsService(db, REGION, EXTENSIONS, ZONE),
+        dnd=DndService(db, REGION, EXTENSIONS, threshold=3),
+        installation=settings_view(config),
     )
-    config = AppConfig(_env_file=None, data_dir=directory, default_user_name="Guest")  # type: ignore[call-arg]
     return WebWorld(db, bell, model, status, services, config, create_app(services, config, clock))
 
 

@@ -115,7 +115,7 @@ class AudioSocketHandler:
     def _prepare(self, brief: CallBrief) -> None:
         services = self._services
         self._brief = brief
-        self._records.know(brief.call)
+        self._records.know(brief)
         self._control.know(brief.call.user_id)
         task = TaskBrief.model_validate(brief.task.brief)
         self._session.voice = voice = services.voice_for(task.engine)

@@ -11,7 +11,10 @@ from uuid import UUID
 import structlog
 
 from opendeep.audio_processing_service.row_writer import RowWriter, Write
+from opendeep.common.call_facts import MEMORY_GIVEN
+from opendeep.common.call_memory import given_facts, memory_for
 from opendeep.common.callee_place import ZoneRules
+from opendeep.common.campaign_plan import TaskBrief
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import Call, CallBrief, TranscriptTurn
 from opendeep.common.errors import DatabaseUnavailable, NotFound
@@ -61,8 +64,14 @@ class CallRecords:
         self._clock = clock
         self._call: Call | None = None
 
-    def know(self, call: Call) -> None:
-        self._call = call
+    def know(self, brief: CallBrief) -> None:
+        """The call's row was read: from now on lines are kept, first that of what the call is told from memory."""
+        self._call = brief.call
+        task = TaskBrief.model_validate(brief.task.brief)
+        given = memory_for(brief, task, self._clock.now())
+        if not given.empty:
+            detail = f"The AI was told {len(given.standing)} standing facts and {len(given.contact)} of the contact."
+            self.note(MEMORY_GIVEN, detail, **given_facts(brief, given))
 
     def turn(self, turn: TranscriptTurn) -> None:
         """A turn as it is known now; later versions replace it."""

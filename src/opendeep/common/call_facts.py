@@ -17,3 +17,4 @@ TRANSFERRED: Final = "call.transferred"  # target: the callee left the AI for a 
 TRANSFER_ANSWERED: Final = "call.transfer_answered"  # target: and that person talks with the callee
 STOPPED_BY_USER: Final = "call.stopped_by_user"  # the user hung up from outside
 TRANSFER_FAILED: Final = "call.transfer_failed"  # target: or does not
+MEMORY_GIVEN: Final = "call.memory_given"  # contact_facts (ids), standing_facts (places), profile_version

@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from opendeep.common.contact_values import ContactFact
+
 Json = Mapping[str, Any]
 
 
@@ -310,3 +312,5 @@ class CallBrief:
     user: User
     earlier_calls: tuple[EarlierCall, ...] = ()
     answered_questions: tuple[tuple[str, str], ...] = field(default=())
+    contact_facts: tuple[ContactFact, ...] = ()  # of the contact with the task's number
+    profile_version: int = 0  # 0: the profile was never changed

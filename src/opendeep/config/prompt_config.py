@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from opendeep.common.call_lessons import answers_so_far, lessons
+from opendeep.common.call_memory import GivenMemory, is_private, memory_for
 from opendeep.common.caller_profile import CallerProfile
 from opendeep.common.campaign_plan import TaskBrief, voicemail_now
 from opendeep.common.data_models import CallBrief, Disposition, Speaker
@@ -39,6 +40,8 @@ that you look it up, and call the result what it is: something you found.
 - Whoever cannot wait for that answer is offered a call back. If none comes, say politely that you could not reach \
 your principal and will pass the question on, and go on with the rest.
 - principal.preferences say how your principal wants to be represented.
+- known_of_contact was learned in earlier calls or noted by your principal. Let it guide how and whom you ask; it may \
+be out of date. Never read it out, and never say it to anybody but the contact.
 
 How the call goes
 1. When the call is answered, say only a short hello and listen: you do not know yet who or what has answered.
@@ -162,25 +165,34 @@ def realtime_instructions(brief: CallBrief, now: datetime, *, recorded: bool = T
 
 
 def call_brief(brief: CallBrief, task: TaskBrief, now: datetime, *, recorded: bool) -> dict[str, Any]:
-    """The machine-readable brief, version 1. Of the user's profile it has what a call needs, and nothing else."""
+    """The machine-readable brief, version 1. Of profile and memory it has what a call needs, and nothing else."""
     zone = callee_zone(brief)
     principal = CallerProfile.read(brief.user.profile)
+    memory = memory_for(brief, task, now)
     message_left = any(call.disposition == Disposition.VOICEMAIL_LEFT for call in brief.earlier_calls)
     answers = [f"{question} {answer}" for question, answer in brief.answered_questions]
     return {
         "version": CALL_BRIEF_VERSION,
         "language": task.language,
         "on_behalf_of": task.on_behalf_of,
-        "principal": {"name": principal.full_name or brief.user.name, "preferences": principal.preferences},
+        "principal": _principal(brief, principal, memory),
         "disclosure": task.disclosure,
         "recording_notice": (task.recording_notice or principal.recording_notice) if recorded else "",
         "screening_line": _screening_line(task),
         "contact": {"name": brief.task.contact_name, "kind": brief.task.contact_kind},
+        "known_of_contact": [
+            {"fact": fact.text, "from": fact.source, "on": fact.created_at.astimezone(zone).date().isoformat()}
+            for fact in memory.contact
+        ],
         "objective": brief.task.objective or task.objective,
         "opening": task.opening,
         "questions": [question.model_dump(mode="json") for question in task.questions],
-        "may_say": [*task.may_say, *_standing_facts(principal, task), *answers],
-        "must_not_say": task.must_not_say,
+        "may_say": [
+            *(fact for fact in task.may_say if not is_private(fact, memory.must_not_say)),
+            *memory.standing,
+            *answers,
+        ],
+        "must_not_say": list(memory.must_not_say),
         "menu_hint": task.menu_hint,
         "voicemail": voicemail_now(task.voicemail, message_left=message_left).model_dump(mode="json"),
         "timezone": zone.key,
@@ -204,10 +216,14 @@ def _screening_line(task: TaskBrief) -> str:
     return (f"{who}: {why}" if who and why else who or why)[:MAX_SCREENING_CHARS]
 
 
-def _standing_facts(principal: CallerProfile, task: TaskBrief) -> list[str]:
-    """What may be said on any call of this user, without what this task keeps private."""
-    private = [text.casefold().rstrip(".") for text in task.must_not_say if text]
-    return [fact for fact in principal.may_say if not any(text in fact.casefold() for text in private)]
+def _principal(brief: CallBrief, profile: CallerProfile, memory: GivenMemory) -> dict[str, Any]:
+    """Who the call is for; of what is not given there is no word."""
+    more = {"company": profile.company, "callback_number": profile.callback_number, "address": memory.address}
+    return {
+        "name": profile.full_name or brief.user.name,
+        "preferences": profile.preferences,
+        **{name: text for name, text in more.items() if text and not is_private(text, memory.must_not_say)},
+    }
 
 
 def language_name(task: TaskBrief) -> str:

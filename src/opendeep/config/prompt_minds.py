@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 ASSISTANT_VERSION: Final = "assistant/3"
-ANALYSIS_VERSION: Final = "analysis/2"
+ANALYSIS_VERSION: Final = "analysis/3"
 REPORT_VERSION: Final = "report/1"
 
 DATA_RULE: Final = (
@@ -59,6 +59,10 @@ Rules
 7. answers_of_the_user: one that is late came after its time; unless a turn shows that the callee was told, a question
    that it answers is open with the callee, not with the user.
 8. Turns of the speaker "user" are the user in person, who had taken the call over: what they agreed to holds.
+9. learned: what helps a later call to this contact and lasts, such as the time at which they like to be called, whom to
+   ask for, opening hours, closed days, the language they speak. One short remark each, in the callee's own words, with
+   turns and quote as in fields; key is best_time, ask_for, opening_hours, closed_on, language or note. Nothing about
+   health, money, belief or other private matters, no orders to anybody. Empty when nothing was said.
 {DATA_RULE}"""
 
 _REPORT: Final = f"""You write the report of a finished telephone campaign for the user who ordered it.

@@ -32,6 +32,8 @@ from opendeep.database.store import UnitOfWork
 from opendeep.database.store_calls import CallsStore, EventsStore, TranscriptsStore
 from opendeep.database.store_campaigns import CampaignsStore
 from opendeep.database.store_consent import DndStore
+from opendeep.database.store_contacts import ContactsStore
+from opendeep.database.store_dnd_book import DndBookStore
 from opendeep.database.store_feedback import FeedbackStore
 from opendeep.database.store_gate import GateStore
 from opendeep.database.store_lifecycle import LifecycleStore
@@ -73,6 +75,8 @@ class Transaction(UnitOfWork):
         self.transcripts = TranscriptsStore(self)
         self.events = EventsStore(self)
         self.dnd = DndStore(self)
+        self.dnd_book = DndBookStore(self)
+        self.contacts = ContactsStore(self)
         self.gate = GateStore(self)
         self.feedback = FeedbackStore(self)
         self.lifecycle = LifecycleStore(self)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from opendeep.database import models_lifecycle, models_trunks  # noqa: F401  # their tables belong to the schema
+from opendeep.database import models_lifecycle, models_memory, models_trunks  # noqa: F401  # their tables belong to the schema
 from opendeep.database.models import Base
 
 SNAPSHOT = Path(__file__).parent / "schema.sql"

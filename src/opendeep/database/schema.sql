@@ -41,6 +41,25 @@ CREATE TABLE chats (
 
 CREATE INDEX ix_chats_user_id ON chats (user_id);
 
+CREATE TABLE contacts (
+    id UUID NOT NULL,
+    user_id UUID NOT NULL,
+    name VARCHAR(200) NOT NULL,
+    kind VARCHAR(12) NOT NULL,
+    phone_number VARCHAR(20) NOT NULL,
+    timezone VARCHAR(64),
+    language VARCHAR(20),
+    notes TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_contacts PRIMARY KEY (id),
+    CONSTRAINT ck_contacts_kind CHECK (kind IN ('person', 'business')),
+    CONSTRAINT uq_contacts_user_id_phone_number UNIQUE (user_id, phone_number),
+    CONSTRAINT fk_contacts_user_id FOREIGN KEY(user_id) REFERENCES users (id)
+);
+
+CREATE INDEX ix_contacts_user_id_name ON contacts (user_id, name);
+
 CREATE TABLE lifecycle_looks (
     user_id UUID NOT NULL,
     looked_at TIMESTAMP WITH TIME ZONE NOT NULL,
@@ -49,6 +68,17 @@ CREATE TABLE lifecycle_looks (
     dropped INTEGER NOT NULL,
     CONSTRAINT pk_lifecycle_looks PRIMARY KEY (user_id),
     CONSTRAINT fk_lifecycle_looks_user_id FOREIGN KEY(user_id) REFERENCES users (id)
+);
+
+CREATE TABLE profile_versions (
+    id UUID NOT NULL,
+    user_id UUID NOT NULL,
+    version INTEGER NOT NULL,
+    profile JSONB NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_profile_versions PRIMARY KEY (id),
+    CONSTRAINT uq_profile_versions_user_id_version UNIQUE (user_id, version),
+    CONSTRAINT fk_profile_versions_user_id FOREIGN KEY(user_id) REFERENCES users (id)
 );
 
 CREATE TABLE campaign_plans (
@@ -108,6 +138,24 @@ CREATE INDEX ix_campaigns_preparing ON campaigns (id) WHERE status = 'PREPARING'
 
 CREATE INDEX ix_campaigns_user_id_created_at ON campaigns (user_id, created_at);
 
+CREATE TABLE dnd_removals (
+    id UUID NOT NULL,
+    user_id UUID NOT NULL,
+    campaign_id UUID,
+    phone_number VARCHAR(20) NOT NULL,
+    scope VARCHAR(12) NOT NULL,
+    reason TEXT NOT NULL,
+    source VARCHAR(40) NOT NULL,
+    removed_because TEXT NOT NULL,
+    listed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    removed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_dnd_removals PRIMARY KEY (id),
+    CONSTRAINT fk_dnd_removals_user_id FOREIGN KEY(user_id) REFERENCES users (id),
+    CONSTRAINT fk_dnd_removals_campaign_id FOREIGN KEY(campaign_id) REFERENCES campaigns (id)
+);
+
+CREATE INDEX ix_dnd_removals_user_id_removed_at ON dnd_removals (user_id, removed_at);
+
 CREATE TABLE tasks (
     id UUID NOT NULL,
     user_id UUID NOT NULL,
@@ -160,6 +208,8 @@ CREATE INDEX ix_tasks_open ON tasks (user_id, updated_at) WHERE status NOT IN ('
 CREATE INDEX ix_tasks_queued ON tasks (updated_at) WHERE status = 'QUEUED_FOR_CALL';
 
 CREATE INDEX ix_tasks_unfinished ON tasks (campaign_id, updated_at) WHERE status NOT IN ('COMPLETED', 'FAILED', 'CANCELLED');
+
+CREATE INDEX ix_tasks_user_id_phone_number ON tasks (user_id, phone_number);
 
 CREATE INDEX ix_tasks_waiting ON tasks (campaign_id, coalesce(CASE WHEN lease_expires_at > coalesce(next_attempt_at, updated_at) THEN lease_expires_at END, coalesce(next_attempt_at, updated_at))) WHERE status = 'SCHEDULED';
 
@@ -275,6 +325,26 @@ CREATE TABLE call_transcripts (
     CONSTRAINT fk_call_transcripts_user_id FOREIGN KEY(user_id) REFERENCES users (id),
     CONSTRAINT fk_call_transcripts_call_id FOREIGN KEY(call_id) REFERENCES calls (id)
 );
+
+CREATE TABLE contact_facts (
+    id UUID NOT NULL,
+    user_id UUID NOT NULL,
+    contact_id UUID NOT NULL,
+    key VARCHAR(40),
+    text TEXT NOT NULL,
+    source VARCHAR(8) NOT NULL,
+    call_id UUID,
+    turns JSONB NOT NULL,
+    quote TEXT NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_contact_facts PRIMARY KEY (id),
+    CONSTRAINT ck_contact_facts_source CHECK (source IN ('user', 'call')),
+    CONSTRAINT fk_contact_facts_user_id FOREIGN KEY(user_id) REFERENCES users (id),
+    CONSTRAINT fk_contact_facts_contact_id FOREIGN KEY(contact_id) REFERENCES contacts (id),
+    CONSTRAINT fk_contact_facts_call_id FOREIGN KEY(call_id) REFERENCES calls (id)
+);
+
+CREATE INDEX ix_contact_facts_contact_id ON contact_facts (contact_id);
 
 CREATE TABLE dnd_list (
     id UUID NOT NULL,

@@ -28,6 +28,8 @@ from opendeep.database.models import CallEventRow, CallRow, FeedbackRow, TaskRow
 from opendeep.database.rows import call_value, event_value, task_value, turn_value, user_value
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, insert_unless_there, locked
+from opendeep.database.store_contacts import ContactsStore
+from opendeep.database.store_people import UsersStore
 
 log = structlog.get_logger(__name__)
 
@@ -178,6 +180,8 @@ class CallsStore(Store):
             user=user_value(user),
             earlier_calls=tuple(_earlier(row) for row in earlier.all()),
             answered_questions=await self._answers_about(task.id),
+            contact_facts=await ContactsStore(self._work).facts_of_number(user.id, task.phone_number),
+            profile_version=await UsersStore(self._work).profile_version(user.id),
         )
 
     async def _answers_about(self, task_id: UUID) -> tuple[tuple[str, str], ...]:

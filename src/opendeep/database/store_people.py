@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Text, cast, func, literal, select
+from sqlalchemy import Text, cast, delete, func, literal, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import defer
 
@@ -15,6 +15,7 @@ from opendeep.common.data_models import Json, PlanStatus, User
 from opendeep.common.errors import NotFound
 from opendeep.common.ids import new_id
 from opendeep.database.models import CampaignPlanRow, ChatMessageRow, ChatRow, UserRow
+from opendeep.database.models_memory import ProfileVersionRow
 from opendeep.database.rows import user_value
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, locked
@@ -60,12 +61,49 @@ class UsersStore(Store):
         return user_value(row)
 
     async def update_profile(self, user_id: UUID, changes: Mapping[str, Any]) -> User:
-        """Merge `changes` into the user's profile (name, zone, standing facts that the AI may say)."""
+        """Merge `changes` into the user's profile (name, zone, standing facts that the AI may say). What it was and
+        what it becomes are kept as versions; what changes nothing makes none."""
         row = await self._session.get(UserRow, user_id, with_for_update={"key_share": True})
         if row is None:
             raise NotFound("There is no such user.")
-        row.profile = {**row.profile, **changes}
+        changed = {**row.profile, **changes}
+        if changed != row.profile:
+            version = await self.profile_version(user_id)
+            if version == 0:
+                version = 1
+                self._keep_version(user_id, version, row.profile, row.created_at)
+            self._keep_version(user_id, version + 1, changed, self._work.now)
+            row.profile = changed
+            await self._session.flush()
         return user_value(row)
+
+    def _keep_version(self, user_id: UUID, version: int, profile: Mapping[str, Any], at: datetime) -> None:
+        self._session.add(
+            ProfileVersionRow(id=new_id(), user_id=user_id, version=version, profile=dict(profile), created_at=at)
+        )
+
+    async def profile_version(self, user_id: UUID) -> int:
+        """The number of the profile that is in use; 0 while it was never changed."""
+        statement = for_user(select(func.max(ProfileVersionRow.version)), ProfileVersionRow, user_id)
+        return await self._session.scalar(statement) or 0
+
+    async def profile_versions(self, user_id: UUID, limit: int = 50) -> list[tuple[int, datetime, Json]]:
+        """Number, time and profile of each, newest first."""
+        statement = for_user(
+            select(ProfileVersionRow).order_by(ProfileVersionRow.version.desc()).limit(limit),
+            ProfileVersionRow,
+            user_id,
+        )
+        return [(row.version, row.created_at, row.profile) for row in (await self._session.scalars(statement)).all()]
+
+    async def forget_profile_versions(self, user_id: UUID) -> int:
+        """Delete all versions but the one in use; returns how many went."""
+        newest = await self.profile_version(user_id)
+        statement = for_user(
+            delete(ProfileVersionRow).where(ProfileVersionRow.version < newest), ProfileVersionRow, user_id
+        )
+        result = await self._session.execute(statement)
+        return int(getattr(result, "rowcount", 0))
 
 
 class ChatsStore(Store):

@@ -21,6 +21,15 @@ class FieldFinding(_Document):
     quote: Text
 
 
+class LearnedFact(_Document):
+    """A remark about the contact that helps a later call, in a few of the callee's words; proved like an answer."""
+
+    key: Annotated[str, Field(max_length=40)] = "note"
+    text: Annotated[str, Field(max_length=600)]
+    turns: Annotated[list[int], Field(max_length=20)]
+    quote: Text
+
+
 class CallAnalysis(_Document):
     """What came of one answered call. `callback_words` are the callee's own; a parser makes the time of them."""
 
@@ -41,3 +50,4 @@ class CallAnalysis(_Document):
     question_for_user: Text | None = None
     dnd: bool = False
     evidence_turns: Annotated[list[int], Field(max_length=100)] = []
+    learned: Annotated[list[LearnedFact], Field(max_length=20)] = []

@@ -42,6 +42,7 @@ from opendeep.post_call_analyzer_service import hard_rules, rules
 from opendeep.post_call_analyzer_service.analysis_case import POSTPONED, Case, read_case
 from opendeep.post_call_analyzer_service.analysis_schema import SCHEMA_NAME, CallAnalysis
 from opendeep.post_call_analyzer_service.citations import Checked, check_findings
+from opendeep.post_call_analyzer_service.contact_memory import remember
 from opendeep.post_call_analyzer_service.judgement import Judgement, document_of, outcome_of
 from opendeep.post_call_analyzer_service.next_steps import Decision, Outcome, decide
 
@@ -246,6 +247,7 @@ class AnalysisService:
             if latest is None or latest.id != case.call.id or latest.analysis is not None:
                 raise Conflict("This call was analysed by somebody else.")
             await work.calls.save_analysis(case.call.id, outcome.disposition, document)
+            await remember(work, case, outcome.disposition, analysis.learned if analysis else ())
             if outcome.disposition is Disposition.OPTED_OUT:
                 await self._list_number(work, case)
             await self._move_on(work, case, outcome, decision, judgement, checked)

@@ -40,14 +40,15 @@ def check_findings(
                 dropped.append(f"{finding.key}: “{finding.value[:60]}” differs from what was found first")
         elif value is None:
             dropped.append(f"{finding.key}: “{finding.value[:60]}” is no {question.type.value}")
-        elif reason := _citation_fault(finding, spoken):
+        elif reason := citation_fault(finding, spoken):
             dropped.append(f"{finding.key}: {reason}")
         else:
             kept[finding.key] = finding.model_copy(update={"value": value})
     return Checked(kept, tuple(dropped))
 
 
-def _citation_fault(finding: FieldFinding, spoken: dict[int, TranscriptTurn]) -> str | None:
+def citation_fault(finding: FieldFinding, spoken: Mapping[int, TranscriptTurn]) -> str | None:
+    """Why the finding is not proved by its turns, None when it is."""
     cited = [spoken[number] for number in finding.turns if number in spoken]
     if not cited or len(cited) < len(finding.turns):
         return "cites turns that do not exist"

@@ -148,12 +148,19 @@ class CampaignQueryService:
         async with self._db.transaction() as work:
             return await work.users.update_profile(user_id, changes)
 
-    async def dnd(self, user_id: UUID) -> list[View]:
+    async def profile_versions(self, user_id: UUID) -> list[View]:
+        """The user's profiles as they were, newest first; the first one is in use."""
         async with self._db.read() as work:
-            return [
-                {"phone_number": e.phone_number, "scope": e.scope.value, "reason": e.reason, "source": e.source}
-                for e in await work.dnd.entries(user_id)
-            ]
+            versions = await work.users.profile_versions(user_id)
+        return [
+            {"version": version, "created_at": at.isoformat(), "profile": dict(profile)}
+            for version, at, profile in versions
+        ]
+
+    async def forget_profile_versions(self, user_id: UUID) -> int:
+        """Delete all but the one in use; returns how many went."""
+        async with self._db.transaction() as work:
+            return await work.users.forget_profile_versions(user_id)
 
     async def _set_status(self, user_id: UUID, campaign_id: UUID, status: CampaignStatus) -> View:
         async with self._db.transaction() as work:

@@ -15,12 +15,14 @@ import orjson
 import structlog
 from pydantic import BaseModel
 
+from opendeep.common.caller_profile import CallerProfile
 from opendeep.common.campaign_plan import AssistantTurn, CampaignPlan, Voicemail
 from opendeep.common.clock import Clock
 from opendeep.common.data_models import User
 from opendeep.common.disclosure import says_ai
 from opendeep.common.errors import Conflict, InvalidPhoneNumber, ProviderFault, UserMistake
 from opendeep.common.phone import parse_number
+from opendeep.common.plan_defaults import with_defaults
 from opendeep.common.plan_problems import plan_problems
 from opendeep.config.prompt_minds import assistant_system, user_turn
 from opendeep.database.db_manager import DatabaseManager
@@ -231,6 +233,7 @@ class UIAssistantService:
 
         A disclosure that does not tell that an AI calls is replaced, whoever wrote it.
         """
+        plan = with_defaults(plan, CallerProfile.read(user.profile))
         principal = plan.on_behalf_of or str(user.profile.get("full_name") or user.name)
         disclosure = plan.disclosure
         if not says_ai(disclosure):

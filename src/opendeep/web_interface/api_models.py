@@ -315,17 +315,6 @@ class FeedbackListView(BaseModel):
     feedback: list[FeedbackView]
 
 
-class DndEntryView(BaseModel):
-    phone_number: str
-    scope: str
-    reason: str
-    source: str
-
-
-class DndView(BaseModel):
-    entries: list[DndEntryView]
-
-
 class PartView(BaseModel):
     ok: bool
     detail: str

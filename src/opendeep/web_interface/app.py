@@ -13,10 +13,13 @@ from opendeep.web_interface import (
     phone_socket,
     routes_api,
     routes_calls,
+    routes_contacts,
+    routes_dnd,
     routes_health,
     routes_lifecycle,
     routes_overview,
     routes_rehearsals,
+    routes_settings,
     routes_ui,
 )
 from opendeep.web_interface.events_socket import PageCounter
@@ -45,7 +48,18 @@ def create_app(services: Services, config: AppConfig, clock: Clock | None = None
     app.state.phones = PageCounter()
     app.state.default_user_name = config.default_user_name
     error_answers.install(app)
-    pages = (routes_ui, routes_health, routes_api, routes_calls, routes_overview, routes_rehearsals, routes_lifecycle)
+    pages = (
+        routes_ui,
+        routes_health,
+        routes_api,
+        routes_calls,
+        routes_overview,
+        routes_rehearsals,
+        routes_lifecycle,
+        routes_contacts,
+        routes_dnd,
+        routes_settings,
+    )
     for part in (*pages, events_socket, call_audio_socket, phone_socket):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=routes_ui.STATIC_DIR), name="static")

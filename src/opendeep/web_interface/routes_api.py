@@ -226,13 +226,6 @@ async def answer_feedback(
 # -- lists and the system
 
 
-@router.get("/dnd")
-async def dnd(user: SignedIn, services: TheServices) -> m.DndView:
-    """Numbers that must not be called for this user."""
-    views: Any = await services.campaigns.dnd(user.id)
-    return m.DndView(entries=views)
-
-
 @router.get("/lines")
 async def lines(user: SignedIn, services: TheServices) -> LinesView:
     """The lines: this node's, your own use of them, and the trunks that you may use: caps, pace, faults, caller IDs."""

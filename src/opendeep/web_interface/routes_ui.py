@@ -37,6 +37,9 @@ PAGES = (
     Page("/needs-you", "needs_you", "Needs you", "Needs you"),
     Page("/lines", "lines", "Lines and trunks", "Lines"),
     Page("/lifecycle", "lifecycle", "Lifecycle", "Lifecycle"),
+    Page("/contacts", "contacts", "Contacts and memory", "Contacts"),
+    Page("/dnd", "dnd", "Do not call", "Do not call"),
+    Page("/settings", "settings", "Settings", "Settings"),
 )
 NAVIGATION = (Page(CHAT, "index", "Chat", "Chat"), *PAGES)
 

@@ -1,6 +1,6 @@
 """What the routes may call. The composition root builds one `Services` and hands it to `create_app`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,6 +10,8 @@ from opendeep.audio_processing_service.call_control_svc import CallControlServic
 from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 from opendeep.common.redis_client import Doorbell
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
+from opendeep.task_manager.contacts_svc import ContactsService
+from opendeep.task_manager.dnd_svc import DndService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.lifecycle_query_svc import LifecycleQueryService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
@@ -80,4 +82,7 @@ class Services:
     control: CallControlService
     status: StatusSource
     bell: Doorbell
+    contacts: ContactsService
+    dnd: DndService
+    installation: Sequence[Mapping[str, Any]]  # the settings that the page shows
     phones: Phones | None = None  # only where the telephone network is the simulated one in this process

@@ -12,6 +12,7 @@ from typing import Any, Final
 from opendeep.common.call_script import ScriptQuestion
 from opendeep.common.question_types import QuestionType
 from opendeep.offline.minds.data_blocks import find_block
+from opendeep.offline.minds.learned_facts import learned_facts
 from opendeep.offline.script.answers import read_answer
 from opendeep.offline.script.course import NOT_CONFIRMED
 from opendeep.offline.script.understanding import Heard, meanings_of_text
@@ -40,7 +41,7 @@ def call_analysis(messages: Sequence[dict[str, Any]]) -> Record:
     turns = [turn for turn in record.get("turns", []) if isinstance(turn, dict) and turn.get("text")]
     callee = [turn for turn in turns if turn.get("speaker") == "callee"]
     ended = record.get("call", {}).get("end_requested") or {}
-    return (
+    judged = (
         _opted_out(callee, ended)
         or _wrong_number(callee, ended)
         or _machine(turns, callee, ended)
@@ -48,6 +49,7 @@ def call_analysis(messages: Sequence[dict[str, Any]]) -> Record:
         or _disputed(callee, ended)
         or _conversation(record, turns, callee, ended)
     )
+    return judged | {"learned": learned_facts(callee)}
 
 
 def _result(disposition: str, summary: str, next_step: str, evidence: Sequence[Turn], **more: Any) -> Record:

@@ -11,11 +11,12 @@ export class ApiError extends Error {
   }
 }
 
-async function request(method, path, body, deadlineMs = DEADLINE_MS) {
+/** One request. `body` is sent as JSON, or as it is where a `type` says what it is. */
+export async function request(method, path, body, deadlineMs = DEADLINE_MS, type = "application/json") {
   const options = { method, credentials: "same-origin", signal: AbortSignal.timeout(deadlineMs) };
   if (body !== undefined) {
-    options.headers = { "Content-Type": "application/json" };
-    options.body = JSON.stringify(body);
+    options.headers = { "Content-Type": type };
+    options.body = type === "application/json" ? JSON.stringify(body) : body;
   }
   let response;
   try {
