@@ -34,6 +34,7 @@ from opendeep.database.store_campaigns import CampaignsStore
 from opendeep.database.store_consent import DndStore, LifecycleStore
 from opendeep.database.store_feedback import FeedbackStore
 from opendeep.database.store_gate import GateStore
+from opendeep.database.store_history import HistoryStore
 from opendeep.database.store_overview import OverviewStore
 from opendeep.database.store_people import ChatsStore, PlansStore, UsersStore
 from opendeep.database.store_tasks import TasksStore
@@ -76,6 +77,7 @@ class Transaction(UnitOfWork):
         self.lifecycle = LifecycleStore(self)
         self.trunks = TrunksStore(self)
         self.overview = OverviewStore(self)
+        self.history = HistoryStore(self)
 
 
 class DatabaseManager:
