@@ -164,13 +164,16 @@ class WebWorld:
 
 @contextlib.asynccontextmanager
 async def web_world(
-    directory: Path, trunks: Sequence[Trunk] = TRUNKS, llm: ToolLoop | None = None
+    directory: Path,
+    trunks: Sequence[Trunk] = TRUNKS,
+    llm: ToolLoop | None = None,
+    look_ups: Toolbox | None = None,
 ) -> AsyncIterator[WebWorld]:
     """A fresh world whose database and session key live in `directory`. `llm` None: the scripted model."""
     bell = InProcessDoorbell()
     db = DatabaseManager(f"sqlite+aiosqlite:///{directory}/web.db", bell, SystemClock())
     await db.upgrade()
-    built = web_over(directory, db, bell, trunks, llm)
+    built = web_over(directory, db, bell, trunks, llm, look_ups)
     try:
         yield built
     finally:
@@ -186,12 +189,15 @@ def web_over(
     bell: Doorbell,
     trunks: Sequence[Trunk] = TRUNKS,
     llm: ToolLoop | None = None,
+    look_ups: Toolbox | None = None,
 ) -> WebWorld:
     """The web interface over a database and a doorbell that are there already."""
     clock = SystemClock()
     model, status, node = ScriptedModel(), ScriptedStatus(), dict(NODE_LINES)
     services = Services(
-        assistant=UIAssistantService(db, llm or model, NoTools(), AssistantSettings(REGION, EXTENSIONS, ZONE), clock),
+        assistant=UIAssistantService(
+            db, llm or model, look_ups or NoTools(), AssistantSettings(REGION, EXTENSIONS, ZONE), clock
+        ),
         orchestrator=OrchestratorService(db, REGION, EXTENSIONS),
         campaigns=CampaignQueryService(db, directory, ZONE),
         feedback=FeedbackManagerService(db, bell),

@@ -117,10 +117,10 @@ class ChatRound:
             raise RuntimeError("the round has not been started")
         return await asyncio.shield(self._task)
 
-    async def ended(self) -> None:
-        """Wait for the end, whatever it is."""
+    async def ended(self, timeout_s: float | None = None) -> None:
+        """Wait for the end, whatever it is, at most so long."""
         if self._task is not None:
-            await asyncio.wait({self._task})
+            await asyncio.wait({self._task}, timeout=timeout_s)
 
     async def events(self, patience_s: float) -> AsyncIterator[RoundEvent]:
         """What happens, until the round has ended; `WAITING` when nothing did for `patience_s` seconds."""

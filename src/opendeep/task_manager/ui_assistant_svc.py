@@ -41,6 +41,7 @@ MAX_ANSWER_LENGTH: Final = 2_000
 MAX_ROUNDS: Final = 6
 DEADLINE_S: Final = 120.0
 STOP_DEADLINE_S: Final = 10.0
+GRACE_S: Final = 1.0  # for the chat's last round: whoever stopped it by going away may come back before we noticed
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -114,12 +115,12 @@ class UIAssistantService:
         """Keep the user's words and let the assistant think; the round goes on by itself and is kept at its end.
 
         Raises `UserMistake` for an empty or too long message, `NotFound` for another user's chat, `Conflict` while the
-        chat's last message is still being answered (one that was stopped is waited for).
+        chat's last message is still being answered (the end of one that was stopped is waited for).
         """
         text, answers = _checked(message, form_answers)
         chat_id = await self._open(user_id, chat_id)
-        if (last := self._rounds.get(chat_id)) and last.stopping:
-            await last.ended()
+        if last := self._rounds.get(chat_id):
+            await last.ended(None if last.stopping else GRACE_S)
         if chat_id in self._rounds:
             raise Conflict("I am still answering your last message.")
         going = self._rounds[chat_id] = ChatRound(chat_id)
