@@ -65,8 +65,8 @@ async def test_a_place_is_read_and_absent_fields_stay_unknown() -> None:
 
 
 def moment(day: int, hour: int, minute: int = 0, on: date | None = None) -> dict[str, object]:
-    dated = {"date": {"year": on.year, "month": on.month, "day": on.day}} if on else {}
-    return {"day": day, "hour": hour, "minute": minute} | dated
+    point: dict[str, object] = {"day": day, "hour": hour, "minute": minute}
+    return point | {"date": {"year": on.year, "month": on.month, "day": on.day}} if on else point
 
 
 MONDAY = date(2026, 3, 2)
