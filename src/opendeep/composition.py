@@ -104,8 +104,9 @@ async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Applicati
     if Role.WEB not in config.opendeep_roles:
         return Application(config, workers, None)
     rehearsals = RehearsalService(db, modes.data_dir, "offline" if modes.offline_ai else "openai")
-    workers.append(Worker("rehearsals", rehearsals.run))
-    return Application(config, workers, _web(ground, status, line_views, embedded.phones, rehearsals))
+    assistant = UIAssistantService(db, text_ai, retriever, _assistant_settings(ground), clock)
+    workers += [Worker("rehearsals", rehearsals.run), Worker("assistant", assistant.run)]
+    return Application(config, workers, _web(ground, status, line_views, embedded.phones, rehearsals, assistant))
 
 
 def _owner_of(db: DatabaseManager) -> OwnerOf:
@@ -246,23 +247,28 @@ def _between_calls(ground: _Ground) -> list[Worker]:
     return workers
 
 
+def _assistant_settings(ground: _Ground) -> AssistantSettings:
+    config = ground.config
+    countries = callable_countries(config, ground.trunks)
+    return AssistantSettings(config.default_region, config.internal_extensions, config.default_timezone, countries)
+
+
 def _web(
     ground: _Ground,
     status: SystemStatus,
     lines: LinesQueryService,
     phones: Phones | None,
     rehearsals: RehearsalService,
+    assistant: UIAssistantService,
 ) -> FastAPI:
     config = ground.config
-    countries = callable_countries(config, ground.trunks)
-    settings = AssistantSettings(config.default_region, config.internal_extensions, config.default_timezone, countries)
     services = Services(
-        assistant=UIAssistantService(ground.db, ground.text_ai, ground.retriever, settings, ground.clock),
+        assistant=assistant,
         orchestrator=OrchestratorService(ground.db, config.default_region, config.internal_extensions),
         campaigns=CampaignQueryService(ground.db, config.data_dir, config.default_timezone),
         feedback=FeedbackManagerService(ground.db, ground.bell),
         preflight=PreflightService(ground.db, ground.clock, _preflight_settings(ground)),
-        plans=PlanEditorService(ground.db, settings),
+        plans=PlanEditorService(ground.db, _assistant_settings(ground)),
         rehearsals=rehearsals,
         overview=OverviewService(ground.db, ground.clock, config.default_timezone),
         lifecycle=LifecycleQueryService(ground.db),

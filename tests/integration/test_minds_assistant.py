@@ -18,8 +18,9 @@ from opendeep.database.store_people import ChatMessage
 from opendeep.llm_integrations.google_gemini_client import GoogleGeminiClient
 from opendeep.llm_integrations.google_places_client import GooglePlacesClient
 from opendeep.llm_integrations.openai_form_client import OpenAIFormClient
+from opendeep.task_manager.chat_replay import MAX_REPLAYED_LOOKUPS, replay
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
-from opendeep.task_manager.ui_assistant_svc import MAX_REPLAYED_LOOKUPS, AssistantSettings, UIAssistantService, replay
+from opendeep.task_manager.ui_assistant_svc import AssistantSettings, UIAssistantService
 from opendeep.tools.information_retriever_svc import InformationRetrieverService
 from tests.support.database import World, add_user, make_world, sqlite_url
 from tests.support.minds import Answer, ScriptedProvider, completion, offline_minds, tool_call

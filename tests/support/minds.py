@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,9 @@ import orjson
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from opendeep.offline.minds import routes
 
@@ -106,3 +107,59 @@ def failure(status: int, code: str | None = None, headers: dict[str, str] | None
 
 def json_response(document: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(document), status, headers, media_type="application/json")
+
+
+class Streamed(Response):
+    """A Chat Completions answer as a stream; an `Event` among the pieces is waited for. `begun` and `left` tell that
+    the client has asked, and that it has gone before the end."""
+
+    def __init__(self, chunks: Sequence[dict[str, Any] | asyncio.Event]) -> None:
+        super().__init__()
+        self._chunks = chunks
+        self.begun, self.left = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = StreamingResponse(self._body(), media_type="text/event-stream")
+        await response(scope, receive, send)
+
+    async def _body(self) -> AsyncIterator[bytes]:
+        self.begun.set()
+        try:
+            for chunk in self._chunks:
+                if isinstance(chunk, asyncio.Event):
+                    await chunk.wait()
+                else:
+                    yield b"data: " + orjson.dumps(chunk) + b"\n\n"
+            yield b"data: [DONE]\n\n"
+        except (asyncio.CancelledError, GeneratorExit):
+            self.left.set()
+            raise
+
+
+def streamed(
+    pieces: Sequence[str | asyncio.Event],
+    *,
+    calls: Sequence[dict[str, Any]] = (),
+    finish: str | None = "stop",
+    refusal: str | None = None,
+    indexed: bool = True,
+) -> Streamed:
+    """A streamed answer whose content comes in these pieces; `calls` in pieces by their index, or whole without one."""
+    deltas: list[dict[str, Any] | asyncio.Event] = [{"role": "assistant", "content": "", "refusal": refusal}]
+    deltas += [piece if isinstance(piece, asyncio.Event) else {"content": piece} for piece in pieces]
+    for index, call in enumerate(calls):
+        if not indexed:
+            deltas.append({"tool_calls": [call]})
+            continue
+        function = call["function"]
+        deltas.append({"tool_calls": [{"index": index, **call, "function": {**function, "arguments": ""}}]})
+        deltas += [{"tool_calls": [{"index": index, "function": {"arguments": c}}]} for c in function["arguments"]]
+    chunks = [delta if isinstance(delta, asyncio.Event) else _chunk(delta, None) for delta in deltas]
+    if finish is not None:
+        chunks.append(_chunk({}, "tool_calls" if calls else finish))
+    return Streamed(chunks)
+
+
+def _chunk(delta: dict[str, Any], finish: str | None) -> dict[str, Any]:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+    return {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]}

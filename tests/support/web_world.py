@@ -11,7 +11,7 @@ import contextlib
 import socket
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,7 +42,7 @@ from opendeep.config.app_config import AppConfig
 from opendeep.config.settings_view import settings_view
 from opendeep.config.trunk_config import Trunk
 from opendeep.database.db_manager import DatabaseManager
-from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep
+from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep, Watch
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.contacts_svc import ContactsService
@@ -54,7 +54,7 @@ from opendeep.task_manager.overview_svc import OverviewService
 from opendeep.task_manager.plan_editor_svc import PlanEditorService
 from opendeep.task_manager.preflight_svc import PreflightService, PreflightSettings
 from opendeep.task_manager.rehearsal_svc import RehearsalService
-from opendeep.task_manager.ui_assistant_svc import AssistantSettings, UIAssistantService
+from opendeep.task_manager.ui_assistant_svc import AssistantSettings, ToolLoop, UIAssistantService
 from opendeep.web_interface.app import create_app
 from opendeep.web_interface.services import Services
 
@@ -101,12 +101,19 @@ class ScriptedModel:
         *,
         max_rounds: int,
         deadline_s: float,
+        watch: Watch | None = None,
+        from_words: Callable[[str], Answer] | None = None,
     ) -> LoopResult[Answer]:
         self.seen.append(list(messages))
         turn = self.script.popleft() if self.script else (AssistantTurn(message="I have nothing more to say."), ())
         if isinstance(turn, Exception):
             raise turn
         answer, steps = turn
+        if watch is not None:
+            for step in steps:
+                watch.tool_started(step.id, step.name, step.arguments)
+                watch.tool_finished(step)
+            watch.said(answer.message)
         return LoopResult(response_model.model_validate(answer.model_dump()), steps)
 
 
@@ -160,27 +167,42 @@ class WebWorld:
 
 
 @contextlib.asynccontextmanager
-async def web_world(directory: Path, trunks: Sequence[Trunk] = TRUNKS) -> AsyncIterator[WebWorld]:
-    """A fresh world whose database and session key live in `directory`."""
+async def web_world(
+    directory: Path,
+    trunks: Sequence[Trunk] = TRUNKS,
+    llm: ToolLoop | None = None,
+    look_ups: Toolbox | None = None,
+) -> AsyncIterator[WebWorld]:
+    """A fresh world whose database and session key live in `directory`. `llm` None: the scripted model."""
     bell = InProcessDoorbell()
     db = DatabaseManager(f"sqlite+aiosqlite:///{directory}/web.db", bell, SystemClock())
     await db.upgrade()
-    built = web_over(directory, db, bell, trunks)
+    built = web_over(directory, db, bell, trunks, llm, look_ups)
     try:
         yield built
     finally:
+        await built.services.assistant.stop()
         await built.services.rehearsals.stop()
         await db.close()
         await _database_threads_end()
 
 
-def web_over(directory: Path, db: DatabaseManager, bell: Doorbell, trunks: Sequence[Trunk] = TRUNKS) -> WebWorld:
+def web_over(
+    directory: Path,
+    db: DatabaseManager,
+    bell: Doorbell,
+    trunks: Sequence[Trunk] = TRUNKS,
+    llm: ToolLoop | None = None,
+    look_ups: Toolbox | None = None,
+) -> WebWorld:
     """The web interface over a database and a doorbell that are there already."""
     clock = SystemClock()
     model, status, node = ScriptedModel(), ScriptedStatus(), dict(NODE_LINES)
     config = AppConfig(_env_file=None, data_dir=directory, default_user_name="Guest")  # type: ignore[call-arg]
     services = Services(
-        assistant=UIAssistantService(db, model, NoTools(), AssistantSettings(REGION, EXTENSIONS, ZONE), clock),
+        assistant=UIAssistantService(
+            db, llm or model, look_ups or NoTools(), AssistantSettings(REGION, EXTENSIONS, ZONE), clock
+        ),
         orchestrator=OrchestratorService(db, REGION, EXTENSIONS),
         campaigns=CampaignQueryService(db, directory, ZONE),
         feedback=FeedbackManagerService(db, bell),

@@ -22,7 +22,7 @@ MAX_TASKS = 100_000
 MAX_NOTES = 3  # for a task's next call
 HolidayPolicy = Literal["skip", "call"]
 _MIDNIGHT = time(0)  # as an end: that of the day
-UNPROVEN_SOURCE = "unproven"  # of a number that neither the user wrote nor the directory gave
+UNPROVEN_SOURCE = "unproven"  # of a number that nobody gave: not the user, the directory or an earlier task
 
 
 class VoicemailPolicy(StrEnum):

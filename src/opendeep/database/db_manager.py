@@ -36,6 +36,7 @@ from opendeep.database.store_contacts import ContactsStore
 from opendeep.database.store_dnd_book import DndBookStore
 from opendeep.database.store_feedback import FeedbackStore
 from opendeep.database.store_gate import GateStore
+from opendeep.database.store_history import HistoryStore
 from opendeep.database.store_lifecycle import LifecycleStore
 from opendeep.database.store_observations import ObservationsStore
 from opendeep.database.store_overview import OverviewStore
@@ -83,6 +84,7 @@ class Transaction(UnitOfWork):
         self.observations = ObservationsStore(self)
         self.trunks = TrunksStore(self)
         self.overview = OverviewStore(self)
+        self.history = HistoryStore(self)
 
 
 class DatabaseManager:

@@ -5,6 +5,7 @@ unknown, not empty; an answer without `places` means that nothing was found.
 """
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Final
 
 import httpx
@@ -27,6 +28,23 @@ MASK: Final = ",".join(
 )
 
 
+WEEK_MINUTES: Final = 7 * 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Open from one minute of the week to another, counted from Sunday 0:00 in the place's own time. `on` is the day on
+    which it opens, where the directory tells of these days in particular (a holiday may differ)."""
+
+    start: int
+    end: int
+    on: date | None = None
+
+    def covers(self, local: datetime) -> bool:
+        minute = (local.isoweekday() % 7) * 1440 + local.hour * 60 + local.minute
+        return any(self.start <= moment < self.end for moment in (minute, minute + WEEK_MINUTES))
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One business. `phone` as the directory writes it; `hours` one line per weekday, in the place's own time."""
@@ -43,6 +61,14 @@ class Place:
     website: str | None
     uri: str | None
     source: str
+    openings: tuple[Opening, ...] = ()
+
+    def open_at(self, local: datetime) -> bool | None:
+        """Whether it is open then, on its own wall clock; None where the directory does not say."""
+        days = [opening.on for opening in self.openings if opening.on]
+        particular = bool(days) and min(days) <= local.date() <= max(days)
+        usable = [opening for opening in self.openings if (opening.on is not None) is particular]
+        return any(opening.covers(local) for opening in usable) if usable else None
 
 
 class GooglePlacesClient:
@@ -110,7 +136,48 @@ def _place(entry: dict[str, Any]) -> Place:
         website=_text(entry, "websiteUri"),
         uri=_text(entry, "googleMapsUri"),
         source=str(providers[0]) if providers and providers[0] else SERVICE,
+        openings=_openings(entry),
     )
+
+
+def _openings(entry: dict[str, Any]) -> tuple[Opening, ...]:
+    """The coming days' hours with their dates, and the usual ones without."""
+    current = _periods(_object(entry, "currentOpeningHours"))
+    usual = _periods(_object(entry, "regularOpeningHours"))
+    return tuple([*(o for o in current if o.on), *(Opening(o.start, o.end) for o in usual)])
+
+
+def _periods(hours: dict[str, Any]) -> list[Opening]:
+    periods = hours.get("periods")
+    found = [_opening(period) for period in periods if isinstance(period, dict)] if isinstance(periods, list) else []
+    return [opening for opening in found if opening is not None]
+
+
+def _opening(period: dict[str, Any]) -> Opening | None:
+    """A period without an end is always open (place.proto); one that cannot be read is left out."""
+    opens, closes = _object(period, "open"), _object(period, "close")
+    start = _minute_of_week(opens)
+    end = _minute_of_week(closes) if closes else None
+    if start is None or (closes and end is None):
+        return None
+    if end is None:
+        return Opening(0, WEEK_MINUTES)
+    return Opening(start, end if end > start else end + WEEK_MINUTES, _date(_object(opens, "date")))
+
+
+def _minute_of_week(point: dict[str, Any]) -> int | None:
+    values = [point.get(name, 0) for name in ("day", "hour", "minute")]
+    if not point or not all(isinstance(value, int) for value in values):
+        return None
+    day, hour, minute = values
+    return day * 1440 + hour * 60 + minute if 0 <= day <= 6 and 0 <= hour <= 24 and 0 <= minute < 60 else None
+
+
+def _date(value: dict[str, Any]) -> date | None:
+    try:
+        return date(value["year"], value["month"], value["day"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _object(entry: dict[str, Any], name: str) -> dict[str, Any]:

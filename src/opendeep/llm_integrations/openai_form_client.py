@@ -1,14 +1,16 @@
 """`OpenAIFormClient`: structured answers and the tool loop over Chat Completions.
 
 Chat Completions because every compatible server speaks it (Ollama, vLLM, our offline minds). Owns deadlines, the one
-retry, the one repair of an unusable answer, and error mapping. Prompts and the meaning of answers are the caller's.
+retry, the one repair of an unusable answer, streaming, and error mapping. Prompts and the meaning of answers are the
+caller's; the running of tools is in `tool_runs`.
 """
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import openai
 import orjson
@@ -17,43 +19,28 @@ from pydantic import BaseModel, ValidationError
 
 from opendeep.common.errors import ProviderFault, ProviderRefused
 from opendeep.common.plain_text import plain, plain_json
-from opendeep.llm_integrations.chat_completion import FunctionCall, Reply, ReplyMessage, first_choice
+from opendeep.llm_integrations.chat_completion import Reply, first_choice
+from opendeep.llm_integrations.chat_stream import ReplyBuilder
+from opendeep.llm_integrations.field_text import FieldText
 from opendeep.llm_integrations.json_schemas import response_format
 from opendeep.llm_integrations.provider_errors import openai_error
+from opendeep.llm_integrations.tool_runs import TOOL_DEADLINE_S, as_messages, run_tools
+from opendeep.llm_integrations.tool_runs import Message as Message
+from opendeep.llm_integrations.tool_runs import Toolbox as Toolbox
+from opendeep.llm_integrations.tool_runs import ToolStep as ToolStep
+from opendeep.llm_integrations.tool_runs import Watch as Watch
 
 log = structlog.get_logger(__name__)
 
 RETRY_DELAY_S: Final = 0.5
 MAX_RETRY_AFTER_S: Final = 5.0
-MAX_PARALLEL_TOOLS: Final = 8  # calls in one round beyond these are answered with an error
 MAX_SHOWN_PROBLEMS: Final = 5
-MAX_TOOL_NAME_CHARS: Final = 64  # as the API bounds them; longer ones were made up
+MAX_WHOLE_BYTES: Final = 8_000_000  # of an answer that came unstreamed
+SHOWN_FIELD: Final = "message"  # of a structured answer: what a person reads while it comes
+EVENT_STREAM: Final = "text/event-stream"
 NO_KEY: Final = "none"  # compatible servers take any key; the SDK insists on one
 
 Answer = TypeVar("Answer", bound=BaseModel)
-Message = dict[str, Any]  # as Chat Completions has it: role, content, tool_calls, tool_call_id
-
-
-class Toolbox(Protocol):
-    """What the model may call. Crosses the wall to `tools/`, which lies above this package."""
-
-    def tool_definitions(self) -> list[dict[str, Any]]:
-        """Each {name, description, parameters: JSON Schema}."""
-        ...
-
-    async def call(self, name: str, arguments: Any) -> dict[str, Any]:
-        """Never raises for what the model did wrong; the result says it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class ToolStep:
-    """One tool call and its result. `id` is the provider's tool_call_id."""
-
-    id: str
-    name: str
-    arguments: dict[str, Any]
-    result: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +83,15 @@ class OpenAIFormClient:
         *,
         max_rounds: int,
         deadline_s: float,
-        on_step: Callable[[ToolStep], Awaitable[None]] | None = None,
+        watch: Watch | None = None,
+        from_words: Callable[[str], Answer] | None = None,
     ) -> LoopResult[Answer]:
         """Let the model call tools, feed their results back, and take its answer.
 
         Calls of one round run in parallel. In the last round no tools are offered, so that the model has to answer.
-        Raises as `structured` does, and `ProviderFault` when `deadline_s` has passed.
+        With a `watch` answers are streamed, and it is told of every step and of the answer's `message` as it comes.
+        `from_words` makes an answer of plain words, for servers that know nothing of structured output.
+        Raises as `structured` does, and `ProviderFault` when `deadline_s` has passed. Cancelled, it ends the request.
         """
         conversation: list[Message] = [{"role": "system", "content": system}, *messages]
         wanted = response_format(response_model, name)
@@ -109,66 +99,29 @@ class OpenAIFormClient:
         steps: list[ToolStep] = []
         try:
             async with asyncio.timeout(deadline_s):
-                for _ in range(max_rounds):
-                    reply = await self._complete(conversation, wanted, offered)
-                    if not reply.message.tool_calls:
-                        return LoopResult(await self._answer(conversation, response_model, wanted, reply), tuple(steps))
-                    steps += await self._run_tools(conversation, reply.message, tools, on_step)
-                reply = await self._complete(conversation, wanted, [])
-                return LoopResult(await self._answer(conversation, response_model, wanted, reply), tuple(steps))
+                for left in range(max_rounds, -1, -1):
+                    reply = await self._complete(conversation, wanted, offered if left else [], watch)
+                    calls = reply.message.tool_calls
+                    if not calls or not left:
+                        break
+                    new = await run_tools(calls, tools, TOOL_DEADLINE_S, watch)
+                    conversation += as_messages(reply.message.content or "", calls, new)
+                    steps += new
+                answer = await self._answer(conversation, response_model, wanted, reply, watch, from_words)
+                return LoopResult(answer, tuple(steps))
         except TimeoutError as error:
             raise ProviderFault("The language model took too long over its look-ups.") from error
-
-    # -- tools
-
-    async def _run_tools(
-        self,
-        conversation: list[Message],
-        message: ReplyMessage,
-        tools: Toolbox,
-        on_step: Callable[[ToolStep], Awaitable[None]] | None,
-    ) -> list[ToolStep]:
-        calls = [(call.id, call.function) for call in message.tool_calls or [] if call.function is not None]
-        conversation.append(
-            {
-                "role": "assistant",
-                "content": message.content or "",
-                "tool_calls": [
-                    {
-                        "id": identity,
-                        "type": "function",
-                        "function": {"name": function.name, "arguments": function.arguments},
-                    }
-                    for identity, function in calls
-                ],
-            }
-        )
-        too_many = {"status": "error", "detail": f"At most {MAX_PARALLEL_TOOLS} calls at once; ask again."}
-        results = await asyncio.gather(*(self._run_tool(function, tools) for _, function in calls[:MAX_PARALLEL_TOOLS]))
-        steps = []
-        for at, (identity, function) in enumerate(calls):
-            arguments, result = results[at] if at < len(results) else ({}, too_many)
-            step = ToolStep(identity, plain(function.name)[:MAX_TOOL_NAME_CHARS], arguments, result)
-            steps.append(step)
-            content = orjson.dumps(result).decode()
-            conversation.append({"role": "tool", "tool_call_id": identity, "content": content})
-            if on_step is not None:
-                await on_step(step)
-        return steps
-
-    async def _run_tool(self, function: FunctionCall, tools: Toolbox) -> tuple[dict[str, Any], dict[str, Any]]:
-        try:
-            arguments = plain_json(orjson.loads(function.arguments or "{}"))
-        except orjson.JSONDecodeError:
-            arguments = None
-        if not isinstance(arguments, dict):
-            return {}, {"status": "error", "detail": "The arguments must be one JSON object."}
-        return arguments, await tools.call(function.name, arguments)
 
     # -- answers
 
     async def _answer(
-        self, conversation: list[Message], model: type[Answer], wanted: dict[str, Any], reply: Reply
+        self,
+        conversation: list[Message],
+        model: type[Answer],
+        wanted: dict[str, Any],
+        reply: Reply,
+        watch: Watch | None = None,
+        from_words: Callable[[str], Answer] | None = None,
     ) -> Answer:
         """The reply as `model`; an unusable one is shown back once with what is wrong with it."""
         try:
@@ -176,12 +129,15 @@ class OpenAIFormClient:
         except _Unusable as problem:
             log.warning("llm.answer_unusable", schema=wanted["json_schema"]["name"], problem=str(problem))
             conversation.append({"role": "assistant", "content": reply.message.content or ""})
-            repair = (
-                f"That answer cannot be used: {problem} Answer again with the complete JSON object and nothing else."
-            )
-            conversation.append({"role": "user", "content": repair})
+            conversation.append({"role": "user", "content": _repair(problem, wanted)})
         try:
-            return self._read(model, await self._complete(conversation, wanted, []))
+            reply = await self._complete(conversation, wanted, [], watch)
+            return self._read(model, reply)
+        except _NoJson as problem:
+            words = (reply.message.content or "").strip()
+            if from_words is None or not words:
+                raise ProviderFault(f"The language model gave no usable answer: {problem}") from problem
+            return from_words(plain(words))
         except _Unusable as problem:
             raise ProviderFault(f"The language model gave no usable answer: {problem}") from problem
 
@@ -191,44 +147,116 @@ class OpenAIFormClient:
             raise ProviderRefused("The language model refused to answer this.")
         if reply.finish_reason == "length":
             raise _Unusable("it was cut off because it was too long; be brief.")
+        content = reply.message.content or ""
         try:
-            document = plain_json(orjson.loads(reply.message.content or ""))
+            document = plain_json(orjson.loads(_without_fence(content)))
             return model.model_validate_json(orjson.dumps(document))
         except orjson.JSONDecodeError as error:
-            raise _Unusable(f"it is not valid JSON ({error}).") from error
+            kind = _Unusable if "{" in content else _NoJson
+            raise kind(f"it is not valid JSON ({error}).") from error
         except ValidationError as error:
             raise _Unusable(_problems(error)) from error
 
     # -- requests
 
     async def _complete(
-        self, conversation: list[Message], wanted: dict[str, Any], tools: list[dict[str, Any]]
+        self,
+        conversation: list[Message],
+        wanted: dict[str, Any],
+        tools: list[dict[str, Any]],
+        watch: Watch | None = None,
     ) -> Reply:
         """One completion's first choice; a fault that may pass is retried once."""
         try:
-            return await self._request(conversation, wanted, tools)
+            return await self._request(conversation, wanted, tools, watch)
         except ProviderRefused:
             raise
         except ProviderFault as fault:
             delay_s = _retry_delay_s(fault.__cause__)
             log.warning("llm.retry", error=str(fault), delay_s=delay_s)
             await asyncio.sleep(delay_s)
-        return await self._request(conversation, wanted, tools)
+        return await self._request(conversation, wanted, tools, watch)
 
-    async def _request(self, conversation: list[Message], wanted: dict[str, Any], tools: list[dict[str, Any]]) -> Reply:
+    async def _request(
+        self,
+        conversation: list[Message],
+        wanted: dict[str, Any],
+        tools: list[dict[str, Any]],
+        watch: Watch | None,
+    ) -> Reply:
         request: dict[str, Any] = {"model": self._model, "messages": conversation, "response_format": wanted}
         if tools:
             request["tools"] = tools
         try:
+            if watch is not None:
+                return await self._streamed(request, watch)
             async with asyncio.timeout(self._timeout_s):
                 completion = await self._client.chat.completions.create(**request)
         except (openai.OpenAIError, TimeoutError, json.JSONDecodeError) as error:
             raise openai_error(error) from error
         return first_choice(completion)
 
+    async def _streamed(self, request: dict[str, Any], watch: Watch) -> Reply:
+        """The answer piece by piece, or whole from a server that does not stream.
+
+        `timeout_ms` bounds the wait for the first piece and for each one after it. Leaving this, by whatever way, ends
+        the request at the provider.
+        """
+        watch.unsaid()
+        shown = FieldText(SHOWN_FIELD)
+        create = self._client.chat.completions.with_streaming_response.create
+        async with contextlib.AsyncExitStack() as stack:
+            async with asyncio.timeout(self._timeout_s):
+                response = await stack.enter_async_context(create(**request, stream=True))
+                if EVENT_STREAM not in response.headers.get("content-type", ""):
+                    reply = first_choice(_document(await response.read()))
+                    _say(watch, shown.feed(reply.message.content or ""))
+                    return reply
+                chunks = aiter(await response.parse())
+            builder = ReplyBuilder()
+            while True:
+                async with asyncio.timeout(self._timeout_s):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    return builder.reply()
+                _say(watch, shown.feed(builder.add(chunk)))
+
+
+def _say(watch: Watch, text: str) -> None:
+    if shown := plain(text):
+        watch.said(shown)
+
+
+def _document(body: bytes) -> Any:
+    """Raises `ProviderFault` for what is no JSON."""
+    try:
+        return orjson.loads(body) if len(body) <= MAX_WHOLE_BYTES else None
+    except orjson.JSONDecodeError as error:
+        raise ProviderFault("The language model's answer could not be read (no JSON).") from error
+
+
+def _without_fence(content: str) -> str:
+    """The JSON object without the Markdown or the words that some models put around it."""
+    text = content.strip()
+    if text.startswith("{"):
+        return text
+    first, last = text.find("{"), text.rfind("}")
+    return text[first : last + 1] if 0 <= first < last else text
+
+
+def _repair(problem: "_Unusable", wanted: dict[str, Any]) -> str:
+    """What an unusable answer is answered with; a server that ignores schemas is shown the schema in words."""
+    asked = f"That answer cannot be used: {problem} Answer again with the complete JSON object and nothing else."
+    schema = orjson.dumps(wanted["json_schema"]["schema"]).decode()
+    return f"{asked} Its JSON schema: {schema}" if isinstance(problem, _NoJson) else asked
+
 
 class _Unusable(Exception):
     """The reply is not what was asked for; the text says why."""
+
+
+class _NoJson(_Unusable):
+    """It holds no JSON object at all."""
 
 
 def _problems(error: ValidationError) -> str:

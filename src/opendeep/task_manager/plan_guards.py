@@ -1,7 +1,7 @@
 """What a model may not decide in a plan, whatever it read: whose number is called, and that an AI says it is one. Pure.
 
 Search results, directories and pasted texts can carry orders to a model. The user confirms the plan, but cannot know
-where a number comes from; so code looks whether the user wrote it or the directory gave it.
+where a number comes from; so code looks whether the user wrote it, the directory gave it, or an earlier task had it.
 """
 
 import unicodedata
@@ -10,12 +10,15 @@ from typing import Any, Final
 
 from opendeep.common.campaign_plan import UNPROVEN_SOURCE, PlannedTask
 from opendeep.tools.information_retriever_svc import BUSINESS_TOOL
+from opendeep.tools.record_tools import CONTACTS_TOOL, TASKS_TOOL
 
 TELLING_DIGITS: Final = 7  # the end of a number that is the same in every writing
+# Where trusted tools have their numbers: the directory, and what the user has confirmed before.
+_LISTS: Final = {BUSINESS_TOOL: "matches", CONTACTS_TOOL: "matches", TASKS_TOOL: "tasks"}
 
 
 class KnownNumbers:
-    """What the user wrote and the directory answered in this chat, as far as it can hold telephone numbers."""
+    """What the user wrote and trusted tools answered in this chat, as far as it can hold telephone numbers."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
@@ -27,8 +30,8 @@ class KnownNumbers:
         self._digits.append(_digits(text))
 
     def add_step(self, name: str, result: Mapping[str, Any]) -> None:
-        """A tool's result; only the business directory is trusted with numbers."""
-        matches = result.get("matches") if name == BUSINESS_TOOL else None
+        """A tool's result; only the business directory and the user's own earlier tasks are trusted with numbers."""
+        matches = result.get(_LISTS[name]) if name in _LISTS else None
         for match in matches if isinstance(matches, list) else []:
             if isinstance(match, dict) and isinstance(match.get("phone_number"), str):
                 self.add_text(match["phone_number"])

@@ -4,14 +4,13 @@ Owns the conversation's rows, the replay of it to the model, the plan's normalis
 Tools are in `tools/`, the wire in `llm_integrations/`, prompts in `config/prompt_minds.py`.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import orjson
 import structlog
 from pydantic import BaseModel
 
@@ -24,12 +23,16 @@ from opendeep.common.errors import Conflict, InvalidPhoneNumber, ProviderFault, 
 from opendeep.common.phone import parse_number
 from opendeep.common.plan_defaults import with_defaults
 from opendeep.common.plan_problems import plan_problems
-from opendeep.config.prompt_minds import assistant_system, user_turn
+from opendeep.config.prompt_minds import assistant_system
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.database.store_people import ChatMessage, StoredPlan
-from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep
+from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep, Watch
+from opendeep.task_manager.assistant_round import ChatReply as ChatReply
+from opendeep.task_manager.assistant_round import ChatRound
+from opendeep.task_manager.chat_replay import replay, without_answered
 from opendeep.task_manager.plan_guards import KnownNumbers, texts_of, with_proven_source
-from opendeep.task_manager.plan_scripts import plan_for_model, with_script
+from opendeep.task_manager.plan_scripts import with_script
+from opendeep.tools.assistant_tools import AssistantTools, ToolRules
 
 log = structlog.get_logger(__name__)
 
@@ -37,10 +40,10 @@ SCHEMA_NAME: Final = "assistant_turn"
 MAX_MESSAGE_LENGTH: Final = 8_000
 MAX_ANSWERS: Final = 50
 MAX_ANSWER_LENGTH: Final = 2_000
-MAX_REPLAYED: Final = 60  # messages of the chat that the model sees; the first one always stays
-MAX_REPLAYED_LOOKUPS: Final = 100_000  # characters of look-up results that the model sees again, the newest first
 MAX_ROUNDS: Final = 6
 DEADLINE_S: Final = 120.0
+STOP_DEADLINE_S: Final = 10.0
+GRACE_S: Final = 1.0  # for the chat's last round: whoever stopped it by going away may come back before we noticed
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -58,21 +61,9 @@ class ToolLoop(Protocol):
         *,
         max_rounds: int,
         deadline_s: float,
+        watch: Watch | None = None,
+        from_words: Callable[[str], Answer] | None = None,
     ) -> LoopResult[Answer]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class ChatReply:
-    """What the page shows for one round. `plan` only when this round proposed one; `problems` are sentences."""
-
-    chat_id: UUID
-    message: str
-    form: dict[str, Any] | None = None
-    plan: dict[str, Any] | None = None
-    plan_id: UUID | None = None
-    plan_valid: bool = False
-    problems: list[str] = field(default_factory=list)
-    tool_steps: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +87,7 @@ class UIAssistantService:
         self._retriever = retriever
         self._settings = settings
         self._clock = clock
-        self._busy: set[UUID] = set()
+        self._rounds: dict[UUID, ChatRound] = {}  # by their chats
 
     async def chat(
         self,
@@ -107,24 +98,63 @@ class UIAssistantService:
     ) -> ChatReply:
         """One round: the user's words in, the assistant's out; both are kept, whatever the provider does.
 
+        Raises as `begin` does. Cancelled, it stops the round.
+        """
+        going = await self.begin(user_id, chat_id, message, form_answers)
+        try:
+            return await going.reply()
+        except asyncio.CancelledError:
+            going.stop()
+            raise
+
+    async def begin(
+        self,
+        user_id: UUID,
+        chat_id: UUID | None,
+        message: str,
+        form_answers: Mapping[str, Any] | None = None,
+    ) -> ChatRound:
+        """Keep the user's words and let the assistant think; the round goes on by itself and is kept at its end.
+
         Raises `UserMistake` for an empty or too long message, `NotFound` for another user's chat, `Conflict` while the
-        chat's last message is still being answered.
+        chat's last message is still being answered (the end of one that was stopped is waited for).
         """
         text, answers = _checked(message, form_answers)
         chat_id = await self._open(user_id, chat_id)
-        async with self._one_at_a_time(chat_id):
+        if last := self._rounds.get(chat_id):
+            await last.ended(None if last.stopping else GRACE_S)
+        if chat_id in self._rounds:
+            raise Conflict("I am still answering your last message.")
+        going = self._rounds[chat_id] = ChatRound(chat_id)
+        try:
             async with self._db.transaction() as work:
                 user = await work.users.get(user_id)
                 payload = {"form_answers": answers} if answers else {}
                 await work.chats.add_message(user_id, chat_id, "user", text, payload)
                 messages = await work.chats.messages(user_id, chat_id)
                 latest = await work.plans.latest(user_id, chat_id)
-            try:
-                result = await self._think(user, replay(messages, latest))
-            except ProviderFault as fault:
-                log.warning("assistant.provider_failed", user_id=str(user_id), chat_id=str(chat_id), error=str(fault))
-                return await self._apologise(user_id, chat_id, fault)
-            return await self._keep(user, chat_id, result, _known_numbers(user, messages, result.steps), latest)
+        except BaseException:
+            del self._rounds[chat_id]
+            raise
+        task = going.start(self._answer(user, going, messages, latest))
+        task.add_done_callback(lambda _: self._rounds.pop(chat_id))
+        return going
+
+    async def run(self) -> None:
+        """The worker: lives until the process stops, and then stops the rounds that are going on."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """Stop all rounds and keep what they have said. Idempotent."""
+        rounds = list(self._rounds.values())
+        for going in rounds:
+            going.stop()
+        if rounds:
+            endings = [asyncio.create_task(going.ended(), name=f"chat-end-{going.chat_id}") for going in rounds]
+            await asyncio.wait(endings, timeout=STOP_DEADLINE_S)
 
     async def history(self, user_id: UUID, chat_id: UUID) -> list[dict[str, Any]]:
         """The chat for the page, oldest first. Raises `NotFound` for another user's chat."""
@@ -157,28 +187,43 @@ class UIAssistantService:
             await reading.chats.require(user_id, chat_id)
         return chat_id
 
-    @asynccontextmanager
-    async def _one_at_a_time(self, chat_id: UUID) -> AsyncIterator[None]:
-        if chat_id in self._busy:
-            raise Conflict("I am still answering your last message.")
-        self._busy.add(chat_id)
+    async def _answer(
+        self, user: User, going: ChatRound, messages: Sequence[ChatMessage], latest: StoredPlan | None
+    ) -> ChatReply:
+        """The round itself: think, and keep whatever came of it."""
+        if not going.begin_thinking():
+            return await self._keep_stopped(user.id, going)
         try:
-            yield
-        finally:
-            self._busy.discard(chat_id)
+            result = await self._think(user, replay(messages, latest), latest, going)
+            going.end_thinking()
+        except ProviderFault as fault:
+            going.end_thinking()
+            log.warning("assistant.provider_failed", user_id=str(user.id), chat_id=str(going.chat_id), error=str(fault))
+            return await self._apologise(user.id, going, fault)
+        except asyncio.CancelledError:  # only `ChatRound.stop` cancels
+            return await self._keep_stopped(user.id, going)
+        return await self._keep(user, going.chat_id, result, messages, latest)
 
-    async def _think(self, user: User, conversation: list[Message]) -> LoopResult[AssistantTurn]:
-        zone = ZoneInfo(str(user.profile.get("time_zone") or self._settings.default_timezone))
+    async def _think(
+        self, user: User, conversation: list[Message], latest: StoredPlan | None, watch: Watch
+    ) -> LoopResult[AssistantTurn]:
+        settings = self._settings
+        zone = ZoneInfo(str(user.profile.get("time_zone") or settings.default_timezone))
         profile = {"name": user.name, **user.profile}
-        system = assistant_system(profile, self._clock.now().astimezone(zone), self._settings.region)
+        system = assistant_system(profile, self._clock.now().astimezone(zone), settings.region)
+        rules = ToolRules(settings.region, settings.extensions, settings.default_timezone, settings.allowed_countries)
+        plan = latest.plan if latest else None
+        tools = AssistantTools(self._retriever, self._db, self._clock, rules, user.id, zone, plan)
         return await self._llm.tool_loop(
             system,
             conversation,
-            self._retriever,
+            tools,
             AssistantTurn,
             SCHEMA_NAME,
             max_rounds=MAX_ROUNDS,
             deadline_s=DEADLINE_S,
+            watch=watch,
+            from_words=lambda words: AssistantTurn(message=words[:MAX_MESSAGE_LENGTH]),
         )
 
     async def _keep(
@@ -186,13 +231,14 @@ class UIAssistantService:
         user: User,
         chat_id: UUID,
         result: LoopResult[AssistantTurn],
-        known: KnownNumbers,
+        messages: Sequence[ChatMessage],
         latest: StoredPlan | None,
     ) -> ChatReply:
         turn = result.answer
+        known = _known_numbers(user, messages, result.steps)
         plan = self._normalised(user, turn.campaign_plan, known) if turn.campaign_plan else None
         plan = with_script(plan, latest) if plan else None
-        form = turn.form.model_dump(mode="json") if turn.form else None
+        form = without_answered(turn.form.model_dump(mode="json") if turn.form else None, messages)
         steps = [asdict(step) for step in result.steps]
         document = plan.model_dump(mode="json") if plan else None
         async with self._db.transaction() as work:
@@ -211,12 +257,21 @@ class UIAssistantService:
             tool_steps=steps,
         )
 
-    async def _apologise(self, user_id: UUID, chat_id: UUID, fault: ProviderFault) -> ChatReply:
+    async def _apologise(self, user_id: UUID, going: ChatRound, fault: ProviderFault) -> ChatReply:
         advice = "Your message is kept; send another one to try again."
         message = f"I cannot answer right now. {fault} {advice}"
+        payload = {"error": fault.code}
         async with self._db.transaction() as work:
-            await work.chats.add_message(user_id, chat_id, "assistant", message, {"error": fault.code})
-        return ChatReply(chat_id=chat_id, message=message)
+            await work.chats.add_message(user_id, going.chat_id, "assistant", message, payload)
+        return ChatReply(chat_id=going.chat_id, message=message)
+
+    async def _keep_stopped(self, user_id: UUID, going: ChatRound) -> ChatReply:
+        """What was said and looked up until the user stopped it, with a mark."""
+        steps = [asdict(step) for step in going.steps]
+        payload = {"stopped": True} | ({"tool_steps": steps} if steps else {})
+        async with self._db.transaction() as work:
+            await work.chats.add_message(user_id, going.chat_id, "assistant", going.text, payload)
+        return ChatReply(chat_id=going.chat_id, message=going.text, tool_steps=steps, stopped=True)
 
     # -- the plan
 
@@ -258,59 +313,6 @@ class UIAssistantService:
             text = f"Hello. {disclosure} {plan.opening or plan.objective} We will try to reach you again. Goodbye."
             changes["voicemail"] = Voicemail(policy=plan.voicemail.policy, message=" ".join(text.split())[:2000])
         return plan.model_copy(update=changes)
-
-
-def replay(messages: Sequence[ChatMessage], latest: StoredPlan | None = None) -> list[Message]:
-    """The chat as the model sees it: tool calls with their results, forms as the model had answered, the newest plan.
-
-    Of long chats the first message and the last ones, of many look-ups the last results: what is older was used, and
-    can be looked up again.
-    """
-    newest = str(latest.id) if latest else None
-    if len(messages) > MAX_REPLAYED:
-        messages = [messages[0], *messages[-(MAX_REPLAYED - 1) :]]
-    conversation: list[Message] = []
-    shown = _affordable_steps(messages)
-    for at, message in enumerate(messages):
-        payload = message.payload
-        if message.role == "user":
-            conversation.append({"role": "user", "content": user_turn(message.content, payload.get("form_answers"))})
-            continue
-        if at in shown:
-            conversation += _steps([ToolStep(**step) for step in payload["tool_steps"]])
-        plan = plan_for_model(latest.plan) if latest and payload.get("plan_id") == newest else None
-        turn = {"message": message.content, "form": payload.get("form"), "campaign_plan": plan}
-        conversation.append({"role": "assistant", "content": orjson.dumps(turn).decode()})
-    return conversation
-
-
-def _affordable_steps(messages: Sequence[ChatMessage]) -> set[int]:
-    """Which messages are replayed with their look-ups: from the newest back, while `MAX_REPLAYED_LOOKUPS` lasts."""
-    shown, left = set[int](), MAX_REPLAYED_LOOKUPS
-    for at in range(len(messages) - 1, -1, -1):
-        if steps := messages[at].payload.get("tool_steps"):
-            left -= len(orjson.dumps(steps))
-            if left < 0:
-                break
-            shown.add(at)
-    return shown
-
-
-def _steps(steps: Sequence[ToolStep]) -> list[Message]:
-    if not steps:
-        return []
-    calls = [
-        {
-            "id": step.id,
-            "type": "function",
-            "function": {"name": step.name, "arguments": orjson.dumps(step.arguments).decode()},
-        }
-        for step in steps
-    ]
-    results = [
-        {"role": "tool", "tool_call_id": step.id, "content": orjson.dumps(step.result).decode()} for step in steps
-    ]
-    return [{"role": "assistant", "content": "", "tool_calls": calls}, *results]
 
 
 def _known_numbers(user: User, messages: Sequence[ChatMessage], steps: Sequence[ToolStep]) -> KnownNumbers:

@@ -5,7 +5,9 @@ Never raises for what the model or a provider did wrong: the result says it, so 
 """
 
 import asyncio
+from datetime import datetime
 from typing import Annotated, Any, Final, Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -39,6 +41,7 @@ class _BusinessArguments(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
     name: Annotated[str, Field(min_length=2, max_length=200)]
     location: Annotated[str | None, Field(max_length=200)] = None
+    call_at: datetime | None = None
 
 
 class _SearchArguments(BaseModel):
@@ -68,6 +71,10 @@ class InformationRetrieverService:
                     "properties": {
                         "name": {"type": "string", "description": "Name or kind of the business."},
                         "location": {"type": ["string", "null"], "description": "Town, district or address."},
+                        "call_at": {
+                            "type": ["string", "null"],
+                            "description": "When it is to be called, ISO 8601; without offset: its own local time.",
+                        },
                     },
                     "required": ["name"],
                     "additionalProperties": False,
@@ -106,11 +113,12 @@ class InformationRetrieverService:
 
     async def _business(self, arguments: _BusinessArguments) -> Result:
         query = f"{arguments.name}, {arguments.location}" if arguments.location else arguments.name
-        matches = [self._match(place) for place in await self._places.search(query, self._region)]
+        matches = [self._match(place, arguments.call_at) for place in await self._places.search(query, self._region)]
         return {"status": "found" if matches else "not_found", "matches": matches}
 
-    def _match(self, place: Place) -> Result:
-        return {
+    def _match(self, place: Place, call_at: datetime | None) -> Result:
+        then = {"open_at_call_time": _open_at(place, call_at)} if call_at else {}
+        return then | {
             "name": _short(place.name),
             "phone_number": self._e164(place.phone),
             "address": _short(place.address),
@@ -139,6 +147,16 @@ class InformationRetrieverService:
             if source.start < source.end <= len(answer.text):
                 entry["supports"].append(_short(answer.text[source.start : source.end]))
         return {"status": "found", "text": text, "sources": list(seen.values())}
+
+
+def _open_at(place: Place, at: datetime) -> bool | None:
+    """None where the directory does not know, or the zone in which `at` is to be read is unknown."""
+    if at.tzinfo is None:
+        return place.open_at(at)
+    try:
+        return place.open_at(at.astimezone(ZoneInfo(place.time_zone))) if place.time_zone else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 def _error(detail: str) -> Result:

@@ -218,6 +218,7 @@ class ChatReplyView(BaseModel):
     plan_valid: bool
     problems: list[str]
     tool_steps: list[ToolStepView]
+    stopped: bool = False
     user: UserView
 
 
@@ -232,6 +233,7 @@ class ChatMessageView(BaseModel):
     plan_valid: bool = False
     problems: list[str] = []
     tool_steps: list[ToolStepView] = []
+    stopped: bool = False
 
 
 class ChatHistoryView(BaseModel):

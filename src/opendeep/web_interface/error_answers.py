@@ -35,13 +35,13 @@ async def on_our_error(request: Request, error: OpenDeepError) -> Response:
     """Our own errors carry their status and words; those that are no user's mistake are logged."""
     if not isinstance(error, UserMistake):
         log.warning("request.refused", path=request.url.path, code=error.code, error=str(error))
-    response = _answer(error.http_status, error.code, _words(error) or error.code)
+    response = _answer(error.http_status, error.code, words_of(error) or error.code)
     if isinstance(error, NotSignedIn):
         clear_cookie(response)
     return response
 
 
-def _words(error: OpenDeepError) -> str:
+def words_of(error: OpenDeepError) -> str:
     """What the page may read: addresses and drivers' messages stay in the log."""
     if isinstance(error, DatabaseUnavailable):
         return DATABASE_AWAY

@@ -9,14 +9,14 @@ from fastapi.responses import FileResponse
 from opendeep.common.caller_profile import CallerProfile
 from opendeep.common.campaign_plan import MAX_TASKS
 from opendeep.common.data_models import User
-from opendeep.common.errors import Conflict, NotFound, NotSignedIn
+from opendeep.common.errors import Conflict, NotFound
 from opendeep.common.views import campaign_view, feedback_view
 from opendeep.task_manager.plan_editor_svc import PlanChange
 from opendeep.task_manager.plan_scripts import ScriptEdits
 from opendeep.task_manager.ui_assistant_svc import ChatReply
 from opendeep.web_interface import api_models as m
 from opendeep.web_interface.api_models_lines import LinesView
-from opendeep.web_interface.dependencies import SIGN_IN_FIRST, MaybeUser, SignedIn, TheCookies, TheServices
+from opendeep.web_interface.dependencies import MaybeUser, SignedIn, TheCookies, TheServices
 from opendeep.web_interface.profile_models import ProfileChanges
 from opendeep.web_interface.sessions import SessionCookies, clear_cookie, set_cookie
 
@@ -27,12 +27,12 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 router = APIRouter(prefix="/api", responses=ERRORS)
 
 
-def _user_view(user: User) -> m.UserView:
+def user_view(user: User) -> m.UserView:
     zone = user.profile.get("time_zone")
     return m.UserView(id=user.id, name=user.name, time_zone=str(zone) if zone else None)
 
 
-def _sign_in(request: Request, response: Response, cookies: SessionCookies, user: User) -> None:
+def sign_in(request: Request, response: Response, cookies: SessionCookies, user: User) -> None:
     set_cookie(response, cookies.issue(user.id), secure=request.url.scheme == "https")
 
 
@@ -52,13 +52,13 @@ async def open_session(
     user = await services.campaigns.sign_in(body.user_name)
     if current is not None and current.id != user.id:
         raise Conflict(f"You are signed in as {current.name}. Sign out to use another name.")
-    _sign_in(request, response, cookies, user)
-    return m.SessionView(user=_user_view(user))
+    sign_in(request, response, cookies, user)
+    return m.SessionView(user=user_view(user))
 
 
 @router.get("/session")
 async def session(user: SignedIn) -> m.SessionView:
-    return m.SessionView(user=_user_view(user))
+    return m.SessionView(user=user_view(user))
 
 
 @router.delete("/session", status_code=204)
@@ -83,25 +83,8 @@ async def change_profile(body: ProfileChanges, user: SignedIn, services: TheServ
 # -- the chat
 
 
-@router.post("/chat")
-async def chat(
-    body: m.ChatRequest,
-    request: Request,
-    response: Response,
-    services: TheServices,
-    cookies: TheCookies,
-    user: MaybeUser,
-) -> m.ChatReplyView:
-    """One round of the chat. The first message signs in by `user_name`."""
-    if user is None:
-        if body.user_name is None:
-            raise NotSignedIn(SIGN_IN_FIRST)
-        user = await services.campaigns.sign_in(body.user_name)
-        _sign_in(request, response, cookies, user)
-    return _reply_view(await services.assistant.chat(user.id, body.chat_id, body.message, body.form_answers), user)
-
-
-def _reply_view(reply: ChatReply, user: User) -> m.ChatReplyView:
+def reply_view(reply: ChatReply, user: User) -> m.ChatReplyView:
+    """One round as the page reads it."""
     return m.ChatReplyView(
         chat_id=reply.chat_id,
         message=reply.message,
@@ -111,7 +94,8 @@ def _reply_view(reply: ChatReply, user: User) -> m.ChatReplyView:
         plan_valid=reply.plan_valid,
         problems=reply.problems,
         tool_steps=reply.tool_steps,  # type: ignore[arg-type]
-        user=_user_view(user),
+        stopped=reply.stopped,
+        user=user_view(user),
     )
 
 
@@ -127,7 +111,7 @@ async def change_plan(plan_id: UUID, body: m.PlanChanges, user: SignedIn, servic
     edits = None
     if body.script is not None or body.question_types is not None:
         edits = ScriptEdits(body.script or {}, body.question_types or {})
-    return _reply_view(await services.plans.change(user.id, plan_id, PlanChange(body.engine, edits)), user)
+    return reply_view(await services.plans.change(user.id, plan_id, PlanChange(body.engine, edits)), user)
 
 
 @router.get("/plans/{plan_id}/preflight")

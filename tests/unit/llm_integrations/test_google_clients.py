@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -61,6 +62,51 @@ async def test_a_place_is_read_and_absent_fields_stay_unknown() -> None:
     assert " " not in mask
     assert all(part.startswith("places.") for part in mask.split(","))
     assert provider.headers[0]["x-goog-api-key"] == "the-key"
+
+
+def moment(day: int, hour: int, minute: int = 0, on: date | None = None) -> dict[str, object]:
+    point: dict[str, object] = {"day": day, "hour": hour, "minute": minute}
+    return point | {"date": {"year": on.year, "month": on.month, "day": on.day}} if on else point
+
+
+MONDAY = date(2026, 3, 2)
+USUAL = [
+    {"open": moment(1, 9), "close": moment(1, 17, 30)},
+    {"open": moment(6, 20), "close": moment(0, 2)},  # over the end of the week
+    {"open": {"day": 2, "hour": "nine"}, "close": moment(2, 17)},
+    {"open": moment(3, 9), "close": {"day": 9}},
+    "nonsense",
+]
+THIS_WEEK = [{"open": moment(1, 12, on=MONDAY), "close": moment(1, 13)}]
+
+
+@pytest.mark.parametrize(
+    ("usual", "current", "at", "is_open"),
+    [
+        (USUAL, None, datetime(2026, 3, 2, 9), True),
+        (USUAL, None, datetime(2026, 3, 2, 17, 30), False),
+        (USUAL, None, datetime(2026, 3, 7, 23), True),
+        (USUAL, None, datetime(2026, 3, 8, 1, 59), True),
+        (USUAL, None, datetime(2026, 3, 8, 2), False),
+        (USUAL, THIS_WEEK, datetime(2026, 3, 2, 10), False),  # a short day
+        (USUAL, THIS_WEEK, datetime(2026, 3, 2, 12, 30), True),
+        (USUAL, THIS_WEEK, datetime(2026, 3, 9, 10), True),  # the usual hours a week later
+        ([{"open": moment(0, 0)}], None, datetime(2026, 3, 4, 3), True),  # always open
+        (None, None, datetime(2026, 3, 2, 9), None),
+        ("nonsense", None, datetime(2026, 3, 2, 9), None),
+    ],
+)
+async def test_whether_it_is_open_at_the_time_of_the_call(
+    usual: object, current: object, at: datetime, is_open: bool | None
+) -> None:
+    entry: dict[str, object] = {"id": "p1"}
+    if usual:
+        entry["regularOpeningHours"] = {"periods": usual}
+    if current:
+        entry["currentOpeningHours"] = {"periods": current}
+    async with places(json_response({"places": [entry]})) as (client, _):
+        (place,) = await client.search("x")
+    assert place.open_at(at) is is_open
 
 
 async def test_nothing_found_is_an_empty_list() -> None:

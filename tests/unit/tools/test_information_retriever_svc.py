@@ -6,7 +6,7 @@ import pytest
 
 from opendeep.common.errors import ProviderFault
 from opendeep.llm_integrations.google_gemini_client import SearchAnswer, SearchSource
-from opendeep.llm_integrations.google_places_client import Place
+from opendeep.llm_integrations.google_places_client import Opening, Place
 from opendeep.tools.information_retriever_svc import InformationRetrieverService
 
 
@@ -116,3 +116,26 @@ def test_definitions_are_json_schemas() -> None:
     for definition in retriever(Directory()).tool_definitions():
         assert set(definition) == {"name", "description", "parameters"}
         assert definition["parameters"]["type"] == "object"
+
+
+@pytest.mark.parametrize(
+    ("call_at", "zone", "is_open"),
+    [
+        ("2026-03-02T10:00", "America/New_York", True),
+        ("2026-03-02T15:00Z", "America/New_York", True),  # ten o'clock there
+        ("2026-03-02T10:00Z", "America/New_York", False),
+        ("2026-03-02T10:00Z", None, None),
+        ("2026-03-02T10:00Z", "Nowhere/Land", None),
+    ],
+)
+async def test_a_business_is_open_or_not_at_the_time_of_the_call(
+    call_at: str, zone: str | None, is_open: bool | None
+) -> None:
+    monday = Opening(1440 + 9 * 60, 1440 + 17 * 60)
+    directory = Directory(place(time_zone=zone, openings=(monday,)))
+    result = await retriever(directory).call(
+        "get_authoritative_business_info", {"name": "Corner Table", "call_at": call_at}
+    )
+    assert result["matches"][0]["open_at_call_time"] is is_open
+    plain = await retriever(directory).call("get_authoritative_business_info", {"name": "Corner Table"})
+    assert "open_at_call_time" not in plain["matches"][0]

@@ -15,7 +15,6 @@ from uuid import uuid4
 import orjson
 
 from opendeep.offline.minds import call_judge, lifecycle_judge, planner, report_writer
-from opendeep.offline.minds.draft import LOOKUP_TOOL
 from opendeep.offline.minds.schema_values import ValueReader
 from opendeep.offline.minds.small_talk import Offer, SmallTalk, ToolCall, read_offer
 from opendeep.offline.script.understanding import Heard
@@ -69,8 +68,8 @@ def complete(wanted: dict[str, Any]) -> dict[str, Any]:
 
 def _structured(wanted: dict[str, Any], schema: Any) -> tuple[str | None, list[ToolCall]]:
     name = schema.get("name") if isinstance(schema, Mapping) else None
-    if name == "assistant_turn" and _may_look_up(wanted):
-        lookups = [ToolCall(LOOKUP_TOOL, arguments) for arguments in planner.lookups(wanted["messages"])]
+    if name == "assistant_turn" and (offered := _offered(wanted)):
+        lookups = [ToolCall(tool, arguments) for tool, arguments in planner.lookups(wanted["messages"], offered)]
         if lookups:
             return None, lookups
     if name in MINDS:
@@ -148,10 +147,11 @@ def _wire(call: ToolCall) -> dict[str, Any]:
     return {"id": f"call_{uuid4().hex[:24]}", "type": "function", "function": function}
 
 
-def _may_look_up(wanted: dict[str, Any]) -> bool:
-    tools = wanted.get("tools") or []
-    names = [tool.get("function", {}).get("name") for tool in tools if isinstance(tool, dict)]
-    return LOOKUP_TOOL in names and wanted.get("tool_choice") != "none"
+def _offered(wanted: dict[str, Any]) -> set[str]:
+    """Names of the tools that may be called."""
+    if wanted.get("tool_choice") == "none":
+        return set()
+    return {str(tool.get("function", {}).get("name")) for tool in wanted.get("tools") or [] if isinstance(tool, dict)}
 
 
 def _usage(messages: Messages, answer: dict[str, Any]) -> dict[str, int]:

@@ -4,7 +4,7 @@ Owns the folding of messages, form answers and look-up results into a `Draft`, a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,8 +14,17 @@ from opendeep.offline.minds.contacts import KINDS, Contact, read_contacts
 from opendeep.offline.minds.data_blocks import find_block, without_block
 from opendeep.offline.minds.moments import NUMBER_WORDS, find_slot
 from opendeep.offline.minds.purposes import Purpose, free_purpose, has_several_purposes, read_purpose
+from opendeep.offline.minds.recall import (
+    CONTACTS_TOOL,
+    LOOKUP_TOOL,
+    TASKS_TOOL,
+    TOLD_TASKS,
+    asked_name,
+    asks_about_earlier,
+    speaks_of_again,
+    tools_for,
+)
 
-LOOKUP_TOOL: Final = "get_authoritative_business_info"
 _ACKNOWLEDGED: Final = re.compile(
     r"^\W*(ok(ay)?|thanks?|thank you|yes|fine|good|great|perfect|looks good|go|go ahead|confirm|do it|hello|hi)\b"
     r"[^?]{0,20}$",
@@ -53,12 +62,16 @@ _EVERY: Final = re.compile(r"\b(?:retry|again|try)\D{0,20}(?:every|after) (\d+) 
 
 @dataclass
 class Draft:
-    """`lookups` are names asked of the directory, `found` the matches by lower-cased name."""
+    """`lookups` are names to look up, `found` the matches by lower-cased name, `tried` the tools asked for it."""
 
     profile: dict[str, Any] = field(default_factory=dict)
     contacts: list[Contact] = field(default_factory=list)
     lookups: list[str] = field(default_factory=list)
     found: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    tried: dict[str, set[str]] = field(default_factory=dict)
+    again: bool = False  # somebody whom the user had called before is meant
+    asked_about: str = ""  # whose earlier tasks the last message asks about
+    earlier: list[dict[str, Any]] | None = None  # what was found of them
     purpose: Purpose | None = None
     answers: dict[str, str] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
@@ -66,7 +79,7 @@ class Draft:
     planned: bool = False
     understood: bool = True
     acknowledged: bool = False
-    aside: str = ""  # of the last message: who (asked), emergency, several (purposes); nothing else is taken from it
+    aside: str = ""  # of the last message: who (asked), emergency, several (purposes), earlier (tasks); only that
 
     def is_removed(self, name: str) -> bool:
         return any(_same_person(name, words) for words in self.removed)
@@ -75,16 +88,26 @@ class Draft:
         """Whether the user has written this name with its number."""
         return any(_same_person(contact.name, name) for contact in self.contacts)
 
-    def unresolved(self) -> list[str]:
-        """Names that must still be looked up."""
-        open_names = [name for name in self.lookups if name.lower() not in self.found]
-        return [name for name in open_names if not (self.is_removed(name) or self.has_contact(name))]
+    def look_ups(self, offered: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
+        """Tools and arguments that the next answer needs, among those that are offered."""
+        if self.aside == "earlier":
+            wanted = {"limit": TOLD_TASKS} | ({"name": self.asked_about} if self.asked_about else {})
+            return [(TASKS_TOOL, wanted)] if self.earlier is None and TASKS_TOOL in offered else []
+        if self.aside:
+            return []
+        names = [name for name in self.lookups if not self.found.get(name.lower())]
+        names = [name for name in names if not (self.is_removed(name) or self.has_contact(name))]
+        return [(tool, {"name": name}) for name in names for tool in self._tools_for(name, offered)]
+
+    def _tools_for(self, name: str, offered: Collection[str]) -> list[str]:
+        tried = self.tried.get(name.lower(), set())
+        return tools_for(name, again=self.again, tried=tried, offered=offered)
 
 
 def read_chat(messages: Sequence[dict[str, Any]]) -> Draft:
     """Fold the messages of a Chat Completions request."""
     draft = Draft()
-    names: dict[str, str] = {}  # of tool calls, by their id
+    names: dict[str, tuple[str, str]] = {}  # tool and name of its calls, by their id
     for message in messages:
         text = _text(message)
         if message.get("role") in ("system", "developer"):
@@ -92,7 +115,7 @@ def read_chat(messages: Sequence[dict[str, Any]]) -> Draft:
         elif message.get("role") == "assistant":
             _read_assistant(draft, message, text, names)
         elif message.get("role") == "tool":
-            _read_result(draft, names.get(str(message.get("tool_call_id")), ""), text)
+            _read_result(draft, names.get(str(message.get("tool_call_id"))), text)
         elif message.get("role") == "user":
             _read_user(draft, text)
     return draft
@@ -105,22 +128,30 @@ def _text(message: dict[str, Any]) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _read_assistant(draft: Draft, message: dict[str, Any], text: str, names: dict[str, str]) -> None:
+def _read_assistant(draft: Draft, message: dict[str, Any], text: str, names: dict[str, tuple[str, str]]) -> None:
     for call in message.get("tool_calls") or []:
         function = call.get("function", {})
         arguments = _json(function.get("arguments", ""))
-        if function.get("name") == LOOKUP_TOOL:
-            names[str(call.get("id"))] = str(arguments.get("name", ""))
+        if (tool := function.get("name")) in (LOOKUP_TOOL, CONTACTS_TOOL, TASKS_TOOL):
+            names[str(call.get("id"))] = (tool, str(arguments.get("name", "")))
     turn = _json(text)
     for entry in (turn.get("form") or {}).get("fields") or []:
         draft.asked.add(str(entry.get("name")))
     draft.planned = draft.planned or bool(turn.get("campaign_plan"))
 
 
-def _read_result(draft: Draft, name: str, text: str) -> None:
-    if name:
-        matches = _json(text).get("matches")
-        usable = [match for match in matches or [] if isinstance(match, dict) and match.get("phone_number")]
+def _read_result(draft: Draft, asked: tuple[str, str] | None, text: str) -> None:
+    if asked is None:
+        return
+    tool, name = asked
+    result = _json(text)
+    if tool == TASKS_TOOL:
+        draft.earlier = [task for task in result.get("tasks") or [] if isinstance(task, dict)]
+        return
+    draft.tried.setdefault(name.lower(), set()).add(tool)
+    matches = result.get("matches")
+    usable = [match for match in matches or [] if isinstance(match, dict) and match.get("phone_number")]
+    if usable and (tool == CONTACTS_TOOL or not draft.found.get(name.lower())):
         draft.found[name.lower()] = usable
 
 
@@ -139,6 +170,7 @@ def _read_user(draft: Draft, text: str) -> None:
     answers = find_block("form_answers", text) or {}
     words = without_block("form_answers", text)
     draft.aside = _aside(words)
+    draft.asked_about, draft.earlier = asked_name(words) if draft.aside == "earlier" else "", None
     if draft.aside and not answers:
         return
     draft.answers |= {str(name): str(value).strip() for name, value in answers.items() if str(value).strip()}
@@ -161,11 +193,14 @@ def _aside(words: str) -> str:
         return "who"
     if _EMERGENCY.search(words):
         return "emergency"
+    if asks_about_earlier(words):
+        return "earlier"
     return "several" if has_several_purposes(words) else ""
 
 
 def _read_words(draft: Draft, words: str) -> bool:
     """Take what the words say; False when nothing was understood."""
+    draft.again = draft.again or speaks_of_again(words)
     words, engine = _read_engine(words)
     if engine:
         draft.answers["engine"] = engine

@@ -73,6 +73,17 @@ def without_slot(text: str) -> str:
     return re.sub(r" (?:on|at|to|for|from|by)$", "", re.sub(r"\s+", " ", text).strip(" ,.;:"))
 
 
+def moved(text: str, newer: Slot) -> str:
+    """The text with its day and its time replaced by what is newly said; what it does not have is not put in."""
+    day, time = DAY.search(text), TIME.search(text)
+    if newer.time and time:
+        text = f"{text[: time.start()]}{Slot(time=newer.time).spoken()}{text[time.end() :]}"
+        day = DAY.search(text)
+    if newer.day and day:
+        text = f"{text[: day.start(1)]}{_say_day(newer.day)}{text[day.end(1) :]}"
+    return text
+
+
 def say_numbers(text: str) -> str:
     """Clock times and small numbers in words: `10:30` as `ten thirty`, `9` as `nine`."""
     text = re.sub(r"(?<=\d)(?=(?:am|pm|a\.m\.|p\.m\.)(?!\w))", " ", text)  # 7pm

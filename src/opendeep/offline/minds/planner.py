@@ -4,13 +4,14 @@ Owns the decision of a round and the wording of forms and messages. Reading the 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from opendeep.offline.minds.contacts import kind_of
 from opendeep.offline.minds.draft import Draft, read_chat
 from opendeep.offline.minds.moments import NUMBER_WORDS
 from opendeep.offline.minds.purposes import Purpose
+from opendeep.offline.minds.recall import told
 
 Turn = dict[str, Any]
 HONEST: Final = "I am the offline planner: I work by rules and in English only, not with a language model."
@@ -37,17 +38,20 @@ DEPARTMENTS: Final = (
     (r"order|deliver|buy|price", "sales"),
 )
 MAX_MAY_SAY: Final = 20
+OWN_SOURCE: Final = "your earlier calls"  # as `find_contacts` names it
 
 
-def lookups(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Arguments of the directory look-ups that the next answer needs."""
-    return [{"name": name} for name in read_chat(messages).unresolved()]
+def lookups(messages: Sequence[dict[str, Any]], offered: Collection[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Names and arguments of the tools that the next answer needs, among those that are offered."""
+    return read_chat(messages).look_ups(offered)
 
 
 def assistant_turn(messages: Sequence[dict[str, Any]]) -> Turn:
     """The answer of this round: message, form or None, campaign_plan or None."""
     draft = read_chat(messages)
     people = _people(draft)
+    if draft.aside == "earlier":
+        return _turn(told(draft.earlier or [], draft.asked_about))
     if draft.aside:
         return _turn(_ASIDES[draft.aside])
     if draft.planned and not draft.understood:
@@ -103,7 +107,7 @@ def _looked_up(draft: Draft, index: int, name: str) -> dict[str, Any] | None:
         return None
     return {
         "contact_name": match.get("name") or name,
-        "contact_kind": "business",
+        "contact_kind": "person" if match.get("kind") == "person" else "business",
         "phone_number": match["phone_number"],
         "timezone": match.get("time_zone"),
         "source": match.get("source"),
@@ -278,7 +282,9 @@ def _presenting(draft: Draft, plan: dict[str, Any]) -> str:
     without = f" I have no number of {_listed(dropped)} and left that out." if dropped else ""
     changed = "I have changed the plan" if draft.planned else "Here is the plan"
     script = " The calls are held word for word by the script below, which you can edit." if scripted else ""
-    return f"{changed}: {plan['objective']} I will call {who}.{without}{script} If it is right, confirm it."
+    old = [task["contact_name"] for task in plan["tasks"] if task.get("source") == OWN_SOURCE]
+    known = f" The number of {_listed(old)} is from your earlier calls." if old else ""
+    return f"{changed}: {plan['objective']} I will call {who}.{known}{without}{script} If it is right, confirm it."
 
 
 def _without_number(draft: Draft) -> list[str]:

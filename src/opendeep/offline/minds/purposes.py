@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from opendeep.offline.minds.moments import Slot, find_slot, say_numbers, without_slot
+from opendeep.offline.minds.moments import Slot, find_slot, moved, say_numbers, without_slot
 
 _KINDS: Final = {
     "book": "book|schedule|arrange|reserve|make|set up|plan",
@@ -60,7 +60,11 @@ class Purpose:
         return self.kind in ("book", "move") and not self.slot
 
     def with_slot(self, slot: Slot) -> "Purpose":
-        return replace(self, slot=self.slot.changed_by(slot))
+        """The purpose at another day or time, also where the user's own words name it."""
+        changed = replace(
+            self, slot=self.slot.changed_by(slot), questions=tuple(moved(q, slot) for q in self.questions)
+        )
+        return replace(changed, thing=moved(self.thing, slot)) if self.kind in ("ask", "about") else changed
 
     def objective(self) -> str:
         """One sentence for the plan."""

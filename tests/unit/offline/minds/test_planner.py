@@ -103,14 +103,29 @@ def test_numbers_are_said_in_words() -> None:
     assert say_numbers("10 am") == "ten in the morning"
 
 
+DIRECTORY, CONTACTS, TASKS = "get_authoritative_business_info", "find_contacts", "find_earlier_tasks"
+OFFERED = {DIRECTORY, CONTACTS, TASKS}
+
+
+def step(tool: str, arguments: dict[str, Any], result: dict[str, Any]) -> list[dict[str, Any]]:
+    """A tool's call and its result, as the chat has them."""
+    function = {"name": tool, "arguments": orjson.dumps(arguments).decode()}
+    call = {"id": f"{tool}-1", "type": "function", "function": function}
+    return [
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": call["id"], "content": orjson.dumps(result).decode()},
+    ]
+
+
 def test_a_business_without_a_number_is_looked_up_once() -> None:
     chat = [PROFILE, user("Call Harbour Facilities and book an inspection on Tuesday at ten")]
-    assert lookups(chat) == [{"name": "Harbour Facilities"}]
-    call = {"id": "a", "type": "function", "function": {"name": "get_authoritative_business_info",
-            "arguments": '{"name": "Harbour Facilities"}'}}  # fmt: skip
-    chat += [{"role": "assistant", "content": "", "tool_calls": [call]},
-             {"role": "tool", "tool_call_id": "a", "content": '{"status": "not_found", "matches": []}'}]  # fmt: skip
-    assert lookups(chat) == []
+    wanted = {"name": "Harbour Facilities"}
+    assert lookups(chat, OFFERED) == [(DIRECTORY, wanted)]
+    chat += step(DIRECTORY, wanted, {"status": "not_found", "matches": []})
+    assert lookups(chat, OFFERED) == [(CONTACTS, wanted)]
+    assert lookups(chat, {DIRECTORY}) == []
+    chat += step(CONTACTS, wanted, {"status": "not_found", "matches": []})
+    assert lookups(chat, OFFERED) == []
     form = assistant_turn(chat)["form"]
     assert "number_1" in [entry["name"] for entry in form["fields"]]
 
@@ -282,3 +297,89 @@ _WORDS = [
 @given(st.lists(st.lists(st.sampled_from(_WORDS), max_size=12).map(" ".join) | st.text(max_size=60), max_size=4))
 def test_whatever_is_typed_the_answer_fits_the_schema(texts: list[str]) -> None:
     conversation(*[user(text) for text in ["start", *texts]])
+
+
+AGAIN = "Call Anna Meyer again and ask whether Tuesday at ten works for the boiler inspection"
+KNOWN = {"name": "Anna Meyer", "phone_number": "+12025550101", "kind": "person", "source": "your earlier calls"}
+
+
+def test_a_person_who_was_called_before_needs_no_number() -> None:
+    chat = [PROFILE, user(AGAIN)]
+    assert lookups(chat, OFFERED) == [(CONTACTS, {"name": "Anna Meyer"})]
+    chat += step(CONTACTS, {"name": "Anna Meyer"}, {"status": "found", "matches": [KNOWN]})
+    assert lookups(chat, OFFERED) == []
+    turn = AssistantTurn.model_validate(assistant_turn([*chat, *told_all()]))
+    assert turn.campaign_plan is not None
+    (task,) = turn.campaign_plan.tasks
+    assert (task.contact_name, task.phone_number, task.contact_kind) == ("Anna Meyer", "+12025550101", "person")
+    assert "from your earlier calls" in turn.message
+
+
+def told_all() -> list[dict[str, Any]]:
+    """The form about the calling, shown and answered."""
+    answers = {
+        "call_window": "any time",
+        "may_say": "",
+        "on_behalf_of": "Maria Keller",
+        "voicemail": "hang up",
+        "max_attempts": "3",
+        "retry_minutes": "30",
+    }
+    asked = {"message": "", "form": {"fields": [{"name": name} for name in answers]}, "campaign_plan": None}
+    return [{"role": "assistant", "content": orjson.dumps(asked).decode()}, user("", **answers)]
+
+
+def test_two_numbers_of_one_name_are_asked_about() -> None:
+    chat = [PROFILE, user(AGAIN)]
+    both = [KNOWN, KNOWN | {"phone_number": "+12025550109"}]
+    chat += step(CONTACTS, {"name": "Anna Meyer"}, {"status": "found", "matches": both})
+    (pick,) = [field for field in assistant_turn(chat)["form"]["fields"] if field["name"] == "pick_1"]
+    assert pick["options"] == ["Anna Meyer, +12025550101", "Anna Meyer, +12025550109"]
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("What happened with Anna Meyer?", "Anna Meyer"),
+        ("what came of the call to Anna Meyer", "Anna Meyer"),
+        ("Did Anna confirm?", "Anna"),
+        ("What did Harbour Facilities say?", "Harbour Facilities"),
+        ("Show me my last calls", ""),
+        ("What were the results?", ""),
+    ],
+)
+def test_questions_about_earlier_tasks_are_answered_from_them(words: str, name: str) -> None:
+    chat = [PROFILE, user(words)]
+    wanted: dict[str, Any] = {"limit": 3} | ({"name": name} if name else {})
+    assert lookups(chat, OFFERED) == [(TASKS, wanted)]
+    task = {"name": "Anna Meyer", "at": "2026-03-02T10:00-05:00", "outcome": "ACHIEVED", "summary": "Tuesday is fine."}
+    chat += step(TASKS, wanted, {"status": "found", "tasks": [task]})
+    assert lookups(chat, OFFERED) == []
+    assert assistant_turn(chat)["message"] == (
+        "From your earlier tasks: Anna Meyer, 2026-03-02: achieved. Tuesday is fine."
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Call Anna Meyer at +1 202 555 0101 and ask what happened", "Ask Anna Meyer, +1 202 555 0101, how it did go"],
+)
+def test_an_order_is_no_question_about_earlier_tasks(words: str) -> None:
+    assert lookups([PROFILE, user(words)], OFFERED) == []
+    assert "earlier" not in assistant_turn([PROFILE, user(words)])["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "ask"),
+    [
+        ("make it Thursday", "Could you tell me whether Thursday at ten works for you?"),
+        ("make it eleven", "Could you tell me whether Tuesday at eleven works for you?"),
+        ("rather friday at 14:30", "Could you tell me whether Friday at two thirty in the afternoon works for you?"),
+    ],
+)
+def test_a_question_in_the_users_own_words_is_moved_too(change: str, ask: str) -> None:
+    answers = {"call_window": "any time", "voicemail": "hang up"}
+    wish = user(f"Call {ANNA} and ask whether Tuesday at ten works for them")
+    _, turn = conversation(wish, user("", **answers), user(change))
+    assert turn.campaign_plan is not None
+    assert turn.campaign_plan.questions[0].ask == ask

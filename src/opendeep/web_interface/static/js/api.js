@@ -1,7 +1,7 @@
 // The HTTP API as functions. Errors are `ApiError` with the server's own sentence.
 
 const DEADLINE_MS = 20_000;
-const CHAT_DEADLINE_MS = 150_000; // the assistant may look things up for two minutes
+const PREFLIGHT_DEADLINE_MS = 150_000; // a large plan takes its time
 
 export class ApiError extends Error {
   constructor(status, code, message) {
@@ -23,19 +23,21 @@ export async function request(method, path, body, deadlineMs = DEADLINE_MS, type
     response = await fetch(path, options);
   } catch (error) {
     if (error.name === "TimeoutError") throw new ApiError(0, "TimedOut", "The server took too long. Please try again.");
-    throw new ApiError(0, "Unreachable", "The server cannot be reached. Please try again in a moment.");
+    throw unreachable();
   }
   if (response.status === 204) return null;
   const data = await response.json().catch(() => null);
-  if (!response.ok) {
-    const known = data?.error ?? {};
-    throw new ApiError(
-      response.status,
-      known.code ?? "Unknown",
-      known.message ?? `The server answered ${response.status}.`,
-    );
-  }
+  if (!response.ok) throw problemOf(response.status, data);
   return data;
+}
+
+export const unreachable = () =>
+  new ApiError(0, "Unreachable", "The server cannot be reached. Please try again in a moment.");
+
+/** The error of an answer, in the server's own words where it has some. */
+export function problemOf(status, data) {
+  const known = data?.error ?? {};
+  return new ApiError(status, known.code ?? "Unknown", known.message ?? `The server answered ${status}.`);
 }
 
 const at = (path, id, rest = "") => `/api/${path}/${encodeURIComponent(id)}${rest}`;
@@ -44,9 +46,8 @@ export const api = {
   session: () => request("GET", "/api/session"),
   signOut: () => request("DELETE", "/api/session"),
   status: () => request("GET", "/api/status"),
-  chat: (body) => request("POST", "/api/chat", body, CHAT_DEADLINE_MS),
   history: (chatId) => request("GET", at("chat", chatId)),
-  preflight: (planId) => request("GET", at("plans", planId, "/preflight"), undefined, CHAT_DEADLINE_MS),
+  preflight: (planId) => request("GET", at("plans", planId, "/preflight"), undefined, PREFLIGHT_DEADLINE_MS),
   changePlan: (planId, changes) => request("PATCH", at("plans", planId), changes),
   rehearse: (planId) => request("POST", at("plans", planId, "/rehearsal")),
   rehearsal: (id) => request("GET", at("rehearsals", id)),

@@ -3,12 +3,13 @@
 import { byId, fill, h } from "./dom.js";
 import { answersList, formCard, labelsOf } from "./forms.js";
 import { planCard } from "./plan_card.js";
-import { words } from "./labels.js";
+import { GrowingAnswer } from "./growing_answer.js";
 import { rehearsalPart } from "./rehearsal.js";
+import { stepsList } from "./tool_steps.js";
 
 const MARGIN_PX = 16;
 const NEAR_END_PX = 120;
-const FAILURES = { not_found: "nothing found", error: "this did not work" }; // by the status of a tool's result
+export const STOPPED = "Stopped. What you see is kept.";
 
 export class Chat {
   /** `send({message, form_answers})`, `confirm(planId)`, `preflight(planId)` and `change(planId, changes)` return promises. */
@@ -22,12 +23,12 @@ export class Chat {
     this._openForm = null;
     this._openPlan = null;
     this._labels = new Map(); // of all forms of this chat
-    this._thinking = null;
+    this._growing = null;
   }
 
   clear() {
     fill(this._list);
-    this._openForm = this._openPlan = this._thinking = null;
+    this._openForm = this._openPlan = this._growing = null;
     this._labels.clear();
   }
 
@@ -43,12 +44,17 @@ export class Chat {
 
   /** One answer of the assistant. `confirmed` says that its plan became a campaign already. */
   showAssistant(reply, confirmed = false) {
+    return this._append("assistant", "OpenDeep", this._contentOf(reply, confirmed));
+  }
+
+  _contentOf(reply, confirmed) {
     const content = [];
-    if (reply.tool_steps?.length > 0) content.push(toolSteps(reply.tool_steps));
+    if (reply.tool_steps?.length > 0) content.push(stepsList(reply.tool_steps));
     if (reply.message) content.push(h("p", { class: "text" }, reply.message));
+    if (reply.stopped) content.push(h("p", { class: "muted answer-note" }, STOPPED));
     if (reply.form) content.push(this._form(reply.form));
     if (reply.plan) content.push(this._plan(reply, confirmed));
-    return this._append("assistant", "OpenDeep", content);
+    return content;
   }
 
   /** Show a history: forms that were answered and plans that were replaced are closed. */
@@ -70,21 +76,31 @@ export class Chat {
     this._append("assistant", "OpenDeep", [node]);
   }
 
-  setThinking(on) {
-    if (!on) {
-      this._thinking?.remove();
-      this._thinking = null;
-    } else if (!this._thinking) {
-      const dots = h(
-        "p",
-        { class: "thinking" },
-        h("span", {}),
-        h("span", {}),
-        h("span", {}),
-        h("span", { class: "visually-hidden" }, "OpenDeep is thinking"),
-      );
-      this._thinking = this._append("assistant", "OpenDeep", [dots]);
-    }
+  /** An answer that is about to come: feed it, then `finishAnswer`, or take it away with `dropAnswer`. */
+  beginAnswer() {
+    const answer = new GrowingAnswer(() => this.scrollToEnd());
+    this._growing = { answer, node: this._append("assistant", "OpenDeep", answer.content) };
+    return answer;
+  }
+
+  /** The whole reply in the place of the growing one: what was read already stays where it is. */
+  finishAnswer(reply) {
+    const node = this._growing?.node;
+    if (!node) return; // another chat was begun
+    this._growing = null;
+    fill(node, hiddenName("OpenDeep"), this._contentOf(reply, false));
+    this.scrollToEnd();
+    if (reply.form || reply.plan) this.reveal(node);
+  }
+
+  /** It broke off; what came stays. */
+  leaveAnswer() {
+    this._growing = null;
+  }
+
+  dropAnswer() {
+    this._growing?.node.remove();
+    this._growing = null;
   }
 
   closeForm() {
@@ -129,26 +145,11 @@ export class Chat {
   }
 
   _append(role, name, content) {
-    const node = h("li", { class: `message ${role}` }, h("p", { class: "visually-hidden" }, `${name}:`), content);
+    const node = h("li", { class: `message ${role}` }, hiddenName(name), content);
     this._list.append(node);
     this.reveal(node);
     return node;
   }
 }
 
-function toolSteps(steps) {
-  const items = steps.map((step) => {
-    const failure = FAILURES[step.result?.status] ?? "";
-    return h("li", { class: failure ? "failed" : "" }, stepText(step, failure));
-  });
-  return h("ul", { class: "tool-steps", "aria-label": "What was looked up" }, items);
-}
-
-function stepText(step, failure) {
-  const subject = Object.values(step.arguments ?? {})
-    .filter((value) => typeof value === "string")
-    .join(", ");
-  const verbs = { get_authoritative_business_info: "Looked up", search_internet: "Searched for" };
-  const text = `${verbs[step.name] ?? words(step.name)} ${subject}`.trim();
-  return failure ? `${text}: ${failure}` : text;
-}
+const hiddenName = (name) => h("p", { class: "visually-hidden" }, `${name}:`);

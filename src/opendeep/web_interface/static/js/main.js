@@ -4,7 +4,8 @@ import { ApiError, api } from "./api.js";
 import { showBanner } from "./banner.js";
 import { CallDialog } from "./call_dialog.js";
 import { Campaigns } from "./campaigns.js";
-import { Chat } from "./chat.js";
+import { Chat, STOPPED } from "./chat.js";
+import { ConnectionLost, chatRound } from "./chat_stream.js";
 import { byId, fill, h, setText } from "./dom.js";
 import { campaignState, clockTime, isLiveCall } from "./labels.js";
 import { Live } from "./live.js";
@@ -118,6 +119,7 @@ class Page {
       }
     });
     byId("new-chat").addEventListener("click", async () => {
+      this.stopping?.abort();
       this.remember(null);
       this.chat.clear();
       this.campaigns.clear();
@@ -178,6 +180,7 @@ class Page {
         form.requestSubmit();
       }
     });
+    byId("stop").addEventListener("click", () => this.stopping?.abort());
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const message = input.value.trim();
@@ -194,26 +197,23 @@ class Page {
     });
   }
 
-  /** Send one message or the answers of a form. Rejects with the problem after showing it. */
+  /** Send one message or the answers of a form, and show the answer as it comes. Rejects after showing the problem. */
   async send(body) {
     if (this.busy) throw new ApiError(0, "Busy", "Please wait for the answer to your last message.");
     this.setBusy(true);
     this.fail(null);
     const shown = this.chat.showUser(body.message, body.form_answers);
     this.showEmpty();
-    this.chat.setThinking(true);
+    const answer = this.chat.beginAnswer();
     try {
-      const request = { ...body };
-      if (this.chatId) request.chat_id = this.chatId;
-      if (!this.user) request.user_name = byId("user-name").value.trim();
-      const reply = await api.chat(request);
-      if (!this.user) this.signedIn(reply.user);
-      this.remember(reply.chat_id);
-      if (body.message) this.chat.closeForm();
-      this.chat.setThinking(false);
-      this.chat.showAssistant(reply);
+      await this.round(body, answer);
     } catch (problem) {
-      this.chat.setThinking(false);
+      if (problem instanceof ConnectionLost) {
+        this.chat.leaveAnswer();
+        answer.end(`${problem.message} What you see is kept.`, this.askAgain(body));
+        return;
+      }
+      this.chat.dropAnswer();
       shown.remove();
       this.showEmpty();
       this.fail(problem);
@@ -221,6 +221,43 @@ class Page {
     } finally {
       this.setBusy(false);
     }
+  }
+
+  async round(body, answer) {
+    const request = { ...body };
+    if (this.chatId) request.chat_id = this.chatId;
+    if (!this.user) request.user_name = byId("user-name").value.trim();
+    this.stopping = new AbortController();
+    const reply = await chatRound(request, this.stopping, (kind, data) => {
+      if (kind === "opened") this.opened(data, body);
+      else answer.receive(kind, data);
+    });
+    if (reply === null) {
+      this.chat.leaveAnswer();
+      answer.end(STOPPED);
+    } else {
+      this.chat.finishAnswer(reply);
+    }
+  }
+
+  /** The server has kept the message. */
+  opened({ chat_id: chatId, user }, body) {
+    if (!this.user) this.signedIn(user);
+    this.remember(chatId);
+    if (body.message) this.chat.closeForm();
+  }
+
+  askAgain(body) {
+    const again = async () => {
+      button.disabled = true;
+      try {
+        await this.send(body);
+      } catch {
+        button.disabled = false; // `send` has shown the problem
+      }
+    };
+    const button = h("button", { class: "quiet", type: "button", onclick: again }, "Ask again");
+    return button;
   }
 
   async confirm(planId) {
@@ -231,7 +268,13 @@ class Page {
 
   setBusy(busy) {
     this.busy = busy;
-    byId("send").disabled = busy;
+    const [send, stop] = [byId("send"), byId("stop")];
+    const here = document.activeElement;
+    send.disabled = busy;
+    send.hidden = busy;
+    stop.hidden = !busy;
+    if (busy && here === send) stop.focus();
+    if (!busy && here === stop) byId("message").focus();
     byId("user-name").disabled = busy;
     byId("composer").setAttribute("aria-busy", String(busy));
   }
