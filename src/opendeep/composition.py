@@ -32,6 +32,7 @@ from opendeep.supervisor import Worker
 from opendeep.system_status import Lines, Probe, SystemStatus
 from opendeep.task_manager.campaign_preparer_svc import CampaignPreparerService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
+from opendeep.task_manager.campaign_tasks_svc import CampaignTasksService
 from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
@@ -260,6 +261,7 @@ def _web(
         preflight=PreflightService(ground.db, ground.clock, _preflight_settings(ground)),
         plans=PlanEditorService(ground.db, settings),
         rehearsals=rehearsals,
+        campaign_tasks=CampaignTasksService(ground.db),
         overview=OverviewService(ground.db, ground.clock, config.default_timezone),
         lines=lines,
         control=CallControlService(ground.db, ground.bell, ground.clock),

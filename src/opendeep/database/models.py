@@ -176,6 +176,7 @@ class TaskRow(Base):
         partial("ix_tasks_open", OPEN_TASK, "user_id", "updated_at"),
         partial("ix_tasks_unfinished", OPEN_TASK, "campaign_id", "updated_at"),
         Index("ix_tasks_campaign_id_status", "campaign_id", "status"),
+        Index("ix_tasks_campaign_id_contact_name", "campaign_id", "contact_name", "position"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))

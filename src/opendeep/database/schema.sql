@@ -137,6 +137,8 @@ CREATE TABLE tasks (
 
 CREATE INDEX ix_tasks_analysis ON tasks ((CASE WHEN lease_expires_at > coalesce(next_attempt_at, updated_at) THEN lease_expires_at ELSE coalesce(next_attempt_at, updated_at) END)) WHERE status = 'PENDING_ANALYSIS';
 
+CREATE INDEX ix_tasks_campaign_id_contact_name ON tasks (campaign_id, contact_name, position);
+
 CREATE INDEX ix_tasks_campaign_id_status ON tasks (campaign_id, status);
 
 CREATE INDEX ix_tasks_due ON tasks (campaign_id, priority DESC, (CASE WHEN lease_expires_at > coalesce(next_attempt_at, updated_at) THEN lease_expires_at ELSE coalesce(next_attempt_at, updated_at) END)) WHERE status = 'SCHEDULED';

@@ -10,6 +10,7 @@ from opendeep.audio_processing_service.call_control_svc import CallControlServic
 from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 from opendeep.common.redis_client import Doorbell
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
+from opendeep.task_manager.campaign_tasks_svc import CampaignTasksService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.overview_svc import OverviewService
@@ -74,6 +75,7 @@ class Services:
     plans: PlanEditorService
     rehearsals: RehearsalService
     overview: OverviewService
+    campaign_tasks: CampaignTasksService
     lines: LinesQueryService
     control: CallControlService
     status: StatusSource
