@@ -83,16 +83,16 @@ class CampaignTasksService:
                 "Please send the list in the chat again."
             )
         async with self._db.transaction() as work:
-            plan = await work.plans.outline(user_id, campaign.plan_id)
-            plan["tasks"] = []
+            outline = await work.plans.outline(user_id, campaign.plan_id)
+            contacts: list[View] = []
             position = 0
             async for part in work.plans.task_slices(user_id, campaign.plan_id, SLICE):
                 for text in part:
                     position += 1
                     if positions is None or position in positions:
-                        plan["tasks"].append(orjson.loads(text))
+                        contacts.append(orjson.loads(text))
             chat_id = await work.chats.create(user_id)
-            plan_id = await work.plans.save(user_id, chat_id, plan)
+            plan_id = await work.plans.save(user_id, chat_id, {**outline, "tasks": contacts})
             message = words.format(title=campaign.title)
             await work.chats.add_message(user_id, chat_id, "assistant", message, {"plan_id": str(plan_id)})
         log.info("campaign.copied", user_id=str(user_id), campaign_id=str(campaign.id), plan_id=str(plan_id))
