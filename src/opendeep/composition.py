@@ -33,6 +33,7 @@ from opendeep.supervisor import Worker
 from opendeep.system_status import Lines, Probe, SystemStatus
 from opendeep.task_manager.campaign_preparer_svc import CampaignPreparerService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
+from opendeep.task_manager.campaign_tasks_svc import CampaignTasksService
 from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.contacts_svc import ContactsService
 from opendeep.task_manager.dnd_svc import DndService
@@ -270,6 +271,7 @@ def _web(
         preflight=PreflightService(ground.db, ground.clock, _preflight_settings(ground)),
         plans=PlanEditorService(ground.db, _assistant_settings(ground)),
         rehearsals=rehearsals,
+        campaign_tasks=CampaignTasksService(ground.db),
         overview=OverviewService(ground.db, ground.clock, config.default_timezone),
         lifecycle=LifecycleQueryService(ground.db),
         lines=lines,

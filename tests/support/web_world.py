@@ -44,6 +44,7 @@ from opendeep.config.trunk_config import Trunk
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep, Watch
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
+from opendeep.task_manager.campaign_tasks_svc import CampaignTasksService
 from opendeep.task_manager.compliance_gate import GateRules
 from opendeep.task_manager.contacts_svc import ContactsService
 from opendeep.task_manager.dnd_svc import DndService
@@ -207,6 +208,7 @@ def web_over(
         campaigns=CampaignQueryService(db, directory, ZONE),
         feedback=FeedbackManagerService(db, bell),
         preflight=PreflightService(db, SystemClock(), PreflightSettings(RULES, 10, ZONE)),
+        campaign_tasks=CampaignTasksService(db),
         overview=OverviewService(db, clock, ZONE),
         plans=PlanEditorService(db, AssistantSettings(REGION, EXTENSIONS, ZONE)),
         rehearsals=RehearsalService(db, directory, "offline"),

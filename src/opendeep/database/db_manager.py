@@ -41,6 +41,7 @@ from opendeep.database.store_lifecycle import LifecycleStore
 from opendeep.database.store_observations import ObservationsStore
 from opendeep.database.store_overview import OverviewStore
 from opendeep.database.store_people import ChatsStore, PlansStore, UsersStore
+from opendeep.database.store_task_pages import TaskPagesStore
 from opendeep.database.store_tasks import TasksStore
 from opendeep.database.store_trunks import TrunksStore
 from opendeep.database.writer_turns import WriterTurns
@@ -85,6 +86,7 @@ class Transaction(UnitOfWork):
         self.trunks = TrunksStore(self)
         self.overview = OverviewStore(self)
         self.history = HistoryStore(self)
+        self.task_pages = TaskPagesStore(self)
 
 
 class DatabaseManager:

@@ -179,6 +179,7 @@ class TaskRow(Base):
         partial("ix_tasks_done_but_due", DONE_BUT_DUE, "user_id"),
         Index("ix_tasks_campaign_id_status", "campaign_id", "status"),
         Index("ix_tasks_user_id_phone_number", "user_id", "phone_number"),
+        Index("ix_tasks_campaign_id_contact_name", "campaign_id", "contact_name", "position"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))

@@ -195,6 +195,8 @@ CREATE TABLE tasks (
 
 CREATE INDEX ix_tasks_analysis ON tasks ((CASE WHEN lease_expires_at > coalesce(next_attempt_at, updated_at) THEN lease_expires_at ELSE coalesce(next_attempt_at, updated_at) END)) WHERE status = 'PENDING_ANALYSIS';
 
+CREATE INDEX ix_tasks_campaign_id_contact_name ON tasks (campaign_id, contact_name, position);
+
 CREATE INDEX ix_tasks_campaign_id_status ON tasks (campaign_id, status);
 
 CREATE INDEX ix_tasks_done_but_due ON tasks (user_id) WHERE status IN ('COMPLETED', 'FAILED', 'CANCELLED') AND next_attempt_at IS NOT NULL;

@@ -13,6 +13,7 @@ from opendeep.web_interface import (
     phone_socket,
     routes_api,
     routes_calls,
+    routes_campaigns,
     routes_chat,
     routes_contacts,
     routes_dnd,
@@ -52,6 +53,7 @@ def create_app(services: Services, config: AppConfig, clock: Clock | None = None
     pages = (
         routes_ui,
         routes_health,
+        routes_campaigns,
         routes_api,
         routes_chat,
         routes_calls,

@@ -35,6 +35,8 @@ class Page:
 PAGES = (
     Page("/home", "home", "Home", "Home"),
     Page("/needs-you", "needs_you", "Needs you", "Needs you"),
+    Page("/campaigns", "campaigns", "Campaigns", "Campaigns"),
+    Page("/campaigns/{campaign_id:uuid}", "campaign", "Campaign"),
     Page("/lines", "lines", "Lines and trunks", "Lines"),
     Page("/lifecycle", "lifecycle", "Lifecycle", "Lifecycle"),
     Page("/contacts", "contacts", "Contacts and memory", "Contacts"),

@@ -10,6 +10,7 @@ from opendeep.audio_processing_service.call_control_svc import CallControlServic
 from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 from opendeep.common.redis_client import Doorbell
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
+from opendeep.task_manager.campaign_tasks_svc import CampaignTasksService
 from opendeep.task_manager.contacts_svc import ContactsService
 from opendeep.task_manager.dnd_svc import DndService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
@@ -78,6 +79,7 @@ class Services:
     rehearsals: RehearsalService
     overview: OverviewService
     lifecycle: LifecycleQueryService
+    campaign_tasks: CampaignTasksService
     lines: LinesQueryService
     control: CallControlService
     status: StatusSource
