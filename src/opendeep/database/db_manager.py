@@ -36,6 +36,7 @@ from opendeep.database.store_feedback import FeedbackStore
 from opendeep.database.store_gate import GateStore
 from opendeep.database.store_overview import OverviewStore
 from opendeep.database.store_people import ChatsStore, PlansStore, UsersStore
+from opendeep.database.store_reports import ReportsStore
 from opendeep.database.store_tasks import TasksStore
 from opendeep.database.store_trunks import TrunksStore
 from opendeep.database.writer_turns import WriterTurns
@@ -76,6 +77,7 @@ class Transaction(UnitOfWork):
         self.lifecycle = LifecycleStore(self)
         self.trunks = TrunksStore(self)
         self.overview = OverviewStore(self)
+        self.reports = ReportsStore(self)
 
 
 class DatabaseManager:
