@@ -110,6 +110,6 @@ def _told_call(record: Record, task: ReportTask, call: ReportCall, name: str) ->
         "ref": name,
         "attempt": call.attempt,
         "disposition": call.disposition,
-        "cited_turns": sorted(cited | {turn for turn in call.evidence if isinstance(turn, int)}),
+        "cited_turns": sorted(cited | {turn for turn in call.evidence or () if isinstance(turn, int)}),
         "turns": [{"turn": t.turn, "speaker": t.speaker, "text": t.text} for t in spoken if t.text is not None],
     }

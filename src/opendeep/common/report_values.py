@@ -42,7 +42,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class ReportCall:
-    """A call as a report lists it. `evidence` are the turns that its analysis rests on."""
+    """A call as a report lists it. `evidence` are the turns that its analysis rests on, None without one."""
 
     id: UUID
     task_id: UUID
@@ -51,7 +51,7 @@ class ReportCall:
     disposition: str | None
     talk_s: float
     has_recording: bool
-    evidence: Sequence[int]
+    evidence: Sequence[int] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ class ReportsStore(Store):
             user_id,
         )
         rows: Sequence[Any] = (await self._session.execute(statement)).all()
-        return [ReportCall(*facts, evidence=tuple(evidence or ())) for *facts, evidence in rows]
+        return [ReportCall(*row) for row in rows]
 
     async def turns(self, user_id: UUID, campaign_id: UUID, upto: int, last: int, max_chars: int) -> list[ReportTurn]:
         """What was said in the calls of the first `upto` tasks: all turns, the text of the `last` ones of each call,

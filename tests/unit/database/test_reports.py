@@ -77,7 +77,7 @@ async def test_pages_of_tasks_with_their_calls_and_turns(world: World, db: Datab
         turns = await work.reports.turns(user.id, campaign_id, 3, 1, 5)
     assert [task.position for task in (*page, *rest)] == [1, 2, 3]
     assert (page[0].result, page[0].disposition, page[0].finished_at is not None) == (RESULT, "ACHIEVED", True)
-    told: list[Any] = [(call.attempt, call.status, call.has_recording, tuple(call.evidence)) for call in calls]
+    told: list[Any] = [(call.attempt, call.status, call.has_recording, tuple(call.evidence or ())) for call in calls]
     assert told == [(1, "COMPLETED", True, (2,)), (1, "NO_ANSWER", False, ())]
     of_first = [(turn.turn, turn.text) for turn in turns if turn.call_id == calls[0].id]
     assert of_first == [(1, None), (2, "yes t")]
