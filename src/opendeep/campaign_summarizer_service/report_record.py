@@ -44,11 +44,11 @@ async def read_record(db: DatabaseManager, campaign: Campaign, default_zone: str
         tallies = await work.reports.tallies(user_id, campaign_id)
         slots = await work.reports.slots(user_id, campaign_id=campaign_id)
         tasks = await work.reports.tasks(user_id, campaign_id, 0, MAX_TASK_LINES)
-        calls = await work.reports.calls(user_id, campaign_id, 0, tasks[-1].position if tasks else 0)
-        told_to = tasks[:MAX_TOLD_TASKS][-1].position if tasks else 0
-        turns = await work.reports.turns(user_id, campaign_id, told_to, MAX_TOLD_TURNS, MAX_TURN_CHARS)
-    grouped = by_task(calls)
-    told = [call for task in tasks[:MAX_TOLD_TASKS] for call in grouped.get(task.id, [])]
+        calls = await work.reports.calls(user_id, [task.id for task in tasks])
+        grouped = by_task(calls)
+        told_calls = [call for task in tasks[:MAX_TOLD_TASKS] for call in grouped.get(task.id, [])]
+        told_ids = [call.id for call in told_calls]
+        turns = await work.reports.turns(user_id, told_ids, MAX_TOLD_TURNS, MAX_TURN_CHARS)
     by_call: dict[UUID, list[ReportTurn]] = {}
     for turn in turns:
         by_call.setdefault(turn.call_id, []).append(turn)
@@ -60,7 +60,7 @@ async def read_record(db: DatabaseManager, campaign: Campaign, default_zone: str
         tuple(tasks),
         tuple(calls),
         {call_id: tuple(spoken) for call_id, spoken in by_call.items()},
-        {f"c{number}": call for number, call in enumerate(told, 1)},
+        {f"c{number}": call for number, call in enumerate(told_calls, 1)},
     )
 
 

@@ -207,7 +207,7 @@ class ReportsService:
                 tasks = await work.reports.tasks(user_id, campaign_id, after, EXPORT_PAGE)
                 if not tasks:
                     return
-                calls = await work.reports.calls(user_id, campaign_id, after, tasks[-1].position)
+                calls = await work.reports.calls(user_id, [task.id for task in tasks])
             numbers = attempt_numbers(calls)
             yield [columns.row(task, numbers.get(task.id, {})) for task in tasks]
             after = tasks[-1].position

@@ -22,6 +22,7 @@ TITLE: Final = "Results"
 WIDTHS: Final = (6, 24, 18, 18, 14, 40, 9)  # of the first columns, in characters
 OTHER_WIDTH: Final = 24
 FORMATS: Final = {"date": "yyyy-mm-dd", "time": "hh:mm", "datetime": "yyyy-mm-dd hh:mm"}
+TAKEN_FOR_OTHERS: Final = ("=", "#")  # openpyxl takes such texts for formulas and for errors
 READERS: Final[dict[str, Any]] = {
     "date": date.fromisoformat,
     "time": time.fromisoformat,
@@ -38,10 +39,9 @@ def main() -> None:
     header = orjson.loads(sys.stdin.buffer.readline())
     for number in range(len(header)):
         sheet.column_dimensions[_letter(number)].width = WIDTHS[number] if number < len(WIDTHS) else OTHER_WIDTH
-    bold = Font(bold=True)
-    cells = [_cell(sheet, name) for name in header]
+    bold, cells = Font(bold=True), [WriteOnlyCell(sheet, text_cell(name)) for name in header]
     for cell in cells:
-        cell.font = bold
+        cell.font, cell.data_type = bold, "s"
     sheet.append(cells)
     for line in sys.stdin.buffer:
         sheet.append([_cell(sheet, value) for value in orjson.loads(line)])
@@ -56,12 +56,13 @@ def _cell(sheet: Any, value: Any) -> Any:
         cell.number_format = FORMATS[kind]
         return cell
     if not isinstance(value, str):
-        return WriteOnlyCell(sheet, value)
+        return value
     text = text_cell(value)
+    if not (text.startswith(TAKEN_FOR_OTHERS) or looks_like_formula(text)):
+        return text
     cell = WriteOnlyCell(sheet, text)
     cell.data_type = "s"
-    if looks_like_formula(text):
-        cell.quotePrefix = True  # stays a text also when somebody edits it
+    cell.quotePrefix = True  # stays a text also when somebody edits it
     return cell
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, literal, null, select
+from sqlalchemy import case, func, literal, null, select
 
 from opendeep.common.report_values import (
     SLOT_S,
@@ -110,8 +110,8 @@ class ReportsStore(Store):
         rows: Sequence[Any] = (await self._session.execute(statement)).all()
         return [ReportTask(*row) for row in rows]
 
-    async def calls(self, user_id: UUID, campaign_id: UUID, after: int, upto: int) -> list[ReportCall]:
-        """The calls of the tasks at the positions behind `after` up to `upto`, in order."""
+    async def calls(self, user_id: UUID, task_ids: Sequence[UUID]) -> list[ReportCall]:
+        """The calls of some tasks, each task's in order; so many as one statement may name (a few thousand)."""
         statement = for_user(
             select(
                 CallRow.id,
@@ -123,18 +123,16 @@ class ReportsStore(Store):
                 CallRow.recording_path.is_not(None),
                 CallRow.analysis["evidence_turns"],
             )
-            .join(TaskRow, TaskRow.id == CallRow.task_id)
-            .where(_between(campaign_id, after, upto))
-            .order_by(TaskRow.position, CallRow.attempt_number),
+            .where(CallRow.task_id.in_(task_ids))
+            .order_by(CallRow.task_id, CallRow.attempt_number),
             CallRow,
             user_id,
         )
         rows: Sequence[Any] = (await self._session.execute(statement)).all()
         return [ReportCall(*row) for row in rows]
 
-    async def turns(self, user_id: UUID, campaign_id: UUID, upto: int, last: int, max_chars: int) -> list[ReportTurn]:
-        """What was said in the calls of the first `upto` tasks: all turns, the text of the `last` ones of each call,
-        cut to `max_chars`."""
+    async def turns(self, user_id: UUID, call_ids: Sequence[UUID], last: int, max_chars: int) -> list[ReportTurn]:
+        """What was said in some calls: all turns, the text of the `last` ones of each call, cut to `max_chars`."""
         rank = func.row_number().over(partition_by=TranscriptRow.call_id, order_by=TranscriptRow.turn.desc())
         statement = for_user(
             select(
@@ -143,9 +141,7 @@ class ReportsStore(Store):
                 TranscriptRow.speaker,
                 case((rank <= last, func.substr(TranscriptRow.text, 1, max_chars)), else_=null()),
             )
-            .join(CallRow, CallRow.id == TranscriptRow.call_id)
-            .join(TaskRow, TaskRow.id == CallRow.task_id)
-            .where(_between(campaign_id, 0, upto))
+            .where(TranscriptRow.call_id.in_(call_ids))
             .order_by(TranscriptRow.call_id, TranscriptRow.turn),
             TranscriptRow,
             user_id,
@@ -214,7 +210,3 @@ def _slot(
     starts_at = datetime.fromtimestamp(number * SLOT_S, UTC)
     talk, billed, voice = float(talk_s or 0), float(billed_s or 0), float(usd or 0)
     return Slot(starts_at, zone, outcome, calls, answered, talk, billed, voice, priced)
-
-
-def _between(campaign_id: UUID, after: int, upto: int) -> ColumnElement[bool]:
-    return (TaskRow.campaign_id == campaign_id) & (TaskRow.position > after) & (TaskRow.position <= upto)

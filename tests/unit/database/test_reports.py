@@ -73,8 +73,9 @@ async def test_pages_of_tasks_with_their_calls_and_turns(world: World, db: Datab
     async with db.read() as work:
         page = await work.reports.tasks(user.id, campaign_id, 0, 2)
         rest = await work.reports.tasks(user.id, campaign_id, 2, 2)
-        calls = await work.reports.calls(user.id, campaign_id, 0, 2)
-        turns = await work.reports.turns(user.id, campaign_id, 3, 1, 5)
+        calls = await work.reports.calls(user.id, [task.id for task in page])
+        of_all = await work.reports.calls(user.id, [task.id for task in tasks])
+        turns = await work.reports.turns(user.id, [call.id for call in of_all], 1, 5)
     assert [task.position for task in (*page, *rest)] == [1, 2, 3]
     assert (page[0].result, page[0].disposition, page[0].finished_at is not None) == (RESULT, "ACHIEVED", True)
     told: list[Any] = [(call.attempt, call.status, call.has_recording, tuple(call.evidence or ())) for call in calls]
@@ -107,16 +108,17 @@ async def test_heads_hold_the_figures_of_final_reports_only(world: World, db: Da
 
 
 async def test_a_stranger_sees_nothing(world: World, db: DatabaseManager) -> None:
-    _, tasks = await two_days(world)
+    user, tasks = await two_days(world)
     stranger, campaign_id = new_id(), tasks[0].campaign_id
     async with db.read() as work:
         reports = work.reports
+        calls = await reports.calls(user.id, [task.id for task in tasks])
         seen = [
             await reports.tallies(stranger, campaign_id),
             await reports.slots(stranger, campaign_id=campaign_id),
             await reports.tasks(stranger, campaign_id, 0, 10),
-            await reports.calls(stranger, campaign_id, 0, 10),
-            await reports.turns(stranger, campaign_id, 10, 10, 10),
+            await reports.calls(stranger, [task.id for task in tasks]),
+            await reports.turns(stranger, [call.id for call in calls], 10, 10),
             await reports.questions(stranger, campaign_id),
             await reports.found_keys(stranger, campaign_id),
             await reports.heads(stranger, 10),
