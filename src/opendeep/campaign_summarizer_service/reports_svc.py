@@ -20,7 +20,6 @@ from opendeep.campaign_summarizer_service.results_export import (
     BOM,
     Columns,
     Row,
-    attempt_numbers,
     csv_text,
     sheet_lines,
 )
@@ -33,7 +32,7 @@ from opendeep.database.db_manager import DatabaseManager, Transaction
 
 PDF_PRINTER: Final = "opendeep.campaign_summarizer_service.pdf_printer"
 XLSX_WRITER: Final = "opendeep.campaign_summarizer_service.xlsx_writer"
-EXPORT_PAGE: Final = 250  # tasks read at once: a few ms of the event loop
+EXPORT_PAGE: Final = 100  # tasks at once: a few ms of the event loop
 MAX_HEADS: Final = 100
 INTERIM_FOR: Final = timedelta(minutes=1)  # the model is asked at most so often about one campaign
 MAX_INTERIMS: Final = 20
@@ -207,9 +206,10 @@ class ReportsService:
                 tasks = await work.reports.tasks(user_id, campaign_id, after, EXPORT_PAGE)
                 if not tasks:
                     return
-                calls = await work.reports.calls(user_id, [task.id for task in tasks])
-            numbers = attempt_numbers(calls)
-            yield [columns.row(task, numbers.get(task.id, {})) for task in tasks]
+                numbers = await work.reports.attempts(user_id, [task.id for task in tasks])
+            rows = [columns.row(task, numbers.get(task.id, {})) for task in tasks]
+            await asyncio.sleep(0)  # live calls go first
+            yield rows
             after = tasks[-1].position
 
     async def _zone_of(self, work: Transaction, user_id: UUID) -> str:

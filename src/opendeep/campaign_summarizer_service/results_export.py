@@ -5,7 +5,6 @@ import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
 
@@ -101,11 +100,3 @@ def _sheet_value(cell: Any) -> Any:
     if isinstance(cell, time):
         return {"time": cell.isoformat()}
     return cell
-
-
-def attempt_numbers(calls: Sequence[Any]) -> dict[UUID, dict[str, int]]:
-    """By task, the attempt of each of its calls by the call's id."""
-    numbers: dict[UUID, dict[str, int]] = {}
-    for call in calls:
-        numbers.setdefault(call.task_id, {})[str(call.id)] = call.attempt
-    return numbers

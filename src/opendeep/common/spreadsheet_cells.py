@@ -16,6 +16,8 @@ _NUMBER: Final = re.compile(r"[+-]?\d+(?:\.\d+)?")  # a telephone number or an a
 
 def looks_like_formula(text: str) -> bool:
     """Whether a program may run the text as a formula; plain numbers with a sign are none."""
+    if not text or text[0].isalnum():
+        return False
     return _FORMULA.match(text) is not None and _NUMBER.fullmatch(text) is None
 
 

@@ -131,6 +131,15 @@ class ReportsStore(Store):
         rows: Sequence[Any] = (await self._session.execute(statement)).all()
         return [ReportCall(*row) for row in rows]
 
+    async def attempts(self, user_id: UUID, task_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+        """By task, the attempt number of each of its calls by the call's id as text."""
+        columns = CallRow.task_id, CallRow.id, CallRow.attempt_number
+        statement = for_user(select(*columns).where(CallRow.task_id.in_(task_ids)), CallRow, user_id)
+        numbers: dict[UUID, dict[str, int]] = {}
+        for task_id, call_id, attempt in (await self._session.execute(statement)).all():
+            numbers.setdefault(task_id, {})[str(call_id)] = attempt
+        return numbers
+
     async def turns(self, user_id: UUID, call_ids: Sequence[UUID], last: int, max_chars: int) -> list[ReportTurn]:
         """What was said in some calls: all turns, the text of the `last` ones of each call, cut to `max_chars`."""
         rank = func.row_number().over(partition_by=TranscriptRow.call_id, order_by=TranscriptRow.turn.desc())
