@@ -36,6 +36,7 @@ PAGES = (
     Page("/home", "home", "Home", "Home"),
     Page("/needs-you", "needs_you", "Needs you", "Needs you"),
     Page("/lines", "lines", "Lines and trunks", "Lines"),
+    Page("/reports", "reports", "Reports", "Reports"),
 )
 NAVIGATION = (Page(CHAT, "index", "Chat", "Chat"), *PAGES)
 

@@ -53,7 +53,11 @@ export const api = {
   campaigns: () => request("GET", "/api/campaigns"),
   campaign: (id) => request("GET", at("campaigns", id)),
   control: (id, action) => request("POST", at("campaigns", id, `/${action}`), {}),
-  report: (id) => request("GET", at("campaigns", id, "/report")),
+  report: (id, interim = false) =>
+    request("GET", at("campaigns", id, interim ? "/report?interim=1" : "/report"), undefined, CHAT_DEADLINE_MS),
+  reports: () => request("GET", "/api/reports"),
+  overview: (days) => request("GET", `/api/reports/overview?days=${encodeURIComponent(days)}`),
+  figures: (id) => request("GET", at("campaigns", id, "/figures")),
   task: (id) => request("GET", at("tasks", id)),
   call: (id) => request("GET", at("calls", id)),
   order: (callId, what, body) => request("POST", at("calls", callId, `/${what}`), body),
