@@ -44,6 +44,7 @@ test("outcomes have tones and words, also those not read yet", () => {
 });
 
 test("spend keeps the two currencies apart", () => {
-  const [day] = spendRows([{ day: "2026-11-02", telephony: 1.5, voice_usd: 0.25 }]);
-  assert.deepEqual(day.parts.map((part) => part.title), ["telephony 1.50", "voice AI $0.25"]);
+  const days = [{ day: "2026-11-02", telephony: 1.5, voice_usd: 0.25 }];
+  assert.deepEqual(spendRows(days, "telephony", (sum) => sum.toFixed(2))[0].parts[0].title, "1.50");
+  assert.equal(spendRows(days, "voice_usd", String)[0].parts[0].value, 0.25);
 });

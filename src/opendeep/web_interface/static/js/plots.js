@@ -3,11 +3,11 @@
 import { h } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 640;
+const WIDTH = 440;
 const HEIGHT = 150;
 const TOP = 16;
 const BOTTOM = 22;
-const MAX_NAMES = 16; // more would run into each other
+const MAX_NAMES = 12; // more would run into each other
 
 /** An SVG element; attributes and text only. */
 export function svg(tag, props = {}, ...children) {

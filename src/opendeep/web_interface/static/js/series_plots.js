@@ -6,7 +6,7 @@ import { barPlot } from "./plots.js";
 const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const percent = (share) => `${Math.round(share * 100)} %`;
 
-/** All plots of one `series`; `money` says whether a minute of telephony has a price. */
+/** All plots of one `series`. */
 export function seriesPlots(series) {
   return [
     barPlot("Outcomes of calls, day by day", outcomeRows(series.by_day), {
@@ -15,10 +15,8 @@ export function seriesPlots(series) {
     }),
     barPlot("Answer rate by hour, where the callee is", rateRows(series.by_hour, (row) => String(row.hour)), RATES),
     barPlot("Answer rate by weekday", rateRows(series.by_weekday, (row) => WEEKDAYS[row.weekday]), RATES),
-    barPlot("Spend, day by day", spendRows(series.by_day), {
-      stacked: true,
-      legend: [["live", "telephony, your account's currency"], ["accent", "voice AI, dollars"]],
-    }),
+    barPlot("Telephony, day by day, in your account's currency", spendRows(series.by_day, "telephony", (sum) => sum.toFixed(2))),
+    barPlot("Voice AI, day by day, in dollars", spendRows(series.by_day, "voice_usd", dollars)),
   ];
 }
 
@@ -48,13 +46,11 @@ export function rateRows(rows, nameOf) {
   }));
 }
 
-export function spendRows(days) {
+/** `what` is `telephony` or `voice_usd`: two currencies, so two plots. */
+export function spendRows(days, what, words) {
   return days.map((day) => ({
     name: shortDay(day.day),
-    parts: [
-      { value: day.telephony, tone: "live", title: `telephony ${day.telephony.toFixed(2)}` },
-      { value: day.voice_usd, tone: "accent", title: `voice AI ${dollars(day.voice_usd)}` },
-    ],
+    parts: [{ value: day[what], tone: "live", title: words(day[what]) }],
   }));
 }
 
