@@ -72,13 +72,20 @@ async def _interim_in_the_chat(world: WebWorld, page: Page) -> None:
     await expect(card.locator(".headline")).to_contain_text("Anna agreed. <script>")
     await card.locator(".citation").first.click()
     await expect(page.get_by_role("dialog")).to_contain_text("ten is fine <script>")
+    field = {"key": "slot_ok", "value": "yes", "turns": [2], "quote": "ten is fine"}
+    mood = {"mood": "positive", "turns": [2]}
+    reading = {"disposition": "ACHIEVED", "summary": f"Read again. {EVIL}", "fields": [field], "next_step": "complete"}
+    world.model.documents.append(reading | {"sentiment": mood})
+    await page.get_by_role("button", name="Read the call again").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("Read again. <script>")
+    await expect(page.locator(".call-quality")).to_contain_text("sounded friendly (turn 2)")
     await page.keyboard.press("Escape")
     async with page.expect_download() as saved:
         await card.get_by_role("button", name="CSV").click()
     download = await saved.value
     assert download.suggested_filename.endswith(".csv")
     file = Path(await download.path())
-    assert "She agreed." in await asyncio.to_thread(file.read_text, encoding="utf-8-sig")
+    assert "Read again." in await asyncio.to_thread(file.read_text, encoding="utf-8-sig")
 
 
 async def _page_of_all(page: Page, url: str) -> None:

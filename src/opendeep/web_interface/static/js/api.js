@@ -60,6 +60,7 @@ export const api = {
   figures: (id) => request("GET", at("campaigns", id, "/figures")),
   task: (id) => request("GET", at("tasks", id)),
   call: (id) => request("GET", at("calls", id)),
+  readAgain: (id) => request("POST", at("calls", id, "/analysis"), undefined, CHAT_DEADLINE_MS),
   order: (callId, what, body) => request("POST", at("calls", callId, `/${what}`), body),
   overview: () => request("GET", "/api/overview"),
   lines: () => request("GET", "/api/lines"),
