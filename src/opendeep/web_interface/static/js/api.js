@@ -56,7 +56,7 @@ export const api = {
   report: (id, interim = false) =>
     request("GET", at("campaigns", id, interim ? "/report?interim=1" : "/report"), undefined, CHAT_DEADLINE_MS),
   reports: () => request("GET", "/api/reports"),
-  overview: (days) => request("GET", `/api/reports/overview?days=${encodeURIComponent(days)}`),
+  callsOverview: (days) => request("GET", `/api/reports/overview?days=${encodeURIComponent(days)}`),
   figures: (id) => request("GET", at("campaigns", id, "/figures")),
   task: (id) => request("GET", at("tasks", id)),
   call: (id) => request("GET", at("calls", id)),

@@ -1,54 +1,31 @@
 // The page Reports: all calls of the last days as plots, and the campaigns with their reports and documents.
 
-import { ApiError, api } from "../api.js";
+import { api } from "../api.js";
 import { documentButtons } from "../documents.js";
 import { byId, fill, h } from "../dom.js";
 import { campaignState, clockTime, dollars, duration, plural } from "../labels.js";
 import { pill } from "../parts.js";
 import { seriesPlots } from "../series_plots.js";
+import { showPart, startPage } from "./common.js";
 
 const DAYS = [7, 30, 90];
+let stale = true; // sums over all calls are not asked for at every event of a live call
 
-async function start() {
-  const days = byId("days");
-  fill(days, DAYS.map((count) => h("option", { value: count, selected: count === 30 }, `Last ${count} days`)));
-  days.addEventListener("change", drawOverview);
-  await Promise.all([drawOverview(), drawList()]);
-  document.documentElement.dataset.ready = "yes";
-}
+const drawOverview = () =>
+  showPart(
+    byId("overview"),
+    () => api.callsOverview(byId("days").value),
+    ({ figures, series }) => figures.calls === 0 ? [] : [tiles(figures), h("div", { class: "plots" }, seriesPlots(series))],
+    "No calls were made in this time.",
+  );
 
-async function drawOverview() {
-  const place = byId("overview");
-  place.setAttribute("aria-busy", "true");
-  await shown(place, drawOverview, async () => {
-    const { figures, series } = await api.overview(byId("days").value);
-    if (figures.calls === 0) return h("p", { class: "muted" }, "No calls were made in this time.");
-    return [tiles(figures), h("div", { class: "plots" }, seriesPlots(series))];
-  });
-  place.removeAttribute("aria-busy");
-}
-
-async function drawList() {
-  await shown(byId("reports"), drawList, async () => {
-    const { reports } = await api.reports();
-    if (reports.length > 0) return reports.map(entry);
-    return h("p", { class: "muted" }, "There are no campaigns yet. ", h("a", { href: "/" }, "Begin one in the chat."));
-  });
-}
-
-/** Fill `place` with what `make` gives, or say what went wrong and offer it again. */
-async function shown(place, again, make) {
-  try {
-    fill(place, await make());
-  } catch (problem) {
-    if (problem instanceof ApiError && problem.status === 401) {
-      location.assign("/");
-      return;
-    }
-    const button = h("button", { class: "secondary", type: "button", onclick: again }, "Try again");
-    fill(place, h("p", { class: "error", role: "alert" }, problem.message), button);
-  }
-}
+const drawList = () =>
+  showPart(
+    byId("reports"),
+    api.reports,
+    ({ reports }) => reports.map(entry),
+    "There are no campaigns yet. Begin one in the chat.",
+  );
 
 function tiles(figures) {
   const rate = figures.answer_rate === null ? undefined : `${Math.round(figures.answer_rate * 100)} %`;
@@ -88,13 +65,18 @@ function entry(report) {
   );
 }
 
-async function drawPlots(place, campaignId) {
-  fill(place, h("p", { class: "muted" }, "The figures are being fetched…"));
-  const again = () => drawPlots(place, campaignId);
-  await shown(place, again, async () => {
-    const { figures, series } = await api.figures(campaignId);
-    return [tiles(figures), ...seriesPlots(series)];
-  });
-}
+const drawPlots = (place, campaignId) =>
+  showPart(place, () => api.figures(campaignId), ({ figures, series }) => [tiles(figures), ...seriesPlots(series)]);
 
-start();
+fill(byId("days"), DAYS.map((count) => h("option", { value: count, selected: count === 30 }, `Last ${count} days`)));
+byId("days").addEventListener("change", drawOverview);
+startPage({
+  onEvent: (event) => {
+    stale = stale || event.type === "campaign";
+  },
+  refresh: async () => {
+    if (!stale) return;
+    stale = false;
+    await Promise.all([drawOverview(), drawList()]);
+  },
+});
