@@ -61,6 +61,9 @@ missing_packages() { # the Debian packages of the parts that `make test` needs a
     have initdb || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || echo postgresql
     have chromium || have chromium-browser || have google-chrome || echo chromium
     have sipp || echo sip-tester
+    library libpango-1.0.so.0 || echo libpango-1.0-0
+    library libpangoft2-1.0.so.0 || echo libpangoft2-1.0-0
+    library libharfbuzz-subset.so.0 || echo libharfbuzz-subset0
 }
 
 install_parts() { # together; one by one where that fails, so that one unknown package does not cost all the others

@@ -14,6 +14,7 @@ from opendeep.audio_processing_service.call_control_svc import CallControlServic
 from opendeep.call_processor_service.asterisk_ami_client import AmiAddress, AsteriskAmiClient
 from opendeep.call_processor_service.call_initiator_svc import CallInitiatorService
 from opendeep.call_processor_service.lines_query_svc import LinesQueryService
+from opendeep.campaign_summarizer_service.reports_svc import ReportsService
 from opendeep.campaign_summarizer_service.summarizer_svc import CampaignSummarizerService
 from opendeep.common.clock import Clock, SystemClock
 from opendeep.common.errors import NotFound
@@ -28,6 +29,7 @@ from opendeep.llm_integrations.google_gemini_client import GoogleGeminiClient
 from opendeep.llm_integrations.google_places_client import GooglePlacesClient
 from opendeep.llm_integrations.openai_form_client import OpenAIFormClient
 from opendeep.post_call_analyzer_service.analysis_svc import AnalysisService
+from opendeep.post_call_analyzer_service.reanalysis_svc import ReanalysisService
 from opendeep.simulation.browser_phones import OwnerOf
 from opendeep.supervisor import Worker
 from opendeep.system_status import Lines, Probe, SystemStatus
@@ -239,8 +241,7 @@ def _between_calls(ground: _Ground) -> list[Worker]:
         workers.append(Worker("preparer", CampaignPreparerService(ground.db, ground.bell, plans).run))
     if Role.ANALYSIS in config.opendeep_roles:
         analysis = AnalysisService(ground.db, ground.bell, ground.text_ai, ground.clock, config)
-        summariser = CampaignSummarizerService(ground.db, ground.bell, ground.text_ai, ground.clock)
-        workers += [Worker("analysis", analysis.run), Worker("summariser", summariser.run)]
+        workers += [Worker("analysis", analysis.run), Worker("summariser", _summariser(ground).run)]
     if Role.LIFECYCLE in config.opendeep_roles:
         lifecycle = TaskLifecycleManagerService(ground.db, ground.bell, ground.clock, config, ground.text_ai)
         feedback = FeedbackManagerService(ground.db, ground.bell)
@@ -252,6 +253,28 @@ def _assistant_settings(ground: _Ground) -> AssistantSettings:
     config = ground.config
     countries = callable_countries(config, ground.trunks)
     return AssistantSettings(config.default_region, config.internal_extensions, config.default_timezone, countries)
+
+
+def _summariser(ground: _Ground) -> CampaignSummarizerService:
+    return CampaignSummarizerService(
+        ground.db,
+        ground.bell,
+        ground.text_ai,
+        ground.clock,
+        price_per_minute=ground.config.price_per_minute,
+        default_zone=ground.config.default_timezone,
+    )
+
+
+def _reports(ground: _Ground) -> ReportsService:
+    config = ground.config
+    return ReportsService(
+        ground.db,
+        _summariser(ground),
+        ground.clock,
+        price_per_minute=config.price_per_minute,
+        default_zone=config.default_timezone,
+    )
 
 
 def _web(
@@ -274,6 +297,8 @@ def _web(
         campaign_tasks=CampaignTasksService(ground.db),
         overview=OverviewService(ground.db, ground.clock, config.default_timezone),
         lifecycle=LifecycleQueryService(ground.db),
+        reports=_reports(ground),
+        reanalysis=ReanalysisService(ground.db, ground.text_ai, ground.clock, config),
         lines=lines,
         control=CallControlService(ground.db, ground.bell, ground.clock),
         status=status,

@@ -23,7 +23,8 @@ from opendeep.common.data_models import (
 from opendeep.common.errors import DatabaseUnavailable
 from opendeep.config.app_config import load_config
 from opendeep.llm_integrations.openai_form_client import OpenAIFormClient
-from opendeep.post_call_analyzer_service.analysis_svc import MAX_TRIES, AnalysisService
+from opendeep.post_call_analyzer_service.analysis_svc import AnalysisService
+from opendeep.post_call_analyzer_service.judge import MAX_TRIES
 from tests.support.database import World, add_campaign, add_user, make_world, sample_plan, sqlite_url
 from tests.support.finished_calls import Line, finished_call
 from tests.support.minds import ScriptedProvider, completion, failure, offline_minds

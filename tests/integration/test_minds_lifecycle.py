@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from opendeep.campaign_summarizer_service.summarizer_svc import RETRY_AFTER_BUG, CampaignSummarizerService
-from opendeep.common.data_models import CampaignStatus, Task, TaskStatus
+from opendeep.common.data_models import CallStatus, CampaignStatus, Task, TaskStatus
 from opendeep.common.decisions import OPTIONS
 from opendeep.common.errors import Conflict, ProviderFault
 from opendeep.config.app_config import load_config
@@ -239,13 +239,15 @@ async def test_the_report_links_every_paragraph_to_its_calls(world: World) -> No
 
 async def test_claims_without_a_valid_reference_are_removed(world: World) -> None:
     task = await finished_campaign(world)
+    good = {"call": "c1", "turns": [2]}
     paragraphs = [
-        {"text": "True.", "calls": ["c1"], "turns": [2]},
-        {"text": "No call.", "calls": [], "turns": []},
-        {"text": "No such call.", "calls": ["c1", "c7"], "turns": []},
-        {"text": "No such turn.", "calls": ["c1"], "turns": [44]},
+        {"text": "True.", "sources": [good]},
+        {"text": "No call.", "sources": []},
+        {"text": "No such call.", "sources": [good, {"call": "c7", "turns": []}]},
+        {"text": "No such turn.", "sources": [{"call": "c1", "turns": [44]}]},
     ]
-    answer = completion(orjson.dumps({"headline": "All went well.", "paragraphs": paragraphs}).decode())
+    headline = {"text": "All went well.", "sources": [good]}
+    answer = completion(orjson.dumps({"headline": headline, "paragraphs": paragraphs}).decode())
     async with ScriptedProvider([answer]).serving() as url:
         report = await report_by(world, task, url)
     assert [paragraph["text"] for paragraph in report["paragraphs"]] == ["True."]
@@ -274,6 +276,7 @@ async def test_a_bug_in_one_report_delays_only_that_one(world: World, task: Task
     plan = sample_plan(["+12025550102"]).model_copy(update={"objective": "Bring out the bug."})
     _, (poisoned,) = await add_campaign(world.db, other.id, plan)
     for one in (poisoned, task):
+        await finished_call(world, one, status=CallStatus.BUSY)
         async with world.db.transaction() as work:
             await work.tasks.transition(one.id, TaskStatus.CANCELLED, "Moved by the test.")
     model = BuggyModel("Bring out the bug.")
@@ -299,7 +302,8 @@ async def test_two_summarisers_write_one_report(world: World) -> None:
 
     async def slow(request: Any) -> Any:
         await second[0].round()
-        return completion(orjson.dumps({"headline": "Too late.", "paragraphs": []}).decode())
+        late = {"text": "Too late.", "sources": [{"call": "c1", "turns": [2]}]}
+        return completion(orjson.dumps({"headline": late, "paragraphs": [late]}).decode())
 
     async with ScriptedProvider([slow]).serving() as slow_url, ScriptedProvider([failure(500)]).serving() as quick_url:
         clients = [OpenAIFormClient(None, url, "m", 5_000) for url in (slow_url, quick_url)]

@@ -23,6 +23,8 @@ from pydantic import BaseModel
 
 from opendeep.audio_processing_service.call_control_svc import CallControlService
 from opendeep.call_processor_service.lines_query_svc import LinesQueryService
+from opendeep.campaign_summarizer_service.reports_svc import ReportsService
+from opendeep.campaign_summarizer_service.summarizer_svc import CampaignSummarizerService
 from opendeep.common.campaign_plan import AssistantTurn
 from opendeep.common.clock import SystemClock
 from opendeep.common.data_models import (
@@ -37,12 +39,14 @@ from opendeep.common.data_models import (
     TaskStatus,
     TranscriptTurn,
 )
+from opendeep.common.errors import ProviderFault
 from opendeep.common.redis_client import Doorbell, InProcessDoorbell
 from opendeep.config.app_config import AppConfig
 from opendeep.config.settings_view import settings_view
 from opendeep.config.trunk_config import Trunk
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep, Watch
+from opendeep.post_call_analyzer_service.reanalysis_svc import ReanalysisService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.campaign_tasks_svc import CampaignTasksService
 from opendeep.task_manager.compliance_gate import GateRules
@@ -82,15 +86,24 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class ScriptedModel:
-    """Implements the assistant's `ToolLoop`: each round gives the next turn of the script."""
+    """Implements the assistant's `ToolLoop`: each round gives the next turn of the script. Analyses and reports are
+    the next of `documents`; without one the provider fails."""
 
     def __init__(self) -> None:
+        self.documents: deque[dict[str, Any]] = deque()
         self.script: deque[tuple[AssistantTurn, tuple[ToolStep, ...]] | Exception] = deque()
         self.seen: list[list[Message]] = []
 
     def say(self, message: str, *, steps: Sequence[ToolStep] = (), **turn: Any) -> None:
         """Add a turn: `form` and `campaign_plan` as JSON."""
         self.script.append((AssistantTurn.model_validate({"message": message, **turn}), tuple(steps)))
+
+    async def structured(
+        self, system: str, messages: Sequence[Message], response_model: type[Answer], name: str
+    ) -> Answer:
+        if not self.documents:
+            raise ProviderFault("No document is scripted.")
+        return response_model.model_validate(self.documents.popleft())
 
     async def tool_loop(
         self,
@@ -200,6 +213,7 @@ def web_over(
     clock = SystemClock()
     model, status, node = ScriptedModel(), ScriptedStatus(), dict(NODE_LINES)
     config = AppConfig(_env_file=None, data_dir=directory, default_user_name="Guest")  # type: ignore[call-arg]
+    summariser = CampaignSummarizerService(db, bell, model, clock, price_per_minute=0.12, default_zone=ZONE)
     services = Services(
         assistant=UIAssistantService(
             db, llm or model, look_ups or NoTools(), AssistantSettings(REGION, EXTENSIONS, ZONE), clock
@@ -213,6 +227,8 @@ def web_over(
         plans=PlanEditorService(db, AssistantSettings(REGION, EXTENSIONS, ZONE)),
         rehearsals=RehearsalService(db, directory, "offline"),
         lifecycle=LifecycleQueryService(db),
+        reports=ReportsService(db, summariser, clock, price_per_minute=0.12, default_zone=ZONE),
+        reanalysis=ReanalysisService(db, model, clock, config, jitter=lambda: 0.0),
         lines=LinesQueryService(trunks, TENANT_CAP, db, clock, lambda: node),
         control=CallControlService(db, bell, clock, ANSWER_S),
         status=status,

@@ -1,22 +1,25 @@
-"""`CampaignSummarizerService`: writes the report when the last task of a campaign is terminal.
+"""`CampaignSummarizerService`: writes the report when the last task of a campaign is terminal, and interim ones before.
 
-Owns the worker, what the model may read, and the removal of claims without a valid reference. Figures come from rows
-(`report_figures`); a provider that fails leaves a report of figures alone, with a mark.
+Owns the worker and how a report comes about: figures from sums of the database (`report_figures`), prose from the
+model as far as its claims hold (`claims`); a provider that fails leaves a report of figures alone, with a mark.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
-from opendeep.campaign_summarizer_service.report_figures import by_task, figures, headline, task_lines
+from opendeep.campaign_summarizer_service.claims import proved_claims
+from opendeep.campaign_summarizer_service.report_figures import figures, headline, series, task_lines
+from opendeep.campaign_summarizer_service.report_record import Record, evidence_of, read_record, told
+from opendeep.campaign_summarizer_service.report_schema import SCHEMA_NAME, CampaignReport
 from opendeep.common import channels
 from opendeep.common.clock import Clock
-from opendeep.common.data_models import Call, Campaign, CampaignStatus, Task
+from opendeep.common.data_models import Campaign, CampaignStatus
 from opendeep.common.errors import Conflict, PeerFault, ProviderFault
 from opendeep.common.redis_client import Doorbell
 from opendeep.common.task_states import TERMINAL
@@ -27,32 +30,10 @@ from opendeep.llm_integrations.openai_form_client import Message
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_NAME: Final = "campaign_report"
 POLL_S: Final = 10.0
-PAGE: Final = 1_000
-MAX_TOLD_TASKS: Final = 200  # that the model reads; the figures cover all
-MAX_TOLD_TURNS: Final = 40  # of each call, the last ones
-MAX_TURN_CHARS: Final = 300
 RETRY_AFTER_BUG: Final = timedelta(minutes=10)
 
 Answer = TypeVar("Answer", bound=BaseModel)
-
-
-class Paragraph(BaseModel):
-    """`calls` are the short references (c1, c2, …) of the record."""
-
-    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
-    text: Annotated[str, Field(max_length=2_000)]
-    calls: Annotated[list[str], Field(max_length=100)]
-    turns: Annotated[list[int], Field(max_length=200)] = []
-
-
-class CampaignReport(BaseModel):
-    """The prose, as a model must answer it."""
-
-    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
-    headline: Annotated[str, Field(max_length=300)]
-    paragraphs: Annotated[list[Paragraph], Field(max_length=20)]
 
 
 class StructuredModel(Protocol):
@@ -63,25 +44,26 @@ class StructuredModel(Protocol):
     ) -> Answer: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A campaign as read from its rows. `turns` by the call's short reference."""
-
-    campaign: Campaign
-    tasks: tuple[Task, ...]
-    calls: tuple[Call, ...]
-    references: Mapping[str, Call]
-    turns: Mapping[str, Sequence[tuple[int, str, str]]]
-
-
 class CampaignSummarizerService:
     """One worker for all tenants."""
 
-    def __init__(self, db: DatabaseManager, bell: Doorbell, llm: StructuredModel, clock: Clock) -> None:
+    def __init__(
+        self,
+        db: DatabaseManager,
+        bell: Doorbell,
+        llm: StructuredModel,
+        clock: Clock,
+        *,
+        price_per_minute: float = 0.0,
+        default_zone: str = "UTC",
+    ) -> None:
+        """`price_per_minute` of telephony, in the account's currency (0: unknown); `default_zone` of users without."""
         self._db = db
         self._bell = bell
         self._llm = llm
         self._clock = clock
+        self._price = price_per_minute
+        self._zone = default_zone
         self._put_off: dict[UUID, datetime] = {}  # campaigns whose report failed; as many as there are such
 
     async def run(self) -> None:
@@ -112,7 +94,7 @@ class CampaignSummarizerService:
 
         Raises `Conflict` when somebody else does so at the same moment.
         """
-        record = await self._read(campaign)
+        record = await read_record(self._db, campaign, self._zone)
         document = await self._write(record)
         async with self._db.transaction() as work:
             now = await work.campaigns.get(campaign.user_id, campaign.id)
@@ -124,92 +106,52 @@ class CampaignSummarizerService:
         log.info("campaign.reported", campaign_id=str(campaign.id), by=document["by"], tasks=len(record.tasks))
         return document
 
-    # -- reading
+    async def interim(self, campaign: Campaign) -> dict[str, Any]:
+        """The report as it would be now, marked as interim with its time; nothing is stored."""
+        return await self._write(await read_record(self._db, campaign, self._zone), interim=True)
 
-    async def _read(self, campaign: Campaign) -> _Record:
-        tasks: list[Task] = []
-        async with self._db.read() as work:
-            while page := await work.tasks.of_campaign(campaign.user_id, campaign.id, PAGE, len(tasks)):
-                tasks += page
-            calls = await work.calls.of_campaign(campaign.user_id, campaign.id)
-            grouped = by_task(calls)
-            told = [call for task in tasks[:MAX_TOLD_TASKS] for call in grouped.get(task.id, [])]
-            references = {f"c{number}": call for number, call in enumerate(told, 1)}
-            turns = {}
-            for reference, call in references.items():
-                spoken = await work.transcripts.of_call(campaign.user_id, call.id)
-                turns[reference] = [
-                    (turn.turn, turn.speaker.value, turn.text[:MAX_TURN_CHARS]) for turn in spoken[-MAX_TOLD_TURNS:]
-                ]
-        return _Record(campaign, tuple(tasks), tuple(calls), references, turns)
-
-    def _told(self, record: _Record) -> dict[str, Any]:
-        """What the model reads."""
-        names = {call.id: reference for reference, call in record.references.items()}
-        grouped = by_task(record.calls)
-        tasks = []
-        for task in record.tasks[:MAX_TOLD_TASKS]:
-            calls = [
-                {
-                    "ref": names[call.id],
-                    "attempt": call.attempt_number,
-                    "disposition": call.disposition.value if call.disposition else None,
-                    "turns": [{"turn": n, "speaker": s, "text": t} for n, s, t in record.turns[names[call.id]]],
-                }
-                for call in grouped.get(task.id, [])
-                if call.id in names
-            ]
-            results = {key: value.get("value") for key, value in task.result.items() if isinstance(value, dict)}
-            cited = {turn for value in task.result.values() if isinstance(value, dict) for turn in value["turns"]}
-            tasks.append(
-                {
-                    "contact": task.contact_name,
-                    "status": task.status.value,
-                    "disposition": task.disposition.value if task.disposition else None,
-                    "summary": task.summary,
-                    "result": results,
-                    "cited_turns": sorted(cited),
-                    "calls": calls,
-                }
-            )
-        return {"title": record.campaign.title, "objective": record.campaign.objective, "tasks": tasks}
-
-    # -- writing
-
-    async def _write(self, record: _Record) -> dict[str, Any]:
-        counted = figures(record.tasks, record.calls)
-        document = {
+    async def _write(self, record: Record, *, interim: bool = False) -> dict[str, Any]:
+        counted = figures(record.tallies, record.slots, self._price)
+        document: dict[str, Any] = {
             "title": record.campaign.title,
+            "objective": record.campaign.objective,
+            "interim": interim,
             "generated_at": self._clock.now().isoformat(),
             "version": REPORT_VERSION,
             "by": "figures",
             "figures": counted,
-            "headline": headline(record.campaign.title, counted),
+            "series": series(record.slots, record.home, self._price),
+            "headline": headline(record.campaign.title, counted, interim=interim),
+            "headline_sources": [],
             "paragraphs": [],
             "removed_claims": 0,
+            "removed_because": {},
             "tasks": task_lines(record.tasks, record.calls),
         }
+        if not record.references:  # nothing was said and nobody called: there is nothing to claim
+            return document
         try:
-            system, question = report_prompt(self._told(record))
+            system, question = report_prompt(told(record, interim=interim))
             messages = [{"role": "user", "content": question}]
             prose = await self._llm.structured(system, messages, CampaignReport, SCHEMA_NAME)
         except ProviderFault as fault:
             log.warning("report.figures_only", campaign_id=str(record.campaign.id), error=str(fault))
             return document | {"fault": str(fault)}
-        kept = [paragraph for p in prose.paragraphs if (paragraph := _proved(p, record)) is not None]
-        removed = len(prose.paragraphs) - len(kept)
-        if not kept:  # a headline needs paragraphs that prove it
-            return document | {"removed_claims": removed}
-        return document | {"by": "model", "headline": prose.headline, "paragraphs": kept, "removed_claims": removed}
+        return document | _told_by_model(prose, record)
 
 
-def _proved(paragraph: Paragraph, record: _Record) -> dict[str, Any] | None:
-    """The paragraph with real call ids; None when a reference is missing or leads nowhere."""
-    cited = [reference for reference in paragraph.calls if reference in record.references]
-    if not cited or len(cited) < len(paragraph.calls) or not paragraph.text:
-        return None
-    spoken = {number for reference in cited for number, _, _ in record.turns[reference]}
-    if not set(paragraph.turns) <= spoken:
-        return None
-    calls = [str(record.references[reference].id) for reference in cited]
-    return {"text": paragraph.text, "calls": calls, "turns": paragraph.turns}
+def _told_by_model(prose: CampaignReport, record: Record) -> dict[str, Any]:
+    """What of the prose holds. A headline that does not is replaced by the figures' own; a report that lost all its
+    paragraphs is one of figures."""
+    evidence = evidence_of(record)
+    body = proved_claims(prose.paragraphs, evidence)
+    head = proved_claims([prose.headline], evidence)
+    faults = Counter([*body.faults, *head.faults])
+    removed = {"removed_claims": faults.total(), "removed_because": dict(faults)}
+    if faults:
+        log.warning("report.claims_removed", campaign_id=str(record.campaign.id), reasons=dict(faults))
+    if not body.kept:
+        return removed
+    if head.kept:
+        removed |= {"headline": head.kept[0]["text"], "headline_sources": head.kept[0]["sources"]}
+    return removed | {"by": "model", "paragraphs": body.kept}

@@ -62,6 +62,12 @@ class InvalidTransition(OpenDeepError):
     http_status = 409
 
 
+class PartMissing(OpenDeepError):
+    """An optional part is not installed on this machine; the message says which and how to get it."""
+
+    http_status = 501
+
+
 class PeerFault(OpenDeepError):
     """Something on the other side of a wire failed or broke its protocol."""
 

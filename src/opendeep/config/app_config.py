@@ -35,6 +35,9 @@ class Role(StrEnum):
     LIFECYCLE = "lifecycle"
 
 
+_OF_THE_MACHINE = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
+
+
 def _split(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -305,3 +308,8 @@ def embedded_environment(**overrides: str) -> dict[str, str]:
         text = ",".join(default) if isinstance(default, tuple) else "" if default is None else str(default)
         environment[name.upper()] = text
     return environment | overrides
+
+
+def environment_without_settings() -> dict[str, str]:
+    """For a child that needs no settings and reads what came from outside: no keys, no addresses."""
+    return {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}

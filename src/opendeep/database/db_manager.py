@@ -41,6 +41,7 @@ from opendeep.database.store_lifecycle import LifecycleStore
 from opendeep.database.store_observations import ObservationsStore
 from opendeep.database.store_overview import OverviewStore
 from opendeep.database.store_people import ChatsStore, PlansStore, UsersStore
+from opendeep.database.store_reports import ReportsStore
 from opendeep.database.store_task_pages import TaskPagesStore
 from opendeep.database.store_tasks import TasksStore
 from opendeep.database.store_trunks import TrunksStore
@@ -87,6 +88,7 @@ class Transaction(UnitOfWork):
         self.overview = OverviewStore(self)
         self.history = HistoryStore(self)
         self.task_pages = TaskPagesStore(self)
+        self.reports = ReportsStore(self)
 
 
 class DatabaseManager:

@@ -125,6 +125,12 @@ class FeedbackStore(Store):
         mine = FeedbackRow.call_id == call_id
         return await self._close(mine, FeedbackStatus.CANCELLED, "by the id of a call that a worker holds")
 
+    async def withdraw_decisions(self, user_id: UUID, task_id: UUID) -> list[FeedbackRequest]:
+        """The task has ended: what the user was asked to decide about it is settled."""
+        mine = (FeedbackRow.user_id == user_id) & (FeedbackRow.task_id == task_id)
+        asked = mine & (FeedbackRow.kind == FeedbackKind.DECISION)
+        return await self._close(asked, FeedbackStatus.CANCELLED, "of one tenant, by the condition above")
+
     async def expire_overdue(self) -> list[FeedbackRequest]:
         """Close the open questions past their deadline."""
         overdue = FeedbackRow.expires_at <= self._work.now

@@ -9,19 +9,19 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Float, cast, extract, func, select
+from sqlalchemy import func, select
 
 from opendeep.common.data_models import CallStatus, TaskStatus
+from opendeep.database.expressions import talk_seconds
 from opendeep.database.models import CallRow, TaskRow
 from opendeep.database.scope import across_tenants, for_user
 from opendeep.database.store import Store, batches
 
 NEVER_RANG: Final = (CallStatus.FAILED, CallStatus.CONGESTION, CallStatus.UNALLOCATED)
 ON_THE_WAY: Final = (TaskStatus.QUEUED_FOR_CALL, TaskStatus.CALL_IN_PROGRESS)
-SECONDS_A_DAY: Final = 86_400
 MIN_MEASURED_CALLS: Final = 20  # fewer say nothing about the next ones
 _WHY: Final = "one scheduler serves all tenants"
 
@@ -68,7 +68,7 @@ class GateStore(Store):
         """What these tenants have spent since then, these campaigns in all, and what is held for their open calls."""
         sums = SpendSums()
         per_second = price_per_minute / 60
-        talk = func.sum(self._talk_s()) * per_second
+        talk = func.sum(talk_seconds(self._session)) * per_second
         outside = CallRow.phone_number.startswith("+")  # our own extensions cost nothing
         by_tenant = (
             select(CallRow.user_id, talk)
@@ -96,7 +96,7 @@ class GateStore(Store):
     async def average_talk_s(self, user_id: UUID, since: datetime) -> float | None:
         """Seconds on the line per attempt of this tenant since then; None while there are too few to tell."""
         statement = for_user(
-            select(func.count(), func.sum(self._talk_s())).where(
+            select(func.count(), func.sum(talk_seconds(self._session))).where(
                 CallRow.created_at > since, CallRow.ended_at.is_not(None)
             ),
             CallRow,
@@ -104,10 +104,3 @@ class GateStore(Store):
         )
         count, seconds = (await self._session.execute(statement)).one()
         return float(seconds or 0) / count if count >= MIN_MEASURED_CALLS else None
-
-    def _talk_s(self) -> ColumnElement[Any]:
-        """Seconds between answer and end, in the dialect's own arithmetic; NULL for calls without both."""
-        if self._session.get_bind().dialect.name == "sqlite":
-            days = func.julianday(CallRow.ended_at) - func.julianday(CallRow.answered_at)
-            return days * float(SECONDS_A_DAY)
-        return cast(extract("epoch", CallRow.ended_at - CallRow.answered_at), Float)

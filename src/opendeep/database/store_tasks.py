@@ -40,6 +40,7 @@ _BELLS = {
     TaskStatus.FAILED: channels.TASKS_FINISHED,
     TaskStatus.CANCELLED: channels.TASKS_FINISHED,
 }
+BUSY = (TaskStatus.QUEUED_FOR_CALL, TaskStatus.CALL_IN_PROGRESS, TaskStatus.PENDING_ANALYSIS)  # somebody works on it
 INSERT_BATCH = 100  # rows in one statement: a few ms of the event loop, which carries live calls
 ANALYZE_FROM = 2_000  # so many new tasks make PostgreSQL's statistics useless until its own analysis comes round
 
@@ -177,12 +178,49 @@ class TasksStore(Store):
 
     async def guard(self, user_id: UUID, task_id: UUID) -> Task:
         """The task as it is now, locked for this transaction: compare its `version` with the one that was looked at."""
+        row = await self._guarded(user_id, task_id)
+        return task_value(row)
+
+    async def hold_free(self, user_id: UUID, task_id: UUID) -> Task:
+        """Lock a tenant's task that nobody works on, for this transaction.
+
+        Raises `Conflict` while a worker has leased it, or it is on its way to a line, in a call or being analysed.
+        """
+        row = await self._guarded(user_id, task_id)
+        leased = row.lease_expires_at is not None and row.lease_expires_at >= self._work.now
+        if leased or TaskStatus(row.status) in BUSY:
+            raise Conflict("The task is in somebody's hands right now: it is being called or read. Try again later.")
+        return task_value(row)
+
+    async def _guarded(self, user_id: UUID, task_id: UUID) -> TaskRow:
         statement = for_user(locked(select(TaskRow).where(TaskRow.id == task_id)), TaskRow, user_id)
         row = (await self._session.scalars(statement)).one_or_none()
         if row is None:
             raise NotFound("There is no such task.")
         self._work.held[task_id] = row
-        return task_value(row)
+        return row
+
+    async def note_reading(
+        self,
+        task_id: UUID,
+        *,
+        result: Mapping[str, Any],
+        disposition: Disposition | None = None,
+        summary: str | None = None,
+        promised_at: datetime | None = None,
+    ) -> Task:
+        """Keep what a later reading of its call has found; the status stays.
+
+        `promised_at`: the callee turns out to have named this time for the next attempt.
+        """
+        row = await self._locked(task_id)
+        row.result = dict(result)
+        row.disposition = disposition or row.disposition
+        row.summary = summary if summary is not None else row.summary
+        if promised_at is not None:
+            row.next_attempt_at = row.promised_at = promised_at
+            row.status_reason = "The callee asked to be called at this time."
+        return self._changed(row, TaskStatus(row.status))
 
     async def release_claims(self, status: TaskStatus, owner: str) -> None:
         """End the leases of a worker that holds none any more: its process was killed, or a round of it broke."""

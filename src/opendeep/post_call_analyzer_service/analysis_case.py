@@ -124,9 +124,9 @@ class Case:
         }
 
 
-async def read_case(work: Transaction, task: Task) -> Case | None:
-    """The task's latest call with its words; None when there was no call."""
-    call = await work.calls.latest_of_task(task.id)
+async def read_case(work: Transaction, task: Task, call: Call | None = None) -> Case | None:
+    """A call of the task with its words, the latest unless one is given; None when there was no call."""
+    call = call or await work.calls.latest_of_task(task.id)
     if call is None:
         return None
     turns = await work.transcripts.of_call(task.user_id, call.id)
@@ -134,8 +134,8 @@ async def read_case(work: Transaction, task: Task) -> Case | None:
     feedback = await work.feedback.of_task(task.user_id, task.id)
     answers = tuple(given for given in feedback if given.answer)[-MAX_ANSWERS:]
     brief = TaskBrief.model_validate(task.brief)
-    earlier = (other for other in await work.calls.of_task(task.user_id, task.id) if other.id != call.id)
-    message_left = any(other.disposition is Disposition.VOICEMAIL_LEFT for other in earlier)
+    number, others = call.attempt_number, await work.calls.of_task(task.user_id, task.id)
+    message_left = any(o.disposition is Disposition.VOICEMAIL_LEFT for o in others if o.attempt_number < number)
     told = voicemail_now(brief.voicemail, message_left=message_left)
     brief = brief.model_copy(update={"voicemail": told})
     return Case(task, call, brief, tuple(turns[:MAX_TURNS]), tuple(events), answers, message_left)

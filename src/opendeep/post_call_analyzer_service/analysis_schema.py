@@ -30,6 +30,20 @@ class LearnedFact(_Document):
     quote: Text
 
 
+class Sentiment(_Document):
+    """How the callee sounded by their words, with the turns of theirs that show it."""
+
+    mood: Literal["positive", "neutral", "negative"]
+    turns: Annotated[list[int], Field(max_length=20)]
+
+
+class QualityNote(_Document):
+    """What only somebody who understands the words can say of our side; what rows show is measured (`call_quality`)."""
+
+    flag: Literal["misunderstood", "callee_confused", "callee_annoyed", "unsupported_claim"]
+    turns: Annotated[list[int], Field(max_length=20)]
+
+
 class CallAnalysis(_Document):
     """What came of one answered call. `callback_words` are the callee's own; a parser makes the time of them."""
 
@@ -51,3 +65,5 @@ class CallAnalysis(_Document):
     dnd: bool = False
     evidence_turns: Annotated[list[int], Field(max_length=100)] = []
     learned: Annotated[list[LearnedFact], Field(max_length=20)] = []
+    sentiment: Sentiment | None = None
+    quality: Annotated[list[QualityNote], Field(max_length=20)] = []

@@ -1,50 +1,31 @@
 """`AnalysisService`, the post-call analyser: outcome, evidence and next step of one call, exactly once.
 
 Owns the claiming of PENDING_ANALYSIS tasks, patience with the provider, and the one transaction in which everything
-is written. A model or `rules` make the judgement; `citations`, `hard_rules` and `next_steps` decide what counts.
+is written. The `judge` proposes; `citations`, `hard_rules` and `next_steps` decide what counts (`conclusion`).
 """
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final
 
 import structlog
-from pydantic import BaseModel
 
 from opendeep.common import channels, decisions
 from opendeep.common.callee_place import ZoneRules
 from opendeep.common.clock import Clock
-from opendeep.common.data_models import (
-    Call,
-    CallStatus,
-    Disposition,
-    DNDEntryBase,
-    DndScope,
-    FeedbackKind,
-    Task,
-    TaskStatus,
-)
-from opendeep.common.errors import (
-    Conflict,
-    DatabaseUnavailable,
-    ProviderFault,
-    ProviderRefused,
-)
+from opendeep.common.data_models import Call, Disposition, FeedbackKind, Task, TaskStatus
+from opendeep.common.errors import Conflict, DatabaseUnavailable, ProviderFault
 from opendeep.common.redis_client import Doorbell
 from opendeep.common.workers import run_rounds
 from opendeep.config.app_config import AppConfig
-from opendeep.config.prompt_minds import analysis_prompt
 from opendeep.database.db_manager import DatabaseManager, Transaction
-from opendeep.llm_integrations.openai_form_client import Message
-from opendeep.post_call_analyzer_service import hard_rules, rules
 from opendeep.post_call_analyzer_service.analysis_case import POSTPONED, Case, read_case
-from opendeep.post_call_analyzer_service.analysis_schema import SCHEMA_NAME, CallAnalysis
-from opendeep.post_call_analyzer_service.citations import Checked, check_findings
+from opendeep.post_call_analyzer_service.conclusion import Conclusion, add_line, conclude, list_number
 from opendeep.post_call_analyzer_service.contact_memory import remember
-from opendeep.post_call_analyzer_service.judgement import Judgement, document_of, outcome_of
-from opendeep.post_call_analyzer_service.next_steps import Decision, Outcome, decide
+from opendeep.post_call_analyzer_service.judge import Judge, StructuredModel
+from opendeep.post_call_analyzer_service.judgement import Judgement
 
 log = structlog.get_logger(__name__)
 
@@ -52,19 +33,8 @@ MAX_PARALLEL: Final = 8
 LEASE_S: Final = 180.0  # longer than the provider may take with its retry and its repair
 SETTLE_S: Final = 10.0  # how long the voice side may take to write its last rows
 SETTLE_STEP_S: Final = 0.5
-MAX_TRIES: Final = 3
 BACKOFF_FIRST_S: Final = 5.0
 GIVE_BACK_S: Final = 2.0
-
-Answer = TypeVar("Answer", bound=BaseModel)
-
-
-class StructuredModel(Protocol):
-    """What the analyser needs of `OpenAIFormClient`."""
-
-    async def structured(
-        self, system: str, messages: Sequence[Message], response_model: type[Answer], name: str
-    ) -> Answer: ...
 
 
 class AnalysisService:
@@ -81,12 +51,12 @@ class AnalysisService:
     ) -> None:
         self._db = db
         self._bell = bell
-        self._llm = llm
         self._clock = clock
         self._config = config
         self._owner = f"analysis:{config.node_id}"
         self._claims_left = True  # by a round that broke, or by an earlier life of this node
         self._zones = ZoneRules(config.default_region, config.internal_extensions, config.default_timezone)
+        self._judge = Judge(llm, self._zones)
         self._jitter = jitter or (lambda: random.uniform(-1, 1))  # noqa: S311 (spreads retries, no secret)
 
     async def run(self) -> None:
@@ -159,7 +129,7 @@ class AnalysisService:
                 await work.tasks.postpone(task.id, until, "Waiting for the end of the transcript.")
             return SETTLE_STEP_S
         try:
-            judgement = await self._judge(case)
+            judgement = await self._judge.judge(case, self._clock.now())
         except ProviderFault as fault:
             return await self._postpone(task, case.call, case.tries, str(fault))
         await self._conclude(case, judgement)
@@ -172,7 +142,7 @@ class AnalysisService:
         return self._clock.now() - call.ended_at < timedelta(seconds=SETTLE_S)
 
     async def _put_off(self, task: Task) -> float | None:
-        """After a bug of ours: later once more, each time later; from `MAX_TRIES` on without asking the model."""
+        """After a bug of ours: later once more, each time later; from `judge.MAX_TRIES` on without asking the model."""
         async with self._db.read() as work:
             call = await work.calls.latest_of_task(task.id)
             events = await work.events.of_call(task.user_id, call.id) if call else []
@@ -201,97 +171,34 @@ class AnalysisService:
         log.warning("analysis.postponed", why=why, retry_in_s=delay_s)
         return delay_s
 
-    # -- the judgement
-
-    async def _judge(self, case: Case) -> Judgement:
-        """Table, model or rules. Raises `ProviderFault` while it is worth asking the model again."""
-        if case.call.answered_at is None or case.call.status is CallStatus.FAILED:
-            disposition, sentence = rules.unanswered(case.call)
-            return Judgement(None, "table", disposition, sentence)
-        if not hard_rules.callee_spoke(case.turns) and case.end_requested is None:
-            silent = f"The call was answered, but the callee said nothing. {case.call.end_reason or ''}".rstrip()
-            return Judgement(None, "table", Disposition.INCONCLUSIVE, silent)
-        if case.tries >= MAX_TRIES:
-            return self._by_rules(case, "The analysis failed before.")
-        try:
-            system, question = analysis_prompt(case.record(self._zones.of(case.task), self._clock.now()))
-            messages = [{"role": "user", "content": question}]
-            analysis = await self._llm.structured(system, messages, CallAnalysis, SCHEMA_NAME)
-        except ProviderFault as fault:
-            if not isinstance(fault, ProviderRefused) and case.tries + 1 < MAX_TRIES:
-                raise
-            return self._by_rules(case, str(fault))
-        return Judgement(analysis, "model", Disposition(analysis.disposition), analysis.summary)
-
-    @staticmethod
-    def _by_rules(case: Case, why: str) -> Judgement:
-        log.warning("analysis.by_rules", why=why)
-        analysis = rules.judge(case.brief.questions, case.turns, case.end_requested)
-        return Judgement(analysis, "rules", Disposition(analysis.disposition), analysis.summary, fault=why)
-
     # -- the conclusion
 
     async def _conclude(self, case: Case, judgement: Judgement) -> None:
         """Everything that follows, in one transaction; raises `Conflict` when another worker was faster."""
-        analysis = judgement.analysis
-        found = [*case.recorded, *(analysis.fields if analysis else ())]
-        checked = check_findings(found, case.brief.questions, case.turns)
-        opted_out = hard_rules.opt_out_turns(case.turns) if case.call.answered_at else []
-        now, place = self._clock.now(), self._zones.place(case.task)
-        outcome = outcome_of(case, judgement, checked, opted_out, self._zones.of(case.task), now)
-        decision = decide(outcome, case.brief, case.task.contact_name, place, now, self._jitter())
-        document = document_of(case, judgement, checked, outcome, opted_out)
+        concluded = conclude(case, judgement, self._zones, self._clock.now(), self._jitter)
         async with self._db.transaction() as work:
             await work.tasks.hold(case.task, self._owner)
             latest = await work.calls.latest_of_task(case.task.id)
             if latest is None or latest.id != case.call.id or latest.analysis is not None:
                 raise Conflict("This call was analysed by somebody else.")
-            await work.calls.save_analysis(case.call.id, outcome.disposition, document)
-            await remember(work, case, outcome.disposition, analysis.learned if analysis else ())
-            if outcome.disposition is Disposition.OPTED_OUT:
-                await self._list_number(work, case)
-            await self._move_on(work, case, outcome, decision, judgement, checked)
+            await work.calls.save_analysis(case.call.id, concluded.outcome.disposition, concluded.document)
+            analysis = concluded.judgement.analysis
+            await remember(work, case, concluded.outcome.disposition, analysis.learned if analysis else ())
+            if concluded.outcome.disposition is Disposition.OPTED_OUT:
+                await list_number(work, case, self._config.global_dnd_threshold)
+            await self._move_on(work, concluded)
         log.info(
             "analysis.done",
             call_id=str(case.call.id),
             by=judgement.by,
-            disposition=outcome.disposition.value,
-            next=decision.status.value,
+            disposition=concluded.outcome.disposition.value,
+            next=concluded.decision.status.value,
         )
 
-    async def _list_number(self, work: Transaction, case: Case) -> None:
-        task = case.task
-        reason = f"{task.contact_name} asked for no more calls."
-        entry = DNDEntryBase(
-            phone_number=task.phone_number,
-            scope=DndScope.USER,
-            reason=reason,
-            source="call",
-            user_id=task.user_id,
-            call_id=case.call.id,
-        )
-        if await work.dnd.refuse_calls(entry, self._config.global_dnd_threshold):
-            await self._line(work, case, "dnd.added", f"{reason} The number is on your do-not-call list.")
-
-    async def _move_on(
-        self,
-        work: Transaction,
-        case: Case,
-        outcome: Outcome,
-        decision: Decision,
-        judgement: Judgement,
-        checked: Checked,
-    ) -> None:
-        task = case.task
-        result = dict(task.result) | {
-            key: {
-                "value": finding.value,
-                "turns": finding.turns,
-                "quote": finding.quote,
-                "call_id": str(case.call.id),
-            }
-            for key, finding in checked.kept.items()
-        }
+    @staticmethod
+    async def _move_on(work: Transaction, concluded: Conclusion) -> None:
+        task, decision, outcome = concluded.case.task, concluded.decision, concluded.outcome
+        judgement = concluded.judgement
         await work.tasks.transition(
             task.id,
             decision.status,
@@ -301,10 +208,10 @@ class AnalysisService:
             promised_at=decision.next_attempt_at if decision.promised else None,
             disposition=decision.disposition or outcome.disposition,
             summary=judgement.summary,
-            result=result,
+            result=dict(task.result) | concluded.results,
         )
         data = {"disposition": outcome.disposition.value, "by": judgement.by, "next": decision.status.value}
-        await self._line(work, case, "analysis.done", f"{judgement.summary} {decision.reason}", data)
+        await add_line(work, concluded.case, "analysis.done", f"{judgement.summary} {decision.reason}", data)
         if decision.question:
             await work.feedback.ask(
                 task.user_id,
@@ -315,15 +222,3 @@ class AnalysisService:
                 options=decisions.OPTIONS,
             )
         work.ring(channels.LIFECYCLE)
-
-    @staticmethod
-    async def _line(work: Transaction, case: Case, kind: str, detail: str, data: dict[str, Any] | None = None) -> None:
-        await work.events.add(
-            case.task.user_id,
-            kind,
-            detail,
-            data=data,
-            campaign_id=case.task.campaign_id,
-            task_id=case.task.id,
-            call_id=case.call.id,
-        )

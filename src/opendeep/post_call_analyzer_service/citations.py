@@ -80,6 +80,26 @@ def recorded_finding(said: Mapping[str, Any], turns: Sequence[TranscriptTurn]) -
     return FieldFinding(key=str(said["key"]), value=str(said["value"]), turns=numbers, quote=quote[:MAX_QUOTE_CHARS])
 
 
+def spoken_by_callee(words: str, turns: Sequence[TranscriptTurn]) -> list[int]:
+    """The turns of the callee that have these words, the last run of them; [] when the callee never said so."""
+    spoken = [turn for turn in turns if turn.speaker is Speaker.CALLEE]
+    wanted = plain_words(words)
+    return [turn.turn for turn in _last_with(wanted, spoken)] if wanted else []
+
+
+def turns_of_callee(cited: Sequence[int], turns: Sequence[TranscriptTurn]) -> list[int]:
+    """The cited turns, when all of them exist and at least one is the callee's; else []."""
+    by_number = {turn.turn: turn.speaker for turn in turns}
+    holds = set(cited) <= set(by_number) and any(by_number[number] is Speaker.CALLEE for number in cited)
+    return sorted(set(cited)) if holds else []
+
+
+def existing_turns(cited: Sequence[int], turns: Sequence[TranscriptTurn]) -> list[int]:
+    """The cited turns, when there are some and all of them exist; else []."""
+    numbers = {turn.turn for turn in turns}
+    return sorted(set(cited)) if set(cited) <= numbers else []
+
+
 def _last_with(words: str, spoken: Sequence[TranscriptTurn]) -> list[TranscriptTurn]:
     """The last run of turns, as short as possible, that has the words; [] when there is none."""
     for length in range(1, MAX_QUOTED_TURNS + 1):

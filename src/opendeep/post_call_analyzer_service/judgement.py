@@ -1,6 +1,6 @@
 """From a judgement to what counts of it: the hard rules, and what the live call itself has fixed, outrank it. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,8 +10,15 @@ from opendeep.common.data_models import Disposition
 from opendeep.config.prompt_minds import ANALYSIS_VERSION
 from opendeep.post_call_analyzer_service import hard_rules
 from opendeep.post_call_analyzer_service.analysis_case import Case
-from opendeep.post_call_analyzer_service.analysis_schema import CallAnalysis
-from opendeep.post_call_analyzer_service.citations import Checked
+from opendeep.post_call_analyzer_service.analysis_schema import CallAnalysis, QualityNote
+from opendeep.post_call_analyzer_service.call_quality import measured_flags
+from opendeep.post_call_analyzer_service.citations import (
+    Checked,
+    existing_turns,
+    plain_words,
+    spoken_by_callee,
+    turns_of_callee,
+)
 from opendeep.post_call_analyzer_service.next_steps import Outcome, claimed_disposition, kept_promise
 
 
@@ -24,6 +31,37 @@ class Judgement:
     disposition: Disposition
     summary: str
     fault: str | None = None
+    dropped: tuple[str, ...] = ()  # what of the proposal was not proved
+
+
+def proved(case: Case, judgement: Judgement) -> Judgement:
+    """The judgement without what its citations do not hold: words of a call-back, sentiment, remarks on quality.
+
+    Fields are `check_findings`'s.
+    """
+    analysis = judgement.analysis
+    if analysis is None:
+        return judgement
+    kept: dict[str, Any] = {}
+    dropped = list(judgement.dropped)
+    if analysis.callback_words and not _was_said(case, analysis.callback_words):
+        kept["callback_words"] = None
+        dropped.append(f"callback_words: “{analysis.callback_words[:60]}” was not said by the callee")
+    if analysis.sentiment is not None and not turns_of_callee(analysis.sentiment.turns, case.turns):
+        kept["sentiment"] = None
+        dropped.append("sentiment: cites no words of the callee")
+    notes = [note for note in analysis.quality if existing_turns(note.turns, case.turns)]
+    if len(notes) < len(analysis.quality):
+        kept["quality"] = notes
+        dropped.append("quality: cites turns that do not exist")
+    return replace(judgement, analysis=analysis.model_copy(update=kept), dropped=tuple(dropped))
+
+
+def _was_said(case: Case, words: str) -> bool:
+    """By the callee, or told so by the AI that ended the call because of it."""
+    note = plain_words(str((case.end_requested or {}).get("note") or ""))
+    told = plain_words(words)
+    return bool(spoken_by_callee(words, case.turns)) or (bool(told) and f" {told} " in f" {note} ")
 
 
 def outcome_of(
@@ -65,14 +103,28 @@ def document_of(
         "judged": judgement.disposition.value,
         "summary": judgement.summary,
         "fields": [finding.model_dump() for finding in checked.kept.values()],
-        "dropped": list(checked.dropped),
+        "dropped": [*checked.dropped, *judgement.dropped],
         "next_step": outcome.proposed,
         "callback_words": words,
         "callback_at": outcome.callback_at.isoformat() if outcome.callback_at else None,
         "dnd": outcome.disposition is Disposition.OPTED_OUT,
         "evidence_turns": sorted(cited & {turn.turn for turn in case.turns}),
+        "sentiment": analysis.sentiment.model_dump() if analysis and analysis.sentiment else None,
+        "quality": _quality(case, analysis),
         "fault": judgement.fault,
     }
+
+
+def _quality(case: Case, analysis: CallAnalysis | None) -> list[dict[str, Any]]:
+    """What rows show first, then what only the model can say; empty for calls that nobody answered."""
+    if case.call.answered_at is None:
+        return []
+    said = [{"flag": note.flag, "by": "model", "turns": sorted(set(note.turns))} for note in _notes(analysis)]
+    return [*(flag.document() for flag in measured_flags(case.turns, case.events)), *said]
+
+
+def _notes(analysis: CallAnalysis | None) -> list[QualityNote]:
+    return analysis.quality if analysis else []
 
 
 def _disposition(

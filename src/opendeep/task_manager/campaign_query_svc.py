@@ -89,12 +89,6 @@ class CampaignQueryService:
             "feedback": [feedback_view(f) for f in feedback if f.call_id == call_id],
         }
 
-    async def report(self, user_id: UUID, campaign_id: UUID) -> View | None:
-        """The campaign's report, None while there is none."""
-        async with self._db.read() as work:
-            campaign = await work.campaigns.get(user_id, campaign_id)
-        return dict(campaign.report) if campaign.report is not None else None
-
     async def pause(self, user_id: UUID, campaign_id: UUID) -> View:
         """No new calls; live ones end as they will."""
         return await self._set_status(user_id, campaign_id, CampaignStatus.PAUSED)

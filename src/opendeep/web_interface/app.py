@@ -21,6 +21,7 @@ from opendeep.web_interface import (
     routes_lifecycle,
     routes_overview,
     routes_rehearsals,
+    routes_reports,
     routes_settings,
     routes_ui,
 )
@@ -63,6 +64,7 @@ def create_app(services: Services, config: AppConfig, clock: Clock | None = None
         routes_contacts,
         routes_dnd,
         routes_settings,
+        routes_reports,
     )
     for part in (*pages, events_socket, call_audio_socket, phone_socket):
         app.include_router(part.router)

@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 from opendeep.common.caller_profile import CallerProfile
 from opendeep.common.campaign_plan import MAX_TASKS
 from opendeep.common.data_models import User
-from opendeep.common.errors import Conflict, NotFound
+from opendeep.common.errors import Conflict
 from opendeep.common.views import campaign_view, feedback_view
 from opendeep.task_manager.plan_editor_svc import PlanChange
 from opendeep.task_manager.plan_scripts import ScriptEdits
@@ -158,15 +158,6 @@ async def control_campaign(
     }
     view: Any = await controls[action](user.id, campaign_id)
     return m.CampaignAnswer(campaign=view)
-
-
-@router.get("/campaigns/{campaign_id}/report")
-async def campaign_report(campaign_id: UUID, user: SignedIn, services: TheServices) -> m.Json:
-    """The report as the summariser wrote it; 404 while there is none."""
-    report = await services.campaigns.report(user.id, campaign_id)
-    if report is None:
-        raise NotFound("There is no report yet. It is written when the last task is done.")
-    return report
 
 
 @router.get("/tasks/{task_id}")

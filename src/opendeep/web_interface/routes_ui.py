@@ -42,6 +42,7 @@ PAGES = (
     Page("/contacts", "contacts", "Contacts and memory", "Contacts"),
     Page("/dnd", "dnd", "Do not call", "Do not call"),
     Page("/settings", "settings", "Settings", "Settings"),
+    Page("/reports", "reports", "Reports", "Reports"),
 )
 NAVIGATION = (Page(CHAT, "index", "Chat", "Chat"), *PAGES)
 

@@ -8,7 +8,9 @@ from uuid import UUID
 
 from opendeep.audio_processing_service.call_control_svc import CallControlService
 from opendeep.call_processor_service.lines_query_svc import LinesQueryService
+from opendeep.campaign_summarizer_service.reports_svc import ReportsService
 from opendeep.common.redis_client import Doorbell
+from opendeep.post_call_analyzer_service.reanalysis_svc import ReanalysisService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.campaign_tasks_svc import CampaignTasksService
 from opendeep.task_manager.contacts_svc import ContactsService
@@ -80,6 +82,8 @@ class Services:
     overview: OverviewService
     lifecycle: LifecycleQueryService
     campaign_tasks: CampaignTasksService
+    reports: ReportsService
+    reanalysis: ReanalysisService
     lines: LinesQueryService
     control: CallControlService
     status: StatusSource

@@ -264,7 +264,6 @@ async def test_strangers_see_nothing(world: World, queries: CampaignQueryService
         queries.detail(stranger.id, campaign.id),
         queries.task(stranger.id, tasks[0].id),
         queries.call(stranger.id, new_id()),
-        queries.report(stranger.id, campaign.id),
         queries.pause(stranger.id, campaign.id),
         queries.cancel(stranger.id, campaign.id),
         queries.recording_path(stranger.id, new_id()),

@@ -30,6 +30,14 @@ _TIME_OFFER: Final = re.compile(
     r"\b(monday|tuesday|wednesday|thursday|friday|saturday|sunday|tomorrow|next week|morning|afternoon)\b"
 )
 
+_GLAD: Final = re.compile(
+    r"\b(great|perfect|wonderful|lovely|excellent|with pleasure|gladly|happy to|very kind|thank you (so|very) much)\b"
+)
+_ANGRY: Final = re.compile(
+    r"\b(stop (calling|phoning|ringing)|leave (me|us) alone|annoying|annoyed|angry|ridiculous|rude|how dare|nonsense|"
+    r"fed up|terrible|never call|waste of (my )?time)\b"
+)
+
 Record = dict[str, Any]
 Turn = dict[str, Any]
 
@@ -49,7 +57,11 @@ def call_analysis(messages: Sequence[dict[str, Any]]) -> Record:
         or _disputed(callee, ended)
         or _conversation(record, turns, callee, ended)
     )
-    return judged | {"learned": learned_facts(callee)}
+    return judged | {
+        "learned": learned_facts(callee),
+        "sentiment": _sentiment(callee) if ended.get("reason") != "voicemail" else None,
+        "quality": [],
+    }
 
 
 def _result(disposition: str, summary: str, next_step: str, evidence: Sequence[Turn], **more: Any) -> Record:
@@ -61,6 +73,15 @@ def _result(disposition: str, summary: str, next_step: str, evidence: Sequence[T
         "evidence_turns": [turn["turn"] for turn in evidence],
     }
     return base | {"disposition": disposition, "summary": summary, "next_step": next_step} | more
+
+
+def _sentiment(callee: Sequence[Turn]) -> Record | None:
+    """From plain words of liking and anger alone; None where there are none, or both."""
+    glad = [turn["turn"] for turn in callee if _GLAD.search(str(turn["text"]).lower())]
+    angry = [turn["turn"] for turn in callee if _ANGRY.search(str(turn["text"]).lower())]
+    if bool(glad) == bool(angry):
+        return None
+    return {"mood": "positive" if glad else "negative", "turns": glad or angry}
 
 
 def _meaning(callee: Sequence[Turn], name: str) -> list[Turn]:
@@ -101,9 +122,15 @@ def _call_back(callee: Sequence[Turn], ended: Record) -> Record | None:
     asked = _meaning(callee, "callback")
     timed = [turn for turn in callee if _WHEN.search(_GREETING.sub(" ", turn["text"].lower()))]
     said = timed or asked or list(callee[-1:])
-    words = str(ended.get("note") or "") if not timed else " ".join(turn["text"] for turn in timed[-2:])
+    together = [turn for turn in timed[-2:] if turn is timed[-1] or _follows(timed[-1], turn, callee)]
+    words = str(ended.get("note") or "") if not timed else " ".join(turn["text"] for turn in together)
     summary = "The callee asked to be called again" + (f": {words}." if words else " later.")
     return _result("CALLBACK_REQUESTED", summary, "callback", said, callback_words=words or None)
+
+
+def _follows(later: Turn, earlier: Turn, callee: Sequence[Turn]) -> bool:
+    """Whether the callee said nothing in between: the two are one statement with a pause in it."""
+    return not any(earlier["turn"] < turn["turn"] < later["turn"] for turn in callee)
 
 
 def _disputed(callee: Sequence[Turn], ended: Record) -> Record | None:

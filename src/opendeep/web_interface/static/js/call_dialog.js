@@ -1,12 +1,15 @@
 // One call: its recording, its transcript in two voices with the cited turns marked, its timeline.
 
-import { byId, fill, h } from "./dom.js";
+import { qualityLine } from "./call_quality.js";
+import { byId, fill, h, setText } from "./dom.js";
 import { callState, clockTime, dollars, outcome, outcomeTone, preciseTime, words } from "./labels.js";
 import { pill, timeButton, turnLine } from "./parts.js";
 
 export class CallDialog {
-  constructor({ load, recordingUrl, nameOf }) {
+  /** `readAgain(callId)` judges an ended call once more. */
+  constructor({ load, readAgain, recordingUrl, nameOf }) {
     this._load = load;
+    this._readAgain = readAgain;
     this._recordingUrl = recordingUrl;
     this._nameOf = nameOf;
     this._dialog = byId("call-dialog");
@@ -35,6 +38,25 @@ export class CallDialog {
     }
   }
 
+  /** Have the call read once more; what speaks against it is said beside the button. */
+  _again(callId, cited) {
+    const news = h("span", { class: "error", role: "alert" });
+    const button = h("button", { class: "quiet", type: "button" }, "Read the call again");
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      setText(news, "");
+      try {
+        const { changed } = await this._readAgain(callId);
+        if (changed) await this.open(callId, [...cited]);
+        else setText(button, "Read again: nothing else was found");
+      } catch (problem) {
+        setText(news, problem.message);
+        button.disabled = false;
+      }
+    });
+    return h("p", {}, button, " ", news);
+  }
+
   _head(title) {
     const close = h("button", { class: "quiet", type: "button", onclick: () => this._dialog.close() }, "Close");
     return h("div", { class: "card-head" }, h("h2", { id: "call-title" }, title), close);
@@ -60,6 +82,8 @@ export class CallDialog {
       ),
       call.end_reason && h("p", { class: "muted" }, call.end_reason),
       call.analysis?.summary && h("p", {}, call.analysis.summary),
+      qualityLine(call.analysis),
+      call.analysis && this._again(call.id, cited),
       call.usage?.cost && h("p", { class: "muted" }, costLine(call.usage.cost)),
       audio || h("p", { class: "muted" }, "There is no recording of this call."),
       lines.length > 0 ? h("ol", { class: "transcript" }, lines) : h("p", { class: "muted" }, "Nobody spoke."),

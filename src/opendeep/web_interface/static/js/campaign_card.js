@@ -13,6 +13,7 @@ import {
   preciseTime,
   taskState,
 } from "./labels.js";
+import { interimButton } from "./documents.js";
 import { LiveCall } from "./live_call.js";
 import { ReportCard } from "./report_card.js";
 import { pill, turnLine } from "./parts.js";
@@ -167,12 +168,17 @@ export class CampaignCard {
     this._drawnFor = campaign.status;
     const button = (label, action, style = "secondary") =>
       h("button", { class: style, type: "button", onclick: (event) => this._control(event.target, action) }, label);
-    if (campaign.status === "PREPARING") fill(this._controls, button("Stop", "cancel", "danger"));
-    else if (campaign.status === "ACTIVE")
-      fill(this._controls, button("Pause", "pause"), button("Stop", "cancel", "danger"));
-    else if (campaign.status === "PAUSED")
-      fill(this._controls, button("Resume", "resume", "primary"), button("Stop", "cancel", "danger"));
+    const stop = button("Stop", "cancel", "danger");
+    const interim = interimButton(this._reportPlace, () => this._interim());
+    if (campaign.status === "PREPARING") fill(this._controls, stop);
+    else if (campaign.status === "ACTIVE") fill(this._controls, button("Pause", "pause"), interim, stop);
+    else if (campaign.status === "PAUSED") fill(this._controls, button("Resume", "resume", "primary"), interim, stop);
     else fill(this._controls);
+  }
+
+  _interim() {
+    const shown = (node) => this._actions.reveal(node);
+    return new ReportCard(this.campaignId, this._actions, shown, { interim: true }).node;
   }
 
   async _control(button, action) {

@@ -43,6 +43,7 @@ class Page {
     });
     this.dialog = new CallDialog({
       load: (callId) => api.call(callId),
+      readAgain: (callId) => api.readAgain(callId),
       recordingUrl: api.recordingUrl,
       nameOf: (call) => this.world.tasks.get(call.task_id)?.contact_name ?? call.phone_number,
     });

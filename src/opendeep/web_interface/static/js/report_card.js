@@ -1,12 +1,15 @@
 // The report at the end: figures, prose with its evidence, each task with its outcome, cited turns and recordings.
 
+import { documentButtons } from "./documents.js";
 import { fill, freshId, h } from "./dom.js";
 import { clockTime, dollars, duration, outcome, plural, taskState, valueText, words } from "./labels.js";
 import { citation, pill } from "./parts.js";
 
 export class ReportCard {
-  constructor(campaignId, actions, onShown) {
+  /** `interim`: how things stand now, of a campaign that still runs. */
+  constructor(campaignId, actions, onShown, { interim = false } = {}) {
     this._campaignId = campaignId;
+    this._interim = interim;
     this._actions = actions;
     this._onShown = onShown;
     const id = freshId("report");
@@ -14,7 +17,7 @@ export class ReportCard {
     this.node = h(
       "section",
       { class: "report", "aria-labelledby": id },
-      h("h4", { id, class: "report-title" }, "Report"),
+      h("h4", { id, class: "report-title" }, interim ? "Interim report" : "Report"),
       this._body,
     );
     this._load();
@@ -22,7 +25,7 @@ export class ReportCard {
 
   async _load() {
     try {
-      this._draw(await this._actions.report(this._campaignId));
+      this._draw(await this._actions.report(this._campaignId, this._interim));
       this._onShown(this.node);
     } catch (problem) {
       const again = h("button", { class: "secondary", type: "button", onclick: () => this._load() }, "Try again");
@@ -35,7 +38,9 @@ export class ReportCard {
     const callNames = namesOfCalls(tasks);
     fill(
       this._body,
+      report.interim && h("p", {}, pill(`As of ${clockTime(report.generated_at)}; the campaign still runs`, "warn")),
       report.headline && h("p", { class: "headline" }, report.headline),
+      documentButtons(this._campaignId, { interim: Boolean(report.interim) }),
       figures(report.figures ?? {}),
       (report.paragraphs ?? []).map((paragraph) => this._paragraph(paragraph, callNames)),
       h(
@@ -43,21 +48,22 @@ export class ReportCard {
         { class: "report-tasks" },
         tasks.map((task) => this._task(task)),
       ),
-      h("p", { class: "muted" }, writtenBy(report)),
+      h("p", { class: "muted" }, writtenBy(report), " · ", h("a", { href: "/reports" }, "All reports")),
     );
   }
 
   _paragraph(paragraph, callNames) {
     const calls = paragraph.calls ?? [];
     const turns = calls.length === 1 ? (paragraph.turns ?? []) : []; // turn numbers count within one call
-    const sources = calls.map((callId) =>
+    const sources = paragraph.sources ?? calls.map((callId) => ({ call_id: callId, turns }));
+    const shown = sources.map((source) =>
       citation(
-        callNames.get(callId) ?? "call",
-        () => this._actions.openCall(callId, turns),
+        callNames.get(source.call_id) ?? "call",
+        () => this._actions.openCall(source.call_id, source.turns),
         "Show the call that proves this",
       ),
     );
-    return h("p", {}, paragraph.text, sources.length > 0 && h("span", { class: "citations" }, sources));
+    return h("p", {}, paragraph.text, shown.length > 0 && h("span", { class: "citations" }, shown));
   }
 
   _task(task) {
@@ -115,8 +121,11 @@ function figures(values) {
     ["Tasks", values.tasks],
     ["Completed", values.completed],
     ["Not done", values.failed],
+    ["Still open", values.open || undefined],
     ["Calls", values.calls],
+    ["Answered", values.answer_rate == null ? undefined : `${Math.round(values.answer_rate * 100)} %`],
     ["Talk time", values.talk_seconds === undefined ? undefined : duration(values.talk_seconds)],
+    ["Telephony", values.telephony?.amount?.toFixed(2)],
     ["Voice AI", values.voice_usd === undefined ? undefined : dollars(values.voice_usd)],
   ];
   const shown = tiles.filter(([, value]) => value !== undefined && value !== null);
