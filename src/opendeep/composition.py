@@ -33,6 +33,7 @@ from opendeep.system_status import Lines, Probe, SystemStatus
 from opendeep.task_manager.campaign_preparer_svc import CampaignPreparerService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.compliance_gate import GateRules
+from opendeep.task_manager.contact_import_svc import ContactImportService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.overview_svc import OverviewService
@@ -100,8 +101,9 @@ async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Applicati
     if Role.WEB not in config.opendeep_roles:
         return Application(config, workers, None)
     rehearsals = RehearsalService(db, modes.data_dir, "offline" if modes.offline_ai else "openai")
-    workers.append(Worker("rehearsals", rehearsals.run))
-    return Application(config, workers, _web(ground, status, line_views, embedded.phones, rehearsals))
+    imports = ContactImportService(db, modes.data_dir, _assistant_settings(ground), clock)
+    workers += [Worker("rehearsals", rehearsals.run), Worker("imports", imports.run)]
+    return Application(config, workers, _web(ground, status, line_views, embedded.phones, rehearsals, imports))
 
 
 def _owner_of(db: DatabaseManager) -> OwnerOf:
@@ -242,16 +244,22 @@ def _between_calls(ground: _Ground) -> list[Worker]:
     return workers
 
 
+def _assistant_settings(ground: _Ground) -> AssistantSettings:
+    config = ground.config
+    countries = callable_countries(config, ground.trunks)
+    return AssistantSettings(config.default_region, config.internal_extensions, config.default_timezone, countries)
+
+
 def _web(
     ground: _Ground,
     status: SystemStatus,
     lines: LinesQueryService,
     phones: Phones | None,
     rehearsals: RehearsalService,
+    imports: ContactImportService,
 ) -> FastAPI:
     config = ground.config
-    countries = callable_countries(config, ground.trunks)
-    settings = AssistantSettings(config.default_region, config.internal_extensions, config.default_timezone, countries)
+    settings = _assistant_settings(ground)
     services = Services(
         assistant=UIAssistantService(ground.db, ground.text_ai, ground.retriever, settings, ground.clock),
         orchestrator=OrchestratorService(ground.db, config.default_region, config.internal_extensions),
@@ -259,6 +267,7 @@ def _web(
         feedback=FeedbackManagerService(ground.db, ground.bell),
         preflight=PreflightService(ground.db, ground.clock, _preflight_settings(ground)),
         plans=PlanEditorService(ground.db, settings),
+        imports=imports,
         rehearsals=rehearsals,
         overview=OverviewService(ground.db, ground.clock, config.default_timezone),
         lines=lines,

@@ -44,6 +44,7 @@ from opendeep.database.db_manager import DatabaseManager
 from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.compliance_gate import GateRules
+from opendeep.task_manager.contact_import_svc import ContactImportService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.overview_svc import OverviewService
@@ -182,6 +183,7 @@ def web_over(directory: Path, db: DatabaseManager, bell: Doorbell, trunks: Seque
         preflight=PreflightService(db, SystemClock(), PreflightSettings(RULES, 10, ZONE)),
         overview=OverviewService(db, clock, ZONE),
         plans=PlanEditorService(db, AssistantSettings(REGION, EXTENSIONS, ZONE)),
+        imports=ContactImportService(db, directory, AssistantSettings(REGION, EXTENSIONS, ZONE), clock),
         rehearsals=RehearsalService(db, directory, "offline"),
         lines=LinesQueryService(trunks, TENANT_CAP, db, clock, lambda: node),
         control=CallControlService(db, bell, clock, ANSWER_S),

@@ -21,13 +21,14 @@ from opendeep.common.data_models import User
 from opendeep.common.disclosure import says_ai
 from opendeep.common.errors import Conflict, InvalidPhoneNumber, ProviderFault, UserMistake
 from opendeep.common.phone import parse_number
-from opendeep.common.plan_problems import plan_problems
-from opendeep.config.prompt_minds import assistant_system, user_turn
+from opendeep.config.prompt_minds import assistant_system, data_block, user_turn
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.database.store_people import ChatMessage, StoredPlan
 from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep
+from opendeep.task_manager import plan_contacts
+from opendeep.task_manager.plan_contacts import TOLD, PlanShown, for_model, save_keeping
 from opendeep.task_manager.plan_guards import KnownNumbers, texts_of, with_proven_source
-from opendeep.task_manager.plan_scripts import plan_for_model, with_script
+from opendeep.task_manager.plan_scripts import with_script
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +72,7 @@ class ChatReply:
     plan_valid: bool = False
     problems: list[str] = field(default_factory=list)
     tool_steps: list[dict[str, Any]] = field(default_factory=list)
+    contacts: int = 0  # of the plan, which comes with the first ones only
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class UIAssistantService:
                 payload = {"form_answers": answers} if answers else {}
                 await work.chats.add_message(user_id, chat_id, "user", text, payload)
                 messages = await work.chats.messages(user_id, chat_id)
-                latest = await work.plans.latest(user_id, chat_id)
+                latest = await work.plans.latest(user_id, chat_id, TOLD)
             try:
                 result = await self._think(user, replay(messages, latest))
             except ProviderFault as fault:
@@ -138,9 +140,9 @@ class UIAssistantService:
                     **message.payload,
                 }
                 if plan_id := message.payload.get("plan_id"):
-                    plan = CampaignPlan.model_validate((await work.plans.get(user_id, UUID(plan_id))).plan)
-                    view |= {"plan": plan.model_dump(mode="json"), "plan_valid": self._is_plan_valid(plan)}
-                    view["problems"] = self._problems(plan)
+                    seen = await plan_contacts.shown(work, self._settings, user_id, UUID(plan_id))
+                    view |= {"plan": seen.plan, "plan_valid": self._is_plan_valid(seen)}
+                    view |= {"problems": seen.problems, "contacts": seen.contacts}
                 shown.append(view)
         return shown
 
@@ -192,9 +194,11 @@ class UIAssistantService:
         plan = with_script(plan, latest) if plan else None
         form = turn.form.model_dump(mode="json") if turn.form else None
         steps = [asdict(step) for step in result.steps]
-        document = plan.model_dump(mode="json") if plan else None
+        seen = None
         async with self._db.transaction() as work:
-            plan_id = await work.plans.save(user.id, chat_id, document) if document else None
+            plan_id = await save_keeping(work, user.id, plan, latest, chat_id) if plan else None
+            if plan_id:
+                seen = await plan_contacts.shown(work, self._settings, user.id, plan_id)
             payload = {"form": form, "plan_id": str(plan_id) if plan_id else None, "tool_steps": steps}
             kept = {key: value for key, value in payload.items() if value}
             await work.chats.add_message(user.id, chat_id, "assistant", turn.message, kept)
@@ -202,11 +206,12 @@ class UIAssistantService:
             chat_id=chat_id,
             message=turn.message,
             form=form,
-            plan=document,
+            plan=seen.plan if seen else None,
             plan_id=plan_id,
-            plan_valid=plan is not None and self._is_plan_valid(plan),
-            problems=self._problems(plan) if plan else [],
+            plan_valid=seen is not None and self._is_plan_valid(seen),
+            problems=seen.problems if seen else [],
             tool_steps=steps,
+            contacts=seen.contacts if seen else 0,
         )
 
     async def _apologise(self, user_id: UUID, chat_id: UUID, fault: ProviderFault) -> ChatReply:
@@ -218,13 +223,9 @@ class UIAssistantService:
 
     # -- the plan
 
-    def _is_plan_valid(self, plan: CampaignPlan) -> bool:
+    def _is_plan_valid(self, seen: PlanShown) -> bool:
         """The gate before *Confirm and Schedule Campaign*."""
-        return not self._problems(plan)
-
-    def _problems(self, plan: CampaignPlan) -> list[str]:
-        settings = self._settings
-        return plan_problems(plan, settings.region, settings.extensions, settings.allowed_countries)
+        return not seen.problems
 
     def _normalised(self, user: User, plan: CampaignPlan, known: KnownNumbers) -> CampaignPlan:
         """Numbers in E.164 and proven, and what the user need not say twice: on whose behalf, the disclosure, a title.
@@ -275,9 +276,11 @@ def replay(messages: Sequence[ChatMessage], latest: StoredPlan | None = None) ->
             continue
         if at in shown:
             conversation += _steps([ToolStep(**step) for step in payload["tool_steps"]])
-        plan = plan_for_model(latest.plan) if latest and payload.get("plan_id") == newest else None
+        plan, files = for_model(latest) if latest and payload.get("plan_id") == newest else (None, None)
         turn = {"message": message.content, "form": payload.get("form"), "campaign_plan": plan}
         conversation.append({"role": "assistant", "content": orjson.dumps(turn).decode()})
+        if files:
+            conversation.append({"role": "user", "content": data_block("contacts_from_file", files)})
     return conversation
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from opendeep.common.errors import InvalidPhoneNumber
-from opendeep.common.phone import parse_number
+from opendeep.common.phone import PhoneNumber, parse_number
 from opendeep.tools.contact_tables import Row
 
 MOSTLY: Final = 0.6  # of a column's cells are telephone numbers: it is theirs
@@ -79,6 +79,7 @@ _HEADINGS: Final[Mapping[Meaning, str]] = {
     Meaning.IGNORE: "id|uuid|internal id|row|created at|updated at|created|updated",
 }
 _BY_HEADING: Final = {text: meaning for meaning, texts in _HEADINGS.items() for text in texts.split("|")}
+_WITHOUT_PLUS: Final = re.compile(r"[1-9]\d{9,14}")
 _NOT_LETTERS: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -133,6 +134,29 @@ def mapping_problems(columns: Columns) -> list[str]:
     return problems
 
 
+def read_number(text: str, region: str | None, extensions: Collection[str]) -> PhoneNumber:
+    """A cell as a number. Spreadsheets drop the + of an international one: it is tried where none is valid without.
+
+    Raises `InvalidPhoneNumber`.
+    """
+    try:
+        number = parse_number(text, region, extensions)
+    except InvalidPhoneNumber:
+        if not _WITHOUT_PLUS.fullmatch(text):
+            raise
+        try:
+            return parse_number(f"+{text}")
+        except InvalidPhoneNumber:
+            return parse_number(text, region, extensions)  # says what is wrong with what was written
+    if number.valid or not _WITHOUT_PLUS.fullmatch(text):
+        return number
+    try:
+        international = parse_number(f"+{text}")
+    except InvalidPhoneNumber:
+        return number
+    return international if international.valid else number
+
+
 def normal(heading: str) -> str:
     """A heading for comparison: small letters without accents and signs."""
     plain = unicodedata.normalize("NFKD", heading.casefold()).encode("ascii", "ignore").decode()
@@ -158,7 +182,7 @@ def _is_number(text: str, region: str | None, extensions: Collection[str]) -> bo
     if sum(character.isdigit() for character in text) < 6 and text not in extensions:
         return False
     try:
-        return parse_number(text, region, extensions).valid
+        return read_number(text, region, extensions).valid
     except InvalidPhoneNumber:
         return False
 

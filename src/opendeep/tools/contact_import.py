@@ -6,7 +6,9 @@ import are the same walk: whoever only wants to know does not keep what it yield
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,14 +16,28 @@ from pydantic import ValidationError
 
 from opendeep.common.campaign_plan import MAX_TASKS, PlannedTask
 from opendeep.common.errors import InvalidPhoneNumber
-from opendeep.common.phone import objection, parse_number
-from opendeep.tools.contact_columns import Columns, Meaning
+from opendeep.common.phone import objection
+from opendeep.tools.contact_columns import Columns, Meaning, read_number
 from opendeep.tools.contact_tables import ContactTable, Row, TableUnreadable
 
-KEPT_PROBLEMS: Final = 1_000  # told one by one; the count goes on
+KEPT_PROBLEMS: Final = 100  # told one by one; the count goes on
 SOURCE: Final = "import"
+_ROUNDED: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+")
+_LOST_DIGITS: Final = (
+    "A spreadsheet has shortened this number, and its last digits are lost. "
+    "Format the column as text there, and save again."
+)
 _ADDRESS: Final = (Meaning.ADDRESS, Meaning.STREET, Meaning.POSTAL_CODE, Meaning.CITY, Meaning.STATE, Meaning.COUNTRY)
 _LABELS: Final = {"phone_number": "telephone number", "contact_name": "name", "timezone": "time zone"}
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRules:
+    """How numbers are read, and where may be called: ISO 3166 codes, None for everywhere."""
+
+    region: str | None
+    extensions: Collection[str] = ()
+    countries: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +59,6 @@ class ImportTally:
     duplicates: int = 0
     problems: list[RowProblem] = field(default_factory=list)
 
-    def refuse(self, problem: RowProblem) -> None:
-        self.wrong += 1
-        self._keep(problem)
-
-    def repeat(self, problem: RowProblem) -> None:
-        self.duplicates += 1
-        self._keep(problem)
-
-    def _keep(self, problem: RowProblem) -> None:
-        if len(self.problems) < KEPT_PROBLEMS:
-            self.problems.append(problem)
-
 
 class _BadCell(Exception):
     def __init__(self, at: int | None, message: str) -> None:
@@ -65,11 +69,20 @@ class _BadCell(Exception):
 class ContactImport:
     """One table with one mapping. `tally` is complete once `contacts()` has ended."""
 
-    def __init__(self, table: ContactTable, columns: Columns, region: str | None, extensions: Collection[str]) -> None:
+    def __init__(
+        self,
+        table: ContactTable,
+        columns: Columns,
+        rules: NumberRules,
+        taken: Collection[str] = (),
+        on_problem: Callable[[RowProblem], None] | None = None,
+    ) -> None:
+        """`taken`: numbers (E.164) that the plan calls already. `on_problem` gets every problem, however many."""
         self._table = table
         self._columns = columns
-        self._region = region
-        self._extensions = extensions
+        self._rules = rules
+        self._taken = taken
+        self._on_problem = on_problem
         self._at = {column.meaning: at for at, column in enumerate(columns.columns)}
         self._facts = [at for at, column in enumerate(columns.columns) if column.meaning is Meaning.FACT]
         self.tally = ImportTally()
@@ -85,17 +98,31 @@ class ContactImport:
             tally.rows += 1
             if tally.rows > MAX_TASKS:
                 raise TableUnreadable(f"The table has more than {MAX_TASKS:,} rows. Split it, and import the parts.")
+            time.sleep(0)  # gives the interpreter's lock to the event loop, which may carry live calls
             try:
                 contact, e164 = self._contact(row)
             except _BadCell as bad:
-                tally.refuse(RowProblem(row.line, self._heading(bad.at), str(bad)))
+                tally.wrong += 1
+                self._tell(RowProblem(row.line, self._heading(bad.at), str(bad)))
                 continue
-            if (before := lines.setdefault(e164, row.line)) != row.line:
-                message = f"The same number as in line {before}."
-                tally.repeat(RowProblem(row.line, self._heading(self._at[Meaning.PHONE]), message))
+            before = lines.setdefault(e164, row.line)
+            if before != row.line or e164 in self._taken:
+                tally.duplicates += 1
+                message = "The plan calls this number already."
+                if before != row.line:
+                    message = f"The same number as in line {before}."
+                self._tell(RowProblem(row.line, self._heading(self._at[Meaning.PHONE]), message))
                 continue
             tally.ready += 1
+            if tally.ready > MAX_TASKS - len(self._taken):
+                raise TableUnreadable(f"The plan would have more than {MAX_TASKS:,} contacts. Start a new chat.")
             yield contact
+
+    def _tell(self, problem: RowProblem) -> None:
+        if len(self.tally.problems) < KEPT_PROBLEMS:
+            self.tally.problems.append(problem)
+        if self._on_problem is not None:
+            self._on_problem(problem)
 
     def _contact(self, row: Row) -> tuple[PlannedTask, str]:
         if row.cut:
@@ -123,11 +150,13 @@ class ContactImport:
         text = self._cell(row, Meaning.PHONE)
         if not text:
             raise _BadCell(at, "There is no telephone number.")
+        if _ROUNDED.fullmatch(text):
+            raise _BadCell(at, _LOST_DIGITS)
         try:
-            number = parse_number(text, self._region, self._extensions)
+            number = read_number(text, self._rules.region, self._rules.extensions)
         except InvalidPhoneNumber as error:
             raise _BadCell(at, str(error)) from error
-        if (against := objection(number, None)) is not None:
+        if (against := objection(number, self._rules.countries)) is not None:
             raise _BadCell(at, against[1])
         return number.e164
 

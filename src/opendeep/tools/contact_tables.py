@@ -8,8 +8,8 @@ One row is in memory at a time (of XLSX also its table of strings, as the format
 from __future__ import annotations
 
 import csv
-import io
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -27,11 +27,16 @@ from opendeep.common.plain_text import plain
 
 MAX_FILE_BYTES: Final = 25 * 1024 * 1024
 MAX_UNPACKED_BYTES: Final = 400 * 1024 * 1024  # of an XLSX: 100,000 rows of 40 columns have a quarter of it
+MAX_STRINGS_BYTES: Final = 100 * 1024 * 1024  # of it the table of strings, which has to be in memory as a whole
 MAX_COLUMNS: Final = 200
 MAX_CELL: Final = 4_000  # characters; what is longer is cut, and the row says so
 SAMPLE_ROWS: Final = 50
 DELIMITERS: Final = (",", ";", "\t", "|")
 _ZIP, _OLE, _PDF = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF"
+_BROKEN_SHEET: Final = (  # what openpyxl, zipfile and the XML parser raise for damaged or hostile parts
+    InvalidFileException, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, SyntaxError,
+    OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 _SAVE_AS: Final = "Save it as .xlsx or as CSV (UTF-8), and try again."
 
 
@@ -109,8 +114,11 @@ def _closable(rows: Iterator[Row]) -> Generator[Row, None, None]:
 
 def _text_form(path: Path) -> TextForm:
     encoding = _encoding(path)
-    with path.open(encoding=encoding, newline="") as file:
-        text = file.read(64 * 1024)
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            text = file.read(64 * 1024)
+    except UnicodeDecodeError as error:
+        raise TableUnreadable(f"The text is damaged. {_SAVE_AS}") from error
     if "\0" in text:
         raise TableUnreadable(f"This is not a table of text. {_SAVE_AS}")
     lines = text.splitlines()[:SAMPLE_ROWS]
@@ -160,6 +168,8 @@ def _text_rows(path: Path, form: TextForm) -> Iterator[Row]:
                 if any(cell.strip() for cell in cells):
                     yield _row(begins, cells)
                 begins = reader.line_num + 1
+        except UnicodeDecodeError as error:
+            raise TableUnreadable(f"The text is damaged after line {begins}. {_SAVE_AS}") from error
         except csv.Error as error:
             raise TableUnreadable(
                 f"Line {begins} cannot be read ({error}). Is there a quotation mark that is never closed?"
@@ -173,33 +183,38 @@ def _refuse_bombs(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(part.file_size for part in archive.infolist())
-            names = archive.namelist()
+            names = {part.filename: part.file_size for part in archive.infolist()}
     except (zipfile.BadZipFile, OSError) as error:
         raise TableUnreadable(f"The file is damaged. {_SAVE_AS}") from error
     if "xl/workbook.xml" not in names:
         raise TableUnreadable(f"This archive is no spreadsheet of Excel. {_SAVE_AS}")
-    if unpacked > MAX_UNPACKED_BYTES:
+    if unpacked > MAX_UNPACKED_BYTES or names.get("xl/sharedStrings.xml", 0) > MAX_STRINGS_BYTES:
         raise TableUnreadable("The spreadsheet is too large when unpacked. Save only the sheet with the contacts.")
 
 
 def _sheet_rows(path: Path) -> Iterator[Row]:
     """Of the first visible sheet that has anything in it."""
     try:
-        book = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True, keep_links=False)
-    except (InvalidFileException, KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        with path.open("rb") as file:
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            with closing(book):
+                yield from _first_sheet(book)
+    except _BROKEN_SHEET as error:
         raise TableUnreadable(f"The spreadsheet cannot be read. {_SAVE_AS}") from error
-    with closing(book):
-        for sheet in book.worksheets:
-            if sheet.sheet_state != "visible":
-                continue
-            sheet.reset_dimensions()  # what it claims of its size may be wrong
-            found = False
-            for line, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
-                if any(cell is not None and str(cell).strip() for cell in cells):
-                    found = True
-                    yield _row(line, [_shown(cell) for cell in cells])
-            if found:
-                return
+
+
+def _first_sheet(book: openpyxl.Workbook) -> Iterator[Row]:
+    for sheet in book.worksheets:
+        if sheet.sheet_state != "visible":
+            continue
+        sheet.reset_dimensions()  # what it claims of its size may be wrong
+        found = False
+        for line, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
+            if any(cell is not None and str(cell).strip() for cell in cells):
+                found = True
+                yield _row(line, [_shown(cell) for cell in cells])
+        if found:
+            return
 
 
 def _shown(cell: object) -> str:

@@ -208,7 +208,8 @@ class ToolStepView(BaseModel):
 
 
 class ChatReplyView(BaseModel):
-    """The assistant's answer. `plan` only in the round that proposed one; `problems` say what it still lacks."""
+    """The assistant's answer. `plan` only in the round that proposed one, with its first contacts of so many;
+    `problems` say what it still lacks."""
 
     chat_id: UUID
     message: str
@@ -218,6 +219,7 @@ class ChatReplyView(BaseModel):
     plan_valid: bool
     problems: list[str]
     tool_steps: list[ToolStepView]
+    contacts: int
     user: UserView
 
 
@@ -232,6 +234,7 @@ class ChatMessageView(BaseModel):
     plan_valid: bool = False
     problems: list[str] = []
     tool_steps: list[ToolStepView] = []
+    contacts: int = 0
 
 
 class ChatHistoryView(BaseModel):

@@ -14,6 +14,7 @@ from opendeep.web_interface import (
     routes_api,
     routes_calls,
     routes_health,
+    routes_imports,
     routes_overview,
     routes_rehearsals,
     routes_ui,
@@ -44,7 +45,7 @@ def create_app(services: Services, config: AppConfig, clock: Clock | None = None
     app.state.phones = PageCounter()
     app.state.default_user_name = config.default_user_name
     error_answers.install(app)
-    pages = (routes_ui, routes_health, routes_api, routes_calls, routes_overview, routes_rehearsals)
+    pages = (routes_ui, routes_health, routes_api, routes_calls, routes_overview, routes_rehearsals, routes_imports)
     for part in (*pages, events_socket, call_audio_socket, phone_socket):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=routes_ui.STATIC_DIR), name="static")

@@ -98,10 +98,11 @@ async def chat(
             raise NotSignedIn(SIGN_IN_FIRST)
         user = await services.campaigns.sign_in(body.user_name)
         _sign_in(request, response, cookies, user)
-    return _reply_view(await services.assistant.chat(user.id, body.chat_id, body.message, body.form_answers), user)
+    return reply_view(await services.assistant.chat(user.id, body.chat_id, body.message, body.form_answers), user)
 
 
-def _reply_view(reply: ChatReply, user: User) -> m.ChatReplyView:
+def reply_view(reply: ChatReply, user: User) -> m.ChatReplyView:
+    """An answer of the chat for the page."""
     return m.ChatReplyView(
         chat_id=reply.chat_id,
         message=reply.message,
@@ -111,6 +112,7 @@ def _reply_view(reply: ChatReply, user: User) -> m.ChatReplyView:
         plan_valid=reply.plan_valid,
         problems=reply.problems,
         tool_steps=reply.tool_steps,  # type: ignore[arg-type]
+        contacts=reply.contacts,
         user=_user_view(user),
     )
 
@@ -127,7 +129,7 @@ async def change_plan(plan_id: UUID, body: m.PlanChanges, user: SignedIn, servic
     edits = None
     if body.script is not None or body.question_types is not None:
         edits = ScriptEdits(body.script or {}, body.question_types or {})
-    return _reply_view(await services.plans.change(user.id, plan_id, PlanChange(body.engine, edits)), user)
+    return reply_view(await services.plans.change(user.id, plan_id, PlanChange(body.engine, edits)), user)
 
 
 @router.get("/plans/{plan_id}/preflight")

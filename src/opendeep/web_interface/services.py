@@ -10,6 +10,7 @@ from opendeep.audio_processing_service.call_control_svc import CallControlServic
 from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 from opendeep.common.redis_client import Doorbell
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
+from opendeep.task_manager.contact_import_svc import ContactImportService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
 from opendeep.task_manager.orchestrator_svc import OrchestratorService
 from opendeep.task_manager.overview_svc import OverviewService
@@ -72,6 +73,7 @@ class Services:
     feedback: FeedbackManagerService
     preflight: PreflightService
     plans: PlanEditorService
+    imports: ContactImportService
     rehearsals: RehearsalService
     overview: OverviewService
     lines: LinesQueryService

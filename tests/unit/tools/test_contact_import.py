@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from opendeep.common.campaign_plan import PlannedTask
 from opendeep.tools.contact_columns import Column, Columns, Meaning, guess, mapping_problems
-from opendeep.tools.contact_import import ContactImport, ImportTally
+from opendeep.tools.contact_import import ContactImport, ImportTally, NumberRules
 from opendeep.tools.contact_tables import MAX_CELL, ContactTable, TableUnreadable
 
 GERMAN = "Vorname;Nachname;Telefonnummer;Ort;Kundennummer\nJörg;Grün;030 1234567;Köln;=2+3\n"
@@ -42,7 +42,7 @@ def read(
     found: ContactTable, region: str = "DE", columns: Columns | None = None
 ) -> tuple[list[PlannedTask], ImportTally]:
     columns = columns or guess(found.sample(), region, ("7000",))
-    walk = ContactImport(found, columns, region, ("7000",))
+    walk = ContactImport(found, columns, NumberRules(region, ("7000",)))
     return list(walk.contacts()), walk.tally
 
 
@@ -172,7 +172,7 @@ def test_a_quotation_mark_that_is_never_closed_names_its_line(tmp_path: Path) ->
 def test_a_large_table_takes_no_memory_for_its_rows(tmp_path: Path) -> None:
     text = "Name,Phone,Note\n" + "".join(f"N {n},+1202555{n:04d},{'x' * 1_000}\n" for n in range(10_000))
     found = table(tmp_path, text)
-    walk = ContactImport(found, guess(found.sample(), "US"), "US", ())
+    walk = ContactImport(found, guess(found.sample(), "US"), NumberRules("US"))
     tracemalloc.start()
     count = sum(1 for _ in walk.contacts())
     peak = tracemalloc.get_traced_memory()[1]
@@ -189,4 +189,4 @@ def test_no_content_breaks_the_walk(tmp_path_factory: pytest.TempPathFactory, ce
         found = ContactTable(path)
         columns = guess(found.sample(), "US")
         if not mapping_problems(columns):
-            list(ContactImport(found, columns, "US", ()).contacts())
+            list(ContactImport(found, columns, NumberRules("US")).contacts())

@@ -1,6 +1,7 @@
 // The HTTP API as functions. Errors are `ApiError` with the server's own sentence.
 
 const DEADLINE_MS = 20_000;
+const UPLOAD_DEADLINE_MS = 310_000;
 const CHAT_DEADLINE_MS = 150_000; // the assistant may look things up for two minutes
 
 export class ApiError extends Error {
@@ -13,7 +14,10 @@ export class ApiError extends Error {
 
 async function request(method, path, body, deadlineMs = DEADLINE_MS) {
   const options = { method, credentials: "same-origin", signal: AbortSignal.timeout(deadlineMs) };
-  if (body !== undefined) {
+  if (body instanceof Blob) {
+    options.headers = { "Content-Type": "application/octet-stream" };
+    options.body = body;
+  } else if (body !== undefined) {
     options.headers = { "Content-Type": "application/json" };
     options.body = JSON.stringify(body);
   }
@@ -41,6 +45,7 @@ const at = (path, id, rest = "") => `/api/${path}/${encodeURIComponent(id)}${res
 
 export const api = {
   session: () => request("GET", "/api/session"),
+  signIn: (name) => request("POST", "/api/session", { user_name: name }),
   signOut: () => request("DELETE", "/api/session"),
   status: () => request("GET", "/api/status"),
   chat: (body) => request("POST", "/api/chat", body, CHAT_DEADLINE_MS),
@@ -49,6 +54,12 @@ export const api = {
   changePlan: (planId, changes) => request("PATCH", at("plans", planId), changes),
   rehearse: (planId) => request("POST", at("plans", planId, "/rehearsal")),
   rehearsal: (id) => request("GET", at("rehearsals", id)),
+  upload: (file) =>
+    request("POST", `/api/imports?file_name=${encodeURIComponent(file.name)}`, file, UPLOAD_DEADLINE_MS),
+  checkImport: (id, mapping) => request("POST", at("imports", id, "/check"), mapping, UPLOAD_DEADLINE_MS),
+  useImport: (id, mapping) => request("POST", at("imports", id, "/use"), mapping, UPLOAD_DEADLINE_MS),
+  discardImport: (id) => request("DELETE", at("imports", id)),
+  importErrorsUrl: (id) => at("imports", id, "/errors.csv"),
   execute: (planId) => request("POST", "/api/execute_campaign", { plan_id: planId }),
   campaigns: () => request("GET", "/api/campaigns"),
   campaign: (id) => request("GET", at("campaigns", id)),

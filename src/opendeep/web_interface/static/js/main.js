@@ -7,6 +7,8 @@ import { Campaigns } from "./campaigns.js";
 import { Chat } from "./chat.js";
 import { byId, fill, h, setText } from "./dom.js";
 import { campaignState, clockTime, isLiveCall } from "./labels.js";
+import { importCard } from "./import_card.js";
+import { listenForFiles } from "./import_drop.js";
 import { Live } from "./live.js";
 import { pill } from "./parts.js";
 import { Phone } from "./phone.js";
@@ -76,6 +78,10 @@ class Page {
   async start() {
     this.bindComposer();
     this.bindUser();
+    listenForFiles(
+      (file) => this.takeFile(file),
+      (why) => this.fail(new ApiError(0, "File", why)),
+    );
     this.showExamples();
     this.refreshStatus();
     setInterval(() => this.refreshStatus(), STATUS_EVERY_MS);
@@ -223,6 +229,35 @@ class Page {
     }
   }
 
+  /** A table of contacts: sent, then shown with its columns. */
+  async takeFile(file) {
+    if (this.busy) return;
+    this.setBusy(true);
+    this.fail(null);
+    try {
+      if (!this.user) this.signedIn((await api.signIn(byId("user-name").value.trim())).user);
+      const found = await api.upload(file);
+      const inThisChat = (mapping) => ({ ...mapping, chat_id: this.chatId });
+      const card = importCard(found, {
+        check: (mapping) => api.checkImport(found.id, inThisChat(mapping)),
+        use: async (mapping) => this.answered(await api.useImport(found.id, inThisChat(mapping))),
+        discard: () => api.discardImport(found.id),
+        errorsUrl: api.importErrorsUrl(found.id),
+      });
+      this.place(card);
+      card.querySelector("select")?.focus();
+    } catch (problem) {
+      this.fail(problem);
+    } finally {
+      this.setBusy(false);
+    }
+  }
+
+  answered(reply) {
+    this.remember(reply.chat_id);
+    this.chat.showAssistant(reply);
+  }
+
   async confirm(planId) {
     const { campaign } = await api.execute(planId);
     this.world.putCampaign(campaign);
@@ -232,6 +267,7 @@ class Page {
   setBusy(busy) {
     this.busy = busy;
     byId("send").disabled = busy;
+    byId("attach").disabled = busy;
     byId("user-name").disabled = busy;
     byId("composer").setAttribute("aria-busy", String(busy));
   }
