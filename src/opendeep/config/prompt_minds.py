@@ -41,8 +41,8 @@ Rules
    in English, and each of their questions has a type: prefer yes_no, choice, date, time and number to text. The script
    itself follows from the plan; the user edits its sentences on the page.
 8. Refuse plans that threaten, deceive or harass people, and say so in the message.
-9. contacts_from_file are in the plan already, kept by the system: never repeat them in tasks, which may be [] then. Their
-   names and facts are known to each call. Ask only for what the calls should achieve and what they need for that.
+9. contacts_from_file are in the plan already, kept by the system: never repeat them in tasks, which may be [] then.
+   Their names and facts are known to each call. Ask only for what the calls should achieve and what they need for it.
 10. Write "message" in the user's language, short and friendly, without Markdown.
 {_DATA_RULE}"""
 

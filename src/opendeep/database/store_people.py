@@ -185,10 +185,7 @@ class PlansStore(Store):
     async def contacts(self, user_id: UUID, plan_id: UUID) -> int:
         """How many contacts the plan has. Raises `NotFound`."""
         plan = CampaignPlanRow.plan
-        if self._sqlite:
-            length = func.json_array_length(plan, "$.tasks")
-        else:
-            length = func.jsonb_array_length(plan["tasks"])
+        length = func.json_array_length(plan, "$.tasks") if self._sqlite else func.jsonb_array_length(plan["tasks"])
         statement = for_user(select(length).where(CampaignPlanRow.id == plan_id), CampaignPlanRow, user_id)
         rows = (await self._session.execute(statement)).one_or_none()
         if rows is None:

@@ -7,7 +7,7 @@ check found. A file that is being put into a plan is `used` meanwhile, so that i
 import contextlib
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -64,7 +64,7 @@ class ImportFiles:
         self._root = data_dir / FOLDER
 
     async def store(self, user_id: UUID, name: str, body: AsyncIterator[bytes]) -> ImportFile:
-        """Write a file as it comes, piece by piece. Raises `FileTooLarge`; then, and when it breaks off, nothing stays."""
+        """Write a file as it comes. Raises `FileTooLarge`; then, and when it breaks off, nothing stays."""
         folder = self._root / str(user_id)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._make_room(folder)
@@ -93,7 +93,7 @@ class ImportFiles:
         return found
 
     @contextlib.contextmanager
-    def using(self, user_id: UUID, import_id: UUID):  # type: ignore[no-untyped-def]
+    def using(self, user_id: UUID, import_id: UUID) -> Iterator[tuple[ImportFile, Path]]:
         """The file for one use, after which it is deleted; it stays when the use fails. Raises `NotFound`."""
         found = self.get(user_id, import_id)
         used = found.table.with_suffix(".used")

@@ -1,4 +1,4 @@
-"""Files of contacts over HTTP: sent, looked at, checked, put into the plan; whole or not at all, and each to its user."""
+"""Files of contacts over HTTP: looked at, checked, put into the plan; whole or not at all, and each to its user."""
 
 from __future__ import annotations
 
