@@ -32,6 +32,7 @@ def run() -> Iterator[Figure]:
                 "file_bytes": path.stat().st_size,
                 "rows": found["rows"],
                 "ready": found["ready"],
+                "cpu_seconds": round(found["cpu_s"], 1),
                 "rss_before_mb": round(found["base_mb"], 1),
                 "cores": os.cpu_count(),
                 "load_avg_1m": round(os.getloadavg()[0], 2),

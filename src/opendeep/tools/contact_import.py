@@ -21,6 +21,7 @@ from opendeep.tools.contact_columns import Columns, Meaning, read_number
 from opendeep.tools.contact_tables import ContactTable, Row, TableUnreadable
 
 KEPT_PROBLEMS: Final = 100  # told one by one; the count goes on
+GIVE_WAY_ROWS: Final = 20
 SOURCE: Final = "import"
 _ROUNDED: Final = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+")
 _LOST_DIGITS: Final = (
@@ -98,7 +99,8 @@ class ContactImport:
             tally.rows += 1
             if tally.rows > MAX_TASKS:
                 raise TableUnreadable(f"The table has more than {MAX_TASKS:,} rows. Split it, and import the parts.")
-            time.sleep(0)  # gives the interpreter's lock to the event loop, which may carry live calls
+            if tally.rows % GIVE_WAY_ROWS == 0:
+                time.sleep(0)  # gives the interpreter's lock to the event loop, which may carry live calls
             try:
                 contact, e164 = self._contact(row)
             except _BadCell as bad:
