@@ -23,7 +23,13 @@ def main() -> None:
     bytes_kept = sum(len(contact.model_dump_json(exclude_defaults=True)) for contact in walk.contacts())
     seconds, cpu = time.perf_counter() - began, time.process_time() - began_cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    told = {"seconds": seconds, "cpu_s": cpu, "rows": walk.tally.rows, "ready": walk.tally.ready, "plan_bytes": bytes_kept}
+    told = {
+        "seconds": seconds,
+        "cpu_s": cpu,
+        "rows": walk.tally.rows,
+        "ready": walk.tally.ready,
+        "plan_bytes": bytes_kept,
+    }
     print(orjson.dumps(told | {"peak_mb": peak, "base_mb": before}).decode())
 
 

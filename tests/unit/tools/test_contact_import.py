@@ -72,7 +72,7 @@ def test_every_usual_delimiter_and_line_breaks_in_cells(tmp_path: Path, delimite
 
 
 def test_a_spreadsheet_with_numbers_and_dates_as_excel_keeps_them(tmp_path: Path) -> None:
-    rows = [
+    rows: list[list[object]] = [
         ["Name", "Phone", "Zip", "Call on", "Due"],
         ["Ann", 12025550101, 20001, date(2026, 12, 24), date(2026, 12, 1)],
     ]
