@@ -14,9 +14,9 @@ from uuid import UUID
 import orjson
 
 from opendeep.common.campaign_plan import CampaignPlan, PlannedTask
-from opendeep.common.data_models import Json, PlanStatus
+from opendeep.common.data_models import PlanStatus
 from opendeep.common.plan_problems import ContactProblems, problems_of_the_whole
-from opendeep.database.db_manager import UnitOfWork
+from opendeep.database.db_manager import Transaction
 from opendeep.database.store_people import StoredPlan
 from opendeep.task_manager.plan_scripts import plan_for_model
 from opendeep.tools.contact_import import SOURCE
@@ -44,19 +44,19 @@ class NumberSettings(Protocol):
 class PlanShown:
     """A plan for the page: with its first contacts, how many it has, and what stands against it."""
 
-    plan: Json
+    plan: dict[str, Any]
     contacts: int
     problems: list[str]
 
 
-async def shown(work: UnitOfWork, settings: NumberSettings, user_id: UUID, plan_id: UUID) -> PlanShown:
+async def shown(work: Transaction, settings: NumberSettings, user_id: UUID, plan_id: UUID) -> PlanShown:
     """Raises `NotFound` for a plan that is not this user's."""
     stored = await work.plans.shown(user_id, plan_id, LOOKED_AT)
     plan, problems = await asyncio.to_thread(_judged, stored, settings)
     return PlanShown(plan, stored.contacts, problems)
 
 
-def _judged(stored: StoredPlan, settings: NumberSettings) -> tuple[Json, list[str]]:
+def _judged(stored: StoredPlan, settings: NumberSettings) -> tuple[dict[str, Any], list[str]]:
     plan = CampaignPlan.model_validate(stored.plan)
     problems = problems_of_the_whole(plan, stored.contacts)
     contacts = ContactProblems(plan, settings.region, settings.extensions, settings.allowed_countries)
@@ -70,7 +70,7 @@ def _judged(stored: StoredPlan, settings: NumberSettings) -> tuple[Json, list[st
 
 
 async def save_keeping(
-    work: UnitOfWork, user_id: UUID, plan: CampaignPlan, before: StoredPlan | None, chat_id: UUID
+    work: Transaction, user_id: UUID, plan: CampaignPlan, before: StoredPlan | None, chat_id: UUID
 ) -> UUID:
     """Save the model's next version `plan`, with the contacts that files have given to the draft `before`."""
     kept = await imported(work, user_id, before) if before else []
@@ -80,7 +80,7 @@ async def save_keeping(
     return await work.plans.save_text(user_id, chat_id, text)
 
 
-async def imported(work: UnitOfWork, user_id: UUID, before: StoredPlan) -> list[str]:
+async def imported(work: Transaction, user_id: UUID, before: StoredPlan) -> list[str]:
     """The contacts from files of a draft, as JSON texts; a confirmed plan leaves none to the next one."""
     if before.status is not PlanStatus.DRAFT:
         return []
