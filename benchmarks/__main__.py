@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-GROUPS = ("dialling", "media", "offline", "rehearsal")
+GROUPS = ("dialling", "import", "media", "offline", "rehearsal")
 NOT_RUN = frozenset({"__init__", "__main__", "figures", "media_parent"})
 
 

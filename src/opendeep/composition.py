@@ -37,6 +37,7 @@ from opendeep.task_manager.campaign_preparer_svc import CampaignPreparerService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.campaign_tasks_svc import CampaignTasksService
 from opendeep.task_manager.compliance_gate import GateRules
+from opendeep.task_manager.contact_import_svc import ContactImportService
 from opendeep.task_manager.contacts_svc import ContactsService
 from opendeep.task_manager.dnd_svc import DndService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
@@ -108,8 +109,14 @@ async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Applicati
         return Application(config, workers, None)
     rehearsals = RehearsalService(db, modes.data_dir, "offline" if modes.offline_ai else "openai")
     assistant = UIAssistantService(db, text_ai, retriever, _assistant_settings(ground), clock)
-    workers += [Worker("rehearsals", rehearsals.run), Worker("assistant", assistant.run)]
-    return Application(config, workers, _web(ground, status, line_views, embedded.phones, rehearsals, assistant))
+    imports = ContactImportService(db, modes.data_dir, _assistant_settings(ground), clock)
+    workers += [
+        Worker("rehearsals", rehearsals.run),
+        Worker("assistant", assistant.run),
+        Worker("imports", imports.run),
+    ]
+    web = _web(ground, status, line_views, embedded.phones, rehearsals, assistant, imports)
+    return Application(config, workers, web)
 
 
 def _owner_of(db: DatabaseManager) -> OwnerOf:
@@ -284,6 +291,7 @@ def _web(
     phones: Phones | None,
     rehearsals: RehearsalService,
     assistant: UIAssistantService,
+    imports: ContactImportService,
 ) -> FastAPI:
     config = ground.config
     services = Services(
@@ -293,6 +301,7 @@ def _web(
         feedback=FeedbackManagerService(ground.db, ground.bell),
         preflight=PreflightService(ground.db, ground.clock, _preflight_settings(ground)),
         plans=PlanEditorService(ground.db, _assistant_settings(ground)),
+        imports=imports,
         rehearsals=rehearsals,
         campaign_tasks=CampaignTasksService(ground.db),
         overview=OverviewService(ground.db, ground.clock, config.default_timezone),

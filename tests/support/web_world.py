@@ -50,6 +50,7 @@ from opendeep.post_call_analyzer_service.reanalysis_svc import ReanalysisService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.campaign_tasks_svc import CampaignTasksService
 from opendeep.task_manager.compliance_gate import GateRules
+from opendeep.task_manager.contact_import_svc import ContactImportService
 from opendeep.task_manager.contacts_svc import ContactsService
 from opendeep.task_manager.dnd_svc import DndService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
@@ -225,6 +226,7 @@ def web_over(
         campaign_tasks=CampaignTasksService(db),
         overview=OverviewService(db, clock, ZONE),
         plans=PlanEditorService(db, AssistantSettings(REGION, EXTENSIONS, ZONE)),
+        imports=ContactImportService(db, directory, AssistantSettings(REGION, EXTENSIONS, ZONE), clock),
         rehearsals=RehearsalService(db, directory, "offline"),
         lifecycle=LifecycleQueryService(db),
         reports=ReportsService(db, summariser, clock, price_per_minute=0.12, default_zone=ZONE),

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-ASSISTANT_VERSION: Final = "assistant/5"
+ASSISTANT_VERSION: Final = "assistant/6"
 ANALYSIS_VERSION: Final = "analysis/4"
 REPORT_VERSION: Final = "report/2"
 
@@ -43,7 +43,9 @@ Rules
    in English, and each of their questions has a type: prefer yes_no, choice, date, time and number to text. The script
    itself follows from the plan; the user edits its sentences on the page.
 8. Refuse plans that threaten, deceive or harass people, and say so in the message.
-9. Write "message" in the user's language, short and friendly, without Markdown.
+9. contacts_from_file are in the plan already, kept by the system: never repeat them in tasks, which may be [] then.
+   Their names and facts are known to each call. Ask only for what the calls should achieve and what they need for it.
+10. Write "message" in the user's language, short and friendly, without Markdown.
 {DATA_RULE}"""
 
 _ANALYSIS: Final = f"""You judge one telephone call that an AI made for a user, from its transcript.

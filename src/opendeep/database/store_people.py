@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Text, cast, delete, func, literal, select
+from sqlalchemy import ColumnElement, Text, cast, delete, func, insert, literal, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import defer
 
@@ -38,6 +38,7 @@ class StoredPlan:
     chat_id: UUID
     status: PlanStatus
     plan: Json
+    contacts: int = 0  # that it has, of which `plan` may hold only the first
 
 
 class UsersStore(Store):
@@ -170,6 +171,41 @@ class PlansStore(Store):
         await self._session.flush()
         return row.id
 
+    async def save_text(self, user_id: UUID, chat_id: UUID, text: str) -> UUID:
+        """Like `save`, of a long plan that is JSON already: it is written as it is."""
+        given = literal(text, Text)
+        plan_id = new_id()
+        values = {
+            "id": plan_id,
+            "user_id": user_id,
+            "chat_id": chat_id,
+            "status": PlanStatus.DRAFT,
+            "plan": func.json(given) if self._sqlite else cast(given, CampaignPlanRow.plan.type),
+            "created_at": self._work.now,
+        }
+        await self._session.execute(insert(CampaignPlanRow).values(values))
+        return plan_id
+
+    async def save_with_contacts_of(self, user_id: UUID, plan_id: UUID, outline: str) -> UUID:
+        """Keep a new version, `outline` (JSON without contacts), with the contacts of an earlier one, which stay here.
+
+        Raises `NotFound`.
+        """
+        before = await self._row(user_id, plan_id, bare=True)
+        old, given, identity = CampaignPlanRow.plan, literal(outline, Text), new_id()
+        if self._sqlite:
+            plan: ColumnElement[Any] = func.json_set(given, "$.tasks", func.json(func.json_extract(old, "$.tasks")))
+        else:
+            plan = cast(given, old.type).op("||")(func.jsonb_build_object("tasks", old["tasks"]))
+        own = CampaignPlanRow
+        values = (literal(identity, own.id.type), own.user_id, own.chat_id, literal(PlanStatus.DRAFT.value), plan)
+        source = for_user(
+            select(*values, literal(self._work.now, own.created_at.type)).where(own.id == before.id), own, user_id
+        )
+        names = ["id", "user_id", "chat_id", "status", "plan", "created_at"]
+        await self._session.execute(insert(own).from_select(names, source))
+        return identity
+
     async def get(self, user_id: UUID, plan_id: UUID) -> StoredPlan:
         """Raises `NotFound` for another tenant's plan as for none."""
         return self._value(await self._row(user_id, plan_id))
@@ -185,7 +221,24 @@ class PlansStore(Store):
         outline: Json = orjson.loads(text)
         return outline
 
-    async def task_slices(self, user_id: UUID, plan_id: UUID, size: int, after: int = 0) -> AsyncIterator[list[str]]:
+    async def contacts(self, user_id: UUID, plan_id: UUID) -> int:
+        """How many contacts the plan has. Raises `NotFound`."""
+        plan = CampaignPlanRow.plan
+        length = func.json_array_length(plan, "$.tasks") if self._sqlite else func.jsonb_array_length(plan["tasks"])
+        statement = for_user(select(length).where(CampaignPlanRow.id == plan_id), CampaignPlanRow, user_id)
+        rows = (await self._session.execute(statement)).one_or_none()
+        if rows is None:
+            raise NotFound(NO_PLAN)
+        return rows[0] or 0
+
+    async def head(self, user_id: UUID, plan_id: UUID, most: int) -> list[Json]:
+        """The plan's first contacts, at most so many."""
+        slices = self.task_slices(user_id, plan_id, most, most=most)
+        return [orjson.loads(text) async for texts in slices for text in texts] if most else []
+
+    async def task_slices(
+        self, user_id: UUID, plan_id: UUID, size: int, after: int = 0, most: int | None = None
+    ) -> AsyncIterator[list[str]]:
         """The plan's contacts behind the first `after` as JSON texts in their order, `size` at a time.
 
         The whole is never in memory.
@@ -197,7 +250,7 @@ class PlansStore(Store):
             array = func.jsonb_array_elements(CampaignPlanRow.plan["tasks"])
             each = array.table_valued("value", with_ordinality="key", name="item").render_derived()
             items = select(cast(each.c.value, Text)).select_from(CampaignPlanRow).join(each, each.c.key > after)
-        statement = items.where(CampaignPlanRow.id == plan_id).order_by(each.c.key)
+        statement = items.where(CampaignPlanRow.id == plan_id).order_by(each.c.key).limit(most)
         statement = for_user(statement, CampaignPlanRow, user_id)
         async for part in (await self._session.stream(statement)).partitions(size):
             yield [row[0] for row in part]
@@ -206,17 +259,27 @@ class PlansStore(Store):
     def _sqlite(self) -> bool:
         return self._session.get_bind().dialect.name == "sqlite"
 
-    async def latest(self, user_id: UUID, chat_id: UUID) -> StoredPlan | None:
+    async def latest(self, user_id: UUID, chat_id: UUID, most: int) -> StoredPlan | None:
+        """The chat's newest plan, with its first contacts only."""
         statement = for_user(
             select(CampaignPlanRow)
             .where(CampaignPlanRow.chat_id == chat_id)
+            .options(defer(CampaignPlanRow.plan))
             .order_by(CampaignPlanRow.id.desc())
             .limit(1),
             CampaignPlanRow,
             user_id,
         )
         row = (await self._session.scalars(statement)).one_or_none()
-        return self._value(row) if row else None
+        return await self.shown(user_id, row.id, most) if row else None
+
+    async def shown(self, user_id: UUID, plan_id: UUID, most: int) -> StoredPlan:
+        """A plan with its first contacts only; `contacts` says how many it has. Raises `NotFound`."""
+        row = await self._row(user_id, plan_id, bare=True)
+        outline = dict(await self.outline(user_id, plan_id))
+        outline["tasks"] = await self.head(user_id, plan_id, most)
+        count = await self.contacts(user_id, plan_id)
+        return StoredPlan(row.id, row.chat_id, PlanStatus(row.status), outline, count)
 
     async def hold(self, user_id: UUID, plan_id: UUID) -> None:
         """Nobody else changes or confirms the plan until the transaction ends. Raises `NotFound`."""
@@ -227,15 +290,16 @@ class PlansStore(Store):
         row = await self._row(user_id, plan_id, lock=True)
         row.status = PlanStatus.CONFIRMED
 
-    async def _row(self, user_id: UUID, plan_id: UUID, *, lock: bool = False) -> CampaignPlanRow:
-        """With `lock` without the document, which may be long."""
+    async def _row(self, user_id: UUID, plan_id: UUID, *, lock: bool = False, bare: bool = False) -> CampaignPlanRow:
+        """With `lock` or `bare` without the document, which may be long."""
         statement = for_user(select(CampaignPlanRow).where(CampaignPlanRow.id == plan_id), CampaignPlanRow, user_id)
-        bare = locked(statement.options(defer(CampaignPlanRow.plan)))
-        row = (await self._session.scalars(bare if lock else statement)).one_or_none()
+        if lock or bare:
+            statement = statement.options(defer(CampaignPlanRow.plan))
+        row = (await self._session.scalars(locked(statement) if lock else statement)).one_or_none()
         if row is None:
             raise NotFound(NO_PLAN)
         return row
 
     @staticmethod
     def _value(row: CampaignPlanRow) -> StoredPlan:
-        return StoredPlan(row.id, row.chat_id, PlanStatus(row.status), row.plan)
+        return StoredPlan(row.id, row.chat_id, PlanStatus(row.status), row.plan, len(row.plan.get("tasks", [])))

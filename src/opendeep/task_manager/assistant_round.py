@@ -34,6 +34,7 @@ class ChatReply:
     problems: list[str] = field(default_factory=list)
     tool_steps: list[dict[str, Any]] = field(default_factory=list)
     stopped: bool = False
+    contacts: int = 0  # of the plan, which comes with the first ones only
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import orjson
 
-from opendeep.config.prompt_minds import user_turn
+from opendeep.config.prompt_minds import data_block, user_turn
 from opendeep.database.store_people import ChatMessage, StoredPlan
 from opendeep.llm_integrations.openai_form_client import Message, ToolStep
-from opendeep.task_manager.plan_scripts import plan_for_model
+from opendeep.task_manager.plan_contacts import for_model
 
 MAX_REPLAYED: Final = 60  # messages of the chat that the model sees; the first one always stays
 MAX_REPLAYED_LOOKUPS: Final = 100_000  # characters of look-up results that the model sees again, the newest first
@@ -32,9 +32,11 @@ def replay(messages: Sequence[ChatMessage], latest: StoredPlan | None = None) ->
             continue
         if at in shown:
             conversation += _steps([ToolStep(**step) for step in payload["tool_steps"]])
-        plan = plan_for_model(latest.plan) if latest and payload.get("plan_id") == newest else None
+        plan, files = for_model(latest) if latest and payload.get("plan_id") == newest else (None, None)
         turn = {"message": message.content, "form": payload.get("form"), "campaign_plan": plan}
         conversation.append({"role": "assistant", "content": orjson.dumps(turn).decode()})
+        if files:
+            conversation.append({"role": "user", "content": data_block("contacts_from_file", files)})
     return conversation
 
 

@@ -13,8 +13,8 @@ from opendeep.common.call_script import Engine
 from opendeep.common.campaign_plan import CampaignPlan
 from opendeep.common.data_models import PlanStatus
 from opendeep.common.errors import Conflict, UserMistake
-from opendeep.common.plan_problems import plan_problems
 from opendeep.database.db_manager import DatabaseManager
+from opendeep.task_manager.plan_contacts import shown
 from opendeep.task_manager.plan_reader import read_outline
 from opendeep.task_manager.plan_scripts import ScriptEdits, edited, with_script
 from opendeep.task_manager.ui_assistant_svc import AssistantSettings, ChatReply
@@ -49,21 +49,25 @@ class PlanEditorService:
         """
         async with self._db.transaction() as work:
             await work.plans.hold(user_id, plan_id)
-            stored = await work.plans.get(user_id, plan_id)
-            newest = await work.plans.latest(user_id, stored.chat_id)
+            stored = await work.plans.shown(user_id, plan_id, 0)
+            newest = await work.plans.latest(user_id, stored.chat_id, 0)
             if stored.status is PlanStatus.CONFIRMED:
                 raise Conflict("This plan is confirmed; its calls are scheduled as it was.")
             if newest is not None and newest.id != plan_id:
                 raise Conflict("This plan was replaced by a newer one; change that.")
             plan, message = _changed(read_outline(stored.plan), change)
-            document = plan.model_dump(mode="json")
-            new_id = await work.plans.save(user_id, stored.chat_id, document)
+            new_id = await work.plans.save_with_contacts_of(user_id, plan_id, plan.model_dump_json(exclude={"tasks"}))
             await work.chats.add_message(user_id, stored.chat_id, "assistant", message, {"plan_id": str(new_id)})
+            view = await shown(work, self._settings, user_id, new_id)
         log.info("plan.edited", user_id=str(user_id), plan_id=str(new_id), engine=plan.engine.value)
-        settings = self._settings
-        problems = plan_problems(plan, settings.region, settings.extensions, settings.allowed_countries)
         return ChatReply(
-            stored.chat_id, message, plan=document, plan_id=new_id, plan_valid=not problems, problems=problems
+            stored.chat_id,
+            message,
+            plan=view.plan,
+            plan_id=new_id,
+            plan_valid=not view.problems,
+            problems=view.problems,
+            contacts=view.contacts,
         )
 
 

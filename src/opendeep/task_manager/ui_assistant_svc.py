@@ -22,14 +22,15 @@ from opendeep.common.disclosure import says_ai
 from opendeep.common.errors import Conflict, InvalidPhoneNumber, ProviderFault, UserMistake
 from opendeep.common.phone import parse_number
 from opendeep.common.plan_defaults import with_defaults
-from opendeep.common.plan_problems import plan_problems
 from opendeep.config.prompt_minds import assistant_system
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.database.store_people import ChatMessage, StoredPlan
 from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep, Watch
+from opendeep.task_manager import plan_contacts
 from opendeep.task_manager.assistant_round import ChatReply as ChatReply
 from opendeep.task_manager.assistant_round import ChatRound
 from opendeep.task_manager.chat_replay import replay, without_answered
+from opendeep.task_manager.plan_contacts import TOLD, PlanShown, save_keeping
 from opendeep.task_manager.plan_guards import KnownNumbers, texts_of, with_proven_source
 from opendeep.task_manager.plan_scripts import with_script
 from opendeep.tools.assistant_tools import AssistantTools, ToolRules
@@ -132,7 +133,7 @@ class UIAssistantService:
                 payload = {"form_answers": answers} if answers else {}
                 await work.chats.add_message(user_id, chat_id, "user", text, payload)
                 messages = await work.chats.messages(user_id, chat_id)
-                latest = await work.plans.latest(user_id, chat_id)
+                latest = await work.plans.latest(user_id, chat_id, TOLD)
         except BaseException:
             del self._rounds[chat_id]
             raise
@@ -170,9 +171,9 @@ class UIAssistantService:
                     **message.payload,
                 }
                 if plan_id := message.payload.get("plan_id"):
-                    plan = CampaignPlan.model_validate((await work.plans.get(user_id, UUID(plan_id))).plan)
-                    view |= {"plan": plan.model_dump(mode="json"), "plan_valid": self._is_plan_valid(plan)}
-                    view["problems"] = self._problems(plan)
+                    seen = await plan_contacts.shown(work, self._settings, user_id, UUID(plan_id))
+                    view |= {"plan": seen.plan, "plan_valid": self._is_plan_valid(seen)}
+                    view |= {"problems": seen.problems, "contacts": seen.contacts}
                 shown.append(view)
         return shown
 
@@ -240,9 +241,11 @@ class UIAssistantService:
         plan = with_script(plan, latest) if plan else None
         form = without_answered(turn.form.model_dump(mode="json") if turn.form else None, messages)
         steps = [asdict(step) for step in result.steps]
-        document = plan.model_dump(mode="json") if plan else None
+        seen = None
         async with self._db.transaction() as work:
-            plan_id = await work.plans.save(user.id, chat_id, document) if document else None
+            plan_id = await save_keeping(work, user.id, plan, latest, chat_id) if plan else None
+            if plan_id:
+                seen = await plan_contacts.shown(work, self._settings, user.id, plan_id)
             payload = {"form": form, "plan_id": str(plan_id) if plan_id else None, "tool_steps": steps}
             kept = {key: value for key, value in payload.items() if value}
             await work.chats.add_message(user.id, chat_id, "assistant", turn.message, kept)
@@ -250,11 +253,12 @@ class UIAssistantService:
             chat_id=chat_id,
             message=turn.message,
             form=form,
-            plan=document,
+            plan=seen.plan if seen else None,
             plan_id=plan_id,
-            plan_valid=plan is not None and self._is_plan_valid(plan),
-            problems=self._problems(plan) if plan else [],
+            plan_valid=seen is not None and self._is_plan_valid(seen),
+            problems=seen.problems if seen else [],
             tool_steps=steps,
+            contacts=seen.contacts if seen else 0,
         )
 
     async def _apologise(self, user_id: UUID, going: ChatRound, fault: ProviderFault) -> ChatReply:
@@ -275,13 +279,9 @@ class UIAssistantService:
 
     # -- the plan
 
-    def _is_plan_valid(self, plan: CampaignPlan) -> bool:
+    def _is_plan_valid(self, seen: PlanShown) -> bool:
         """The gate before *Confirm and Schedule Campaign*."""
-        return not self._problems(plan)
-
-    def _problems(self, plan: CampaignPlan) -> list[str]:
-        settings = self._settings
-        return plan_problems(plan, settings.region, settings.extensions, settings.allowed_countries)
+        return not seen.problems
 
     def _normalised(self, user: User, plan: CampaignPlan, known: KnownNumbers) -> CampaignPlan:
         """Numbers in E.164 and proven, and what the user need not say twice: on whose behalf, the disclosure, a title.

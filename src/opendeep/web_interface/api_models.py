@@ -208,7 +208,8 @@ class ToolStepView(BaseModel):
 
 
 class ChatReplyView(BaseModel):
-    """The assistant's answer. `plan` only in the round that proposed one; `problems` say what it still lacks."""
+    """The assistant's answer. `plan` only in the round that proposed one, with its first contacts of so many;
+    `problems` say what it still lacks."""
 
     chat_id: UUID
     message: str
@@ -219,6 +220,7 @@ class ChatReplyView(BaseModel):
     problems: list[str]
     tool_steps: list[ToolStepView]
     stopped: bool = False
+    contacts: int
     user: UserView
 
 
@@ -234,6 +236,7 @@ class ChatMessageView(BaseModel):
     problems: list[str] = []
     tool_steps: list[ToolStepView] = []
     stopped: bool = False
+    contacts: int = 0
 
 
 class ChatHistoryView(BaseModel):

@@ -18,6 +18,7 @@ from opendeep.web_interface import (
     routes_contacts,
     routes_dnd,
     routes_health,
+    routes_imports,
     routes_lifecycle,
     routes_overview,
     routes_rehearsals,
@@ -65,6 +66,7 @@ def create_app(services: Services, config: AppConfig, clock: Clock | None = None
         routes_dnd,
         routes_settings,
         routes_reports,
+        routes_imports,
     )
     for part in (*pages, events_socket, call_audio_socket, phone_socket):
         app.include_router(part.router)

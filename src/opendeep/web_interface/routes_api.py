@@ -95,6 +95,7 @@ def reply_view(reply: ChatReply, user: User) -> m.ChatReplyView:
         problems=reply.problems,
         tool_steps=reply.tool_steps,  # type: ignore[arg-type]
         stopped=reply.stopped,
+        contacts=reply.contacts,
         user=user_view(user),
     )
 

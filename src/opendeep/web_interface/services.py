@@ -13,6 +13,7 @@ from opendeep.common.redis_client import Doorbell
 from opendeep.post_call_analyzer_service.reanalysis_svc import ReanalysisService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.campaign_tasks_svc import CampaignTasksService
+from opendeep.task_manager.contact_import_svc import ContactImportService
 from opendeep.task_manager.contacts_svc import ContactsService
 from opendeep.task_manager.dnd_svc import DndService
 from opendeep.task_manager.feedback_manager_svc import FeedbackManagerService
@@ -78,6 +79,7 @@ class Services:
     feedback: FeedbackManagerService
     preflight: PreflightService
     plans: PlanEditorService
+    imports: ContactImportService
     rehearsals: RehearsalService
     overview: OverviewService
     lifecycle: LifecycleQueryService

@@ -187,3 +187,19 @@ async def test_a_late_contact_with_a_problem_refuses_the_plan_whole(world: World
         await orchestrator(world).execute_campaign(user.id, plan_id)
     async with world.db.read() as work:
         assert await work.campaigns.recent(user.id) == []
+
+
+async def test_versions_of_a_large_plan_keep_their_contacts_without_reading_them(world: World) -> None:
+    user, plan_id = await plan_of(world, MANY)
+    async with world.db.transaction() as work:
+        first = await work.plans.shown(user.id, plan_id, 3)
+        assert (first.contacts, len(first.plan["tasks"])) == (MANY, 3)
+        second = await work.plans.save_with_contacts_of(user.id, plan_id, '{"title": "Next"}')
+        texts = [text async for part in work.plans.task_slices(user.id, second, SLICE) for text in part]
+        third = await work.plans.save_text(user.id, first.chat_id, f'{{"title": "Last", "tasks": [{texts[-1]}]}}')
+    async with world.db.read() as work:
+        latest = await work.plans.latest(user.id, first.chat_id, 10)
+        assert latest is not None
+        assert (latest.id, latest.plan["title"], latest.contacts) == (third, "Last", 1)
+        assert (await work.plans.shown(user.id, second, 0)).contacts == MANY == len(texts)
+        assert (await work.plans.outline(user.id, second)) == {"title": "Next"}

@@ -2,6 +2,9 @@
 
 const DEADLINE_MS = 20_000;
 const PREFLIGHT_DEADLINE_MS = 150_000; // a large plan takes its time
+const UPLOAD_DEADLINE_MS = 310_000;
+const BYTES = "application/octet-stream";
+const CHAT_DEADLINE_MS = 150_000; // a model may be asked
 
 export class ApiError extends Error {
   constructor(status, code, message) {
@@ -44,6 +47,7 @@ const at = (path, id, rest = "") => `/api/${path}/${encodeURIComponent(id)}${res
 
 export const api = {
   session: () => request("GET", "/api/session"),
+  signIn: (name) => request("POST", "/api/session", { user_name: name }),
   signOut: () => request("DELETE", "/api/session"),
   status: () => request("GET", "/api/status"),
   history: (chatId) => request("GET", at("chat", chatId)),
@@ -51,6 +55,12 @@ export const api = {
   changePlan: (planId, changes) => request("PATCH", at("plans", planId), changes),
   rehearse: (planId) => request("POST", at("plans", planId, "/rehearsal")),
   rehearsal: (id) => request("GET", at("rehearsals", id)),
+  upload: (file) =>
+    request("POST", `/api/imports?file_name=${encodeURIComponent(file.name)}`, file, UPLOAD_DEADLINE_MS, BYTES),
+  checkImport: (id, mapping) => request("POST", at("imports", id, "/check"), mapping, UPLOAD_DEADLINE_MS),
+  useImport: (id, mapping) => request("POST", at("imports", id, "/use"), mapping, UPLOAD_DEADLINE_MS),
+  discardImport: (id) => request("DELETE", at("imports", id)),
+  importErrorsUrl: (id) => at("imports", id, "/errors.csv"),
   execute: (planId) => request("POST", "/api/execute_campaign", { plan_id: planId }),
   campaigns: () => request("GET", "/api/campaigns"),
   progress: (id) => request("GET", at("campaigns", id, "/progress")),

@@ -122,7 +122,7 @@ export class Chat {
 
   _plan(reply, confirmed) {
     this._openPlan?.close("Replaced by a newer plan.");
-    const shown = { plan: reply.plan, valid: reply.plan_valid, problems: reply.problems };
+    const shown = { plan: reply.plan, valid: reply.plan_valid, problems: reply.problems, count: reply.contacts };
     const look = reply.plan_valid && !confirmed ? () => this._preflight(reply.plan_id) : null;
     const confirm = async () => {
       await this._confirm(reply.plan_id);

@@ -8,6 +8,8 @@ import { Chat, STOPPED } from "./chat.js";
 import { ConnectionLost, chatRound } from "./chat_stream.js";
 import { byId, fill, h, setText } from "./dom.js";
 import { campaignState, clockTime, isLiveCall } from "./labels.js";
+import { importCard } from "./import_card.js";
+import { listenForFiles } from "./import_drop.js";
 import { Live } from "./live.js";
 import { pill } from "./parts.js";
 import { Phone } from "./phone.js";
@@ -78,6 +80,10 @@ class Page {
   async start() {
     this.bindComposer();
     this.bindUser();
+    listenForFiles(
+      (file) => this.takeFile(file),
+      (why) => this.fail(new ApiError(0, "File", why)),
+    );
     this.showExamples();
     this.refreshStatus();
     setInterval(() => this.refreshStatus(), STATUS_EVERY_MS);
@@ -261,21 +267,51 @@ class Page {
     return button;
   }
 
+  /** A table of contacts: sent, then shown with its columns. */
+  async takeFile(file) {
+    if (this.busy) return;
+    this.setBusy(true, { stoppable: false });
+    this.fail(null);
+    try {
+      if (!this.user) this.signedIn((await api.signIn(byId("user-name").value.trim())).user);
+      const found = await api.upload(file);
+      const inThisChat = (mapping) => ({ ...mapping, chat_id: this.chatId });
+      const card = importCard(found, {
+        check: (mapping) => api.checkImport(found.id, inThisChat(mapping)),
+        use: async (mapping) => this.answered(await api.useImport(found.id, inThisChat(mapping))),
+        discard: () => api.discardImport(found.id),
+        errorsUrl: api.importErrorsUrl(found.id),
+      });
+      this.place(card);
+      card.querySelector("select")?.focus();
+    } catch (problem) {
+      this.fail(problem);
+    } finally {
+      this.setBusy(false);
+    }
+  }
+
+  answered(reply) {
+    this.remember(reply.chat_id);
+    this.chat.showAssistant(reply);
+  }
+
   async confirm(planId) {
     const { campaign } = await api.execute(planId);
     this.world.putCampaign(campaign);
     this.campaigns.show(campaign);
   }
 
-  setBusy(busy) {
+  setBusy(busy, { stoppable = true } = {}) {
     this.busy = busy;
     const [send, stop] = [byId("send"), byId("stop")];
     const here = document.activeElement;
     send.disabled = busy;
-    send.hidden = busy;
-    stop.hidden = !busy;
+    send.hidden = busy && stoppable;
+    stop.hidden = !busy || !stoppable;
     if (busy && here === send) stop.focus();
     if (!busy && here === stop) byId("message").focus();
+    byId("attach").disabled = busy;
     byId("user-name").disabled = busy;
     byId("composer").setAttribute("aria-busy", String(busy));
   }

@@ -10,7 +10,7 @@ const CONTACTS_SHOWN = 12;
 /** The plan as a card. `onConfirm()`, `onLook()` (the pre-flight) and `onChange(changes)` return promises; the button exists
  * only for a valid, newest plan, and without `onChange` nothing can be edited. `trial`: a part in which the plan can be
  * rehearsed, or nothing. */
-export function planCard({ plan, valid, problems }, onConfirm, onLook, onChange, trial) {
+export function planCard({ plan, valid, problems, count }, onConfirm, onLook, onChange, trial) {
   const titleId = freshId("plan");
   const foot = h("div", { class: "actions" });
   const error = h("p", { class: "error", role: "alert" });
@@ -31,7 +31,7 @@ export function planCard({ plan, valid, problems }, onConfirm, onLook, onChange,
     h("h3", { id: titleId }, plan.title || "Untitled plan"),
     plan.objective && plan.objective !== plan.title && h("p", {}, plan.objective),
     problems.length > 0 && problemList(problems),
-    contacts(plan),
+    contacts(plan, count ?? plan.tasks.length),
     conversation(plan, script),
     script?.node,
     conditions(plan),
@@ -107,7 +107,8 @@ function problemList(problems) {
   );
 }
 
-function contacts(plan) {
+/** The first contacts; of many only the first ones are here, and `count` says how many there are. */
+function contacts(plan, count) {
   const list = h("ul", { class: "contacts" });
   const show = (tasks) => tasks.map((task) => contact(task, plan));
   fill(list, show(plan.tasks.slice(0, CONTACTS_SHOWN)));
@@ -122,9 +123,11 @@ function contacts(plan) {
     });
   }
   return part(
-    `Who is called (${plan.tasks.length.toLocaleString()})`,
+    `Who is called (${count.toLocaleString()})`,
     plan.tasks.length ? list : h("p", { class: "muted" }, "Nobody yet."),
     more,
+    count > plan.tasks.length &&
+      h("p", { class: "muted" }, `These are the first ${plan.tasks.length} of ${count.toLocaleString()} contacts.`),
   );
 }
 
