@@ -33,6 +33,7 @@ from opendeep.post_call_analyzer_service.reanalysis_svc import ReanalysisService
 from opendeep.simulation.browser_phones import OwnerOf
 from opendeep.supervisor import Worker
 from opendeep.system_status import Lines, Probe, SystemStatus
+from opendeep.task_manager.call_sound_svc import CallSoundService
 from opendeep.task_manager.campaign_preparer_svc import CampaignPreparerService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.campaign_tasks_svc import CampaignTasksService
@@ -294,10 +295,12 @@ def _web(
     imports: ContactImportService,
 ) -> FastAPI:
     config = ground.config
+    campaigns = CampaignQueryService(ground.db, config.data_dir, config.default_timezone)
     services = Services(
         assistant=assistant,
         orchestrator=OrchestratorService(ground.db, config.default_region, config.internal_extensions),
-        campaigns=CampaignQueryService(ground.db, config.data_dir, config.default_timezone),
+        campaigns=campaigns,
+        call_sound=CallSoundService(ground.db, campaigns),
         feedback=FeedbackManagerService(ground.db, ground.bell),
         preflight=PreflightService(ground.db, ground.clock, _preflight_settings(ground)),
         plans=PlanEditorService(ground.db, _assistant_settings(ground)),

@@ -47,6 +47,7 @@ from opendeep.config.trunk_config import Trunk
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.llm_integrations.openai_form_client import LoopResult, Message, Toolbox, ToolStep, Watch
 from opendeep.post_call_analyzer_service.reanalysis_svc import ReanalysisService
+from opendeep.task_manager.call_sound_svc import CallSoundService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.campaign_tasks_svc import CampaignTasksService
 from opendeep.task_manager.compliance_gate import GateRules
@@ -215,12 +216,14 @@ def web_over(
     model, status, node = ScriptedModel(), ScriptedStatus(), dict(NODE_LINES)
     config = AppConfig(_env_file=None, data_dir=directory, default_user_name="Guest")  # type: ignore[call-arg]
     summariser = CampaignSummarizerService(db, bell, model, clock, price_per_minute=0.12, default_zone=ZONE)
+    campaigns = CampaignQueryService(db, directory, ZONE)
     services = Services(
         assistant=UIAssistantService(
             db, llm or model, look_ups or NoTools(), AssistantSettings(REGION, EXTENSIONS, ZONE), clock
         ),
         orchestrator=OrchestratorService(db, REGION, EXTENSIONS),
-        campaigns=CampaignQueryService(db, directory, ZONE),
+        campaigns=campaigns,
+        call_sound=CallSoundService(db, campaigns),
         feedback=FeedbackManagerService(db, bell),
         preflight=PreflightService(db, SystemClock(), PreflightSettings(RULES, 10, ZONE)),
         campaign_tasks=CampaignTasksService(db),

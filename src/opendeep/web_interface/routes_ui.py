@@ -37,6 +37,7 @@ PAGES = (
     Page("/needs-you", "needs_you", "Needs you", "Needs you"),
     Page("/campaigns", "campaigns", "Campaigns", "Campaigns"),
     Page("/campaigns/{campaign_id:uuid}", "campaign", "Campaign"),
+    Page("/calls/{call_id:uuid}", "call", "Call"),
     Page("/lines", "lines", "Lines and trunks", "Lines"),
     Page("/lifecycle", "lifecycle", "Lifecycle", "Lifecycle"),
     Page("/contacts", "contacts", "Contacts and memory", "Contacts"),

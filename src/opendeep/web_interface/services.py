@@ -11,6 +11,7 @@ from opendeep.call_processor_service.lines_query_svc import LinesQueryService
 from opendeep.campaign_summarizer_service.reports_svc import ReportsService
 from opendeep.common.redis_client import Doorbell
 from opendeep.post_call_analyzer_service.reanalysis_svc import ReanalysisService
+from opendeep.task_manager.call_sound_svc import CallSoundService
 from opendeep.task_manager.campaign_query_svc import CampaignQueryService
 from opendeep.task_manager.campaign_tasks_svc import CampaignTasksService
 from opendeep.task_manager.contact_import_svc import ContactImportService
@@ -82,6 +83,7 @@ class Services:
     imports: ContactImportService
     rehearsals: RehearsalService
     overview: OverviewService
+    call_sound: CallSoundService
     lifecycle: LifecycleQueryService
     campaign_tasks: CampaignTasksService
     reports: ReportsService

@@ -77,6 +77,7 @@ export const api = {
   call: (id) => request("GET", at("calls", id)),
   readAgain: (id) => request("POST", at("calls", id, "/analysis"), undefined, CHAT_DEADLINE_MS),
   order: (callId, what, body) => request("POST", at("calls", callId, `/${what}`), body),
+  peaks: (id) => request("GET", at("calls", id, "/peaks")),
   overview: () => request("GET", "/api/overview"),
   lines: () => request("GET", "/api/lines"),
   lifecycle: (filters) => request("GET", `/api/lifecycle?${new URLSearchParams(Object.entries(filters).filter(([, value]) => value))}`),

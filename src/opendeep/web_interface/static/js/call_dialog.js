@@ -83,6 +83,7 @@ export class CallDialog {
       call.end_reason && h("p", { class: "muted" }, call.end_reason),
       call.analysis?.summary && h("p", {}, call.analysis.summary),
       qualityLine(call.analysis),
+      h("p", {}, h("a", { href: `/calls/${call.id}` }, "Open this call as a page")),
       call.analysis && this._again(call.id, cited),
       call.usage?.cost && h("p", { class: "muted" }, costLine(call.usage.cost)),
       audio || h("p", { class: "muted" }, "There is no recording of this call."),
@@ -106,7 +107,7 @@ export class CallDialog {
 }
 
 /** What the voice AI took, and for what; what has no known price is named. */
-function costLine({ usd, parts, unpriced }) {
+export function costLine({ usd, parts, unpriced }) {
   const split = Object.entries(parts ?? {})
     .filter(([, amount]) => amount > 0)
     .map(([name, amount]) => `${words(name)} ${dollars(amount)}`);

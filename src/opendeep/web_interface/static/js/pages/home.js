@@ -26,7 +26,7 @@ function drawTiles({ live, today }, lines) {
 
 const liveRow = (call) => {
   const [word, tone] = callState(call.status);
-  return h("li", {}, pill(word, tone), h("span", { class: "grow" }, h("strong", {}, call.contact_name), " ",
+  return h("li", {}, pill(word, tone), h("span", { class: "grow" }, h("a", { href: `/calls/${call.id}` }, call.contact_name), " ",
     h("span", { class: "number" }, call.phone_number), h("br"), h("span", { class: "muted" }, call.campaign_title)),
     relativeTime(call.answered_at ?? call.created_at));
 };
@@ -52,7 +52,7 @@ function outcomeRows(outcomes) {
 
 const campaignRow = (campaign) => {
   const [word, tone] = campaignState(campaign.status);
-  return h("li", {}, pill(word, tone), h("span", { class: "grow" }, campaign.title),
+  return h("li", {}, pill(word, tone), h("span", { class: "grow" }, h("a", { href: `/campaigns/${campaign.id}` }, campaign.title)),
     h("span", { class: "muted" }, plural(campaign.tasks_planned, "task")), relativeTime(campaign.created_at));
 };
 
