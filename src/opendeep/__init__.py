@@ -1,3 +1,3 @@
 """OpenDeep: AI outbound calling, from a chat to a report with evidence."""
 
-__version__ = "14.0.0"
+__version__ = "15.0.0"

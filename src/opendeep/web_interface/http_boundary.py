@@ -155,7 +155,7 @@ class BodyLimit:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in SAFE_METHODS or scope["path"] in STREAMED:
+        if scope["type"] != "http" or scope["method"] in SAFE_METHODS or scope.get("path") in STREAMED:
             await self._app(scope, receive, send)
             return
         try:

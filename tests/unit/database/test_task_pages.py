@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from sqlalchemy.dialects import sqlite
 from opendeep.common.data_models import TaskStatus
 from opendeep.common.errors import NotFound
 from opendeep.common.ids import new_id
+from opendeep.common.redis_client import InProcessDoorbell
 from opendeep.common.task_pages import TaskOrder, TaskPageRequest
 from opendeep.database.db_manager import DatabaseManager
 from opendeep.database.store_task_pages import page_statement
@@ -94,13 +96,17 @@ async def test_a_place_in_no_list_is_refused(db: DatabaseManager) -> None:
 
 @pytest.mark.parametrize("order", TaskOrder)
 @pytest.mark.parametrize("descending", [False, True])
-async def test_a_page_is_read_from_an_index(db: DatabaseManager, order: TaskOrder, descending: bool) -> None:
-    if db._engine.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL plans by its statistics, which a small table does not have")
+async def test_a_page_is_read_from_an_index(tmp_path: Path, order: TaskOrder, descending: bool) -> None:
+    """On SQLite; PostgreSQL plans by its statistics, which a small table does not have."""
     wanted = TaskPageRequest(order=order, descending=descending)
     statement = page_statement(new_id(), new_id(), wanted, ("Anna Meyer", 7))
     sql = statement.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
-    async with db.read() as work:
-        plan = [row.detail for row in await work.session.execute(text(f"EXPLAIN QUERY PLAN {sql}"))]
+    db = DatabaseManager(f"sqlite+aiosqlite:///{tmp_path / 'plans.db'}", InProcessDoorbell())
+    try:
+        await db.upgrade()
+        async with db.read() as work:
+            plan = [row.detail for row in await work.session.execute(text(f"EXPLAIN QUERY PLAN {sql}"))]
+    finally:
+        await db.close()
     assert len(plan) == 1, plan
     assert "USING INDEX" in plan[0], "rows come in their order, without sorting"
