@@ -116,7 +116,7 @@ async def build(modes: AppConfig, stack: contextlib.AsyncExitStack) -> Applicati
         Worker("assistant", assistant.run),
         Worker("imports", imports.run),
     ]
-    web = _web(ground, status, line_views, embedded.phones, rehearsals, assistant, imports)
+    web = _web(ground, modes, status, line_views, embedded.phones, rehearsals, assistant, imports)
     return Application(config, workers, web)
 
 
@@ -287,6 +287,7 @@ def _reports(ground: _Ground) -> ReportsService:
 
 def _web(
     ground: _Ground,
+    modes: AppConfig,
     status: SystemStatus,
     lines: LinesQueryService,
     phones: Phones | None,
@@ -317,7 +318,7 @@ def _web(
         bell=ground.bell,
         contacts=ContactsService(ground.db, config.default_region, config.internal_extensions, config.default_timezone),
         dnd=DndService(ground.db, config.default_region, config.internal_extensions, config.global_dnd_threshold),
-        installation=settings_view(config),
+        installation=settings_view(modes),
         phones=phones,
     )
     return create_app(services, config, ground.clock)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from opendeep.common.data_models import CallEvent, Speaker, TranscriptTurn
 from opendeep.post_call_analyzer_service.citations import plain_words
 
-DEAD_AIR_MS: Final = 1_000  # from the callee's last sound to our first one
+DEAD_AIR_MS: Final = 1_000  # from the end of the callee's turn (half a second after the last word) to our first sound
 OVERLAP_MS: Final = 300  # shorter ones are how people take turns
 SAME_QUESTION: Final = 0.8  # share of common words
 MIN_QUESTION_WORDS: Final = 3
@@ -93,7 +93,7 @@ def _holds(events: Sequence[CallEvent]) -> list[tuple[int, int]]:
 
 
 def _dead_air(turns: Sequence[TranscriptTurn], holds: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Our turns that began more than `DEAD_AIR_MS` after the callee's last sound, and how long it was."""
+    """Our turns that began more than `DEAD_AIR_MS` after the end of the callee's turn, and how long it was."""
     quiet_from: int | None = None  # where the callee fell silent and waits for us
     for turn in turns:
         if turn.speaker is Speaker.CALLEE:

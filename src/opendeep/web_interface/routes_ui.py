@@ -38,12 +38,12 @@ PAGES = (
     Page("/campaigns", "campaigns", "Campaigns", "Campaigns"),
     Page("/campaigns/{campaign_id:uuid}", "campaign", "Campaign"),
     Page("/calls/{call_id:uuid}", "call", "Call"),
-    Page("/lines", "lines", "Lines and trunks", "Lines"),
-    Page("/lifecycle", "lifecycle", "Lifecycle", "Lifecycle"),
+    Page("/reports", "reports", "Reports", "Reports"),
     Page("/contacts", "contacts", "Contacts and memory", "Contacts"),
     Page("/dnd", "dnd", "Do not call", "Do not call"),
+    Page("/lines", "lines", "Lines and trunks", "Lines"),
+    Page("/lifecycle", "lifecycle", "Lifecycle", "Lifecycle"),
     Page("/settings", "settings", "Settings", "Settings"),
-    Page("/reports", "reports", "Reports", "Reports"),
 )
 NAVIGATION = (Page(CHAT, "index", "Chat", "Chat"), *PAGES)
 

@@ -60,7 +60,7 @@ function drawTranscript(transcript) {
     : [];
 }
 
-/** How long the callee waited for our answer; nothing where we were not the next to speak. */
+/** How long our answer took; nothing where we were not the next to speak. A turn ends after half a second of silence. */
 const waited = (transcript, place) => {
   const [before, turn] = [transcript[place - 1], transcript[place]];
   return before?.speaker === "callee" && turn.speaker === "ai" ? Math.max(0, turn.started_ms - before.ended_ms) : null;
@@ -68,12 +68,12 @@ const waited = (transcript, place) => {
 
 function delay(transcript, place) {
   const ms = waited(transcript, place);
-  return ms !== null && h("span", { class: "muted latency", title: "From the end of the callee's words to ours" }, `${(ms / 1000).toFixed(1)} s`);
+  return ms !== null && h("span", { class: "muted latency", title: "From the end of the callee's turn, half a second after the last word, to our first sound" }, `${(ms / 1000).toFixed(1)} s`);
 }
 
 function showLatency(transcript) {
   const all = transcript.map((_, place) => waited(transcript, place)).filter((ms) => ms !== null).sort((a, b) => a - b);
-  setText(byId("latency"), all.length ? `Answers after ${(all[Math.floor(all.length / 2)] / 1000).toFixed(1)} s (median)` : "");
+  setText(byId("latency"), all.length ? `We answer ${(all[Math.floor(all.length / 2)] / 1000).toFixed(1)} s after a turn (median)` : "");
 }
 
 function toTurn(number) {

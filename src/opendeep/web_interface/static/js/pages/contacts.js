@@ -12,7 +12,7 @@ const LISTS = { USER: "On your list", CAMPAIGN: "In a campaign", GLOBAL: "On the
 const say = (text) => setText(byId("said"), text);
 
 const columns = [
-  { title: "Name", cell: (one) => h("button", { type: "button", class: "quiet contact-name", "data-keep": one.id, onclick: () => open(one.id) }, one.name) },
+  { title: "Name", cell: (one) => h("button", { type: "button", class: "link contact-name", "data-keep": one.id, onclick: () => open(one.id) }, one.name) },
   { title: "Number", cell: (one) => h("span", { class: "number" }, one.phone_number) },
   { title: "Kind", cell: (one) => one.kind },
   { title: "Known", numeric: true, cell: (one) => String(one.facts) },
