@@ -44,5 +44,11 @@ async def test_a_plan_is_rehearsed_before_its_launch(tmp_path: Path, monkeypatch
         audio = report.locator("audio").first
         await audio.evaluate("one => one.load()")
         await report.wait_for_function("() => document.querySelector('audio').duration > 1")
+        await page.goto(f"{url}/rehearsals")
+        listed = page.locator("#rehearsals .panel")
+        await expect(listed.locator(".pill")).to_contain_text("%")
+        await listed.locator("summary").click()
+        assert await listed.locator("tbody tr").count() >= 3
+        await expect(listed.get_by_role("link", name="Report with recordings")).to_be_visible()
         assert complaints.found == []
         assert not await world.services.campaigns.campaigns(await world.user_id("Guest"))  # nobody real is called

@@ -10,6 +10,7 @@ import contextlib
 import re
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -30,6 +31,7 @@ RECORDING: Final = re.compile(r"[A-Za-z0-9_.-]{1,120}\.wav")
 MAX_PROGRESS_BYTES: Final = 1_000_000
 SILENT_FOR_S: Final = 900.0  # a rehearsal that says nothing for so long, and is no child of ours, has died
 END_DEADLINE_S: Final = 12.0
+MAX_LISTED: Final = 50
 MAX_RUNNING: Final = 20  # on this node; they run one after the other
 
 View = dict[str, Any]
@@ -92,6 +94,19 @@ class RehearsalService:
             "report": f"/api/rehearsals/{rehearsal_id}/{REPORT}" if result else None,
             "error": error,
         }
+
+    def recent(self, user_id: UUID, most: int = MAX_LISTED) -> list[View]:
+        """The user's last rehearsals, the newest first, each with the `title` of its plan and when it `began`."""
+        folder = self._folder / str(user_id)
+        names = sorted((each.name for each in folder.iterdir()), reverse=True) if folder.is_dir() else []
+        found = []
+        for rehearsal_id in map(UUID, names[:most]):
+            with contextlib.suppress(NotFound, OSError):  # one that is only now begun, or just thrown away
+                plan = self._place(user_id, rehearsal_id) / PLAN
+                title = orjson.loads(plan.read_bytes())["title"]
+                began = datetime.fromtimestamp(plan.stat().st_mtime, UTC).isoformat()
+                found.append({**self.view(user_id, rehearsal_id), "title": title, "began": began})
+        return found
 
     def file(self, user_id: UUID, rehearsal_id: UUID, recording: str | None = None) -> Path:
         """The report, or one of its recordings. Raises NotFound."""

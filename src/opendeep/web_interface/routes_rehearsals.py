@@ -1,5 +1,7 @@
 """`/api/plans/{id}/rehearsal`, `/api/rehearsals/…`: rehearse a plan before its launch, follow it, read its report."""
 
+import asyncio
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -39,6 +41,24 @@ class RehearsalView(BaseModel):
     good: bool | None
     report: str | None
     error: str | None
+
+
+class ListedRehearsal(RehearsalView):
+    """One of the list: of which plan, and when."""
+
+    title: str
+    began: datetime
+
+
+class RehearsalsView(BaseModel):
+    rehearsals: list[ListedRehearsal]
+
+
+@router.get("/rehearsals")
+async def rehearsals(user: SignedIn, services: TheServices) -> RehearsalsView:
+    """Your last rehearsals, the newest first."""
+    found = await asyncio.to_thread(services.rehearsals.recent, user.id)
+    return RehearsalsView.model_validate({"rehearsals": found})
 
 
 @router.post("/plans/{plan_id}/rehearsal", status_code=202)

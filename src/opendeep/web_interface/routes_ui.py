@@ -39,6 +39,7 @@ PAGES = (
     Page("/campaigns/{campaign_id:uuid}", "campaign", "Campaign"),
     Page("/calls/{call_id:uuid}", "call", "Call"),
     Page("/reports", "reports", "Reports", "Reports"),
+    Page("/rehearsals", "rehearsals", "Rehearsals", "Rehearsals"),
     Page("/contacts", "contacts", "Contacts and memory", "Contacts"),
     Page("/dnd", "dnd", "Do not call", "Do not call"),
     Page("/lines", "lines", "Lines and trunks", "Lines"),

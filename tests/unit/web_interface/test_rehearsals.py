@@ -161,3 +161,23 @@ async def test_report_and_recordings_are_their_user_s_and_no_way_leads_out_of_th
         assert (await eve.get(path)).status_code == 404
     for name in ("none.wav", "..%2Fsecret.wav", "%2e%2e%2fplan.json", "plan.json"):
         assert (await maria.get(f"{base}/calls/{name}")).status_code == 404
+
+
+async def test_the_list_has_the_newest_first_and_nobody_elses(
+    world: WebWorld, maria: httpx.AsyncClient, stranger: httpx.AsyncClient
+) -> None:
+    assert (await maria.get("/api/rehearsals")).json() == {"rehearsals": []}
+    user_id, _ = await plan_of(world, maria, PLAN)
+    ids = sorted([told(world, user_id, LINES), told(world, user_id, LINES[:2])], key=str)
+    for number, rehearsal_id in enumerate(ids):
+        plan = {"title": f"<b>Plan {number}</b>"}
+        (folder_of(world, user_id, rehearsal_id) / "plan.json").write_text(json.dumps(plan))
+    told(world, user_id, LINES)  # its plan is gone: not shown
+    listed = (await maria.get("/api/rehearsals")).json()["rehearsals"]
+    assert [one["id"] for one in listed] == [str(one) for one in reversed(ids)]
+    assert [one["title"] for one in listed] == ["<b>Plan 1</b>", "<b>Plan 0</b>"]
+    assert {one["status"] for one in listed} == {"DONE", "RUNNING"}
+    assert all(one["began"] for one in listed)
+    assert (await stranger.get("/api/rehearsals")).status_code == 401
+    await stranger.post("/api/session", json={"user_name": "Ben Ortiz"})
+    assert (await stranger.get("/api/rehearsals")).json() == {"rehearsals": []}

@@ -54,6 +54,7 @@ export const api = {
   preflight: (planId) => request("GET", at("plans", planId, "/preflight"), undefined, PREFLIGHT_DEADLINE_MS),
   changePlan: (planId, changes) => request("PATCH", at("plans", planId), changes),
   rehearse: (planId) => request("POST", at("plans", planId, "/rehearsal")),
+  rehearsals: () => request("GET", "/api/rehearsals"),
   rehearsal: (id) => request("GET", at("rehearsals", id)),
   upload: (file) =>
     request("POST", `/api/imports?file_name=${encodeURIComponent(file.name)}`, file, UPLOAD_DEADLINE_MS, BYTES),
