@@ -1,6 +1,7 @@
 """The lifecycle manager on real rows: racing nodes, conflicts, undo, consent, a model that obeys anybody."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,11 +10,12 @@ from uuid import UUID
 
 import orjson
 import pytest
+from sqlalchemy.engine import make_url
 from starlette.responses import Response
 
 from opendeep.common.data_models import Disposition, Task, TaskStatus
 from opendeep.common.decisions import CONSENT_OPTIONS
-from opendeep.common.errors import Conflict, NotFound, UserMistake
+from opendeep.common.errors import Conflict, NotFound, PeerFault, UserMistake
 from opendeep.common.lifecycle_decisions import Decision, DecisionState
 from opendeep.common.redis_client import InProcessDoorbell
 from opendeep.config.app_config import load_config
@@ -237,6 +239,23 @@ async def test_a_task_that_changes_while_the_model_thinks_is_not_touched(world: 
     assert decision.state is DecisionState.OVERTAKEN
     assert decision.result == "Nothing was done: The task has changed in the meantime."
     assert (await now(world, task)).priority == 0
+
+
+async def test_a_database_that_goes_away_while_the_model_thinks_is_a_fault_of_the_round(
+    world: World, tmp_path: Path
+) -> None:
+    """As itself, so that the worker waits and tries again; in a group of exceptions it would end the process."""
+    await tried_task(world)
+    held = sqlite3.connect(make_url(sqlite_url(tmp_path)).database or "", isolation_level=None)
+
+    async def slow(_: Any) -> Response:
+        held.execute("BEGIN IMMEDIATE")  # another process holds the file
+        return decided({"action": "reprioritise", "priority": 20})
+
+    async with minded(world, slow) as (manager, _):
+        with pytest.raises(PeerFault):
+            await manager.round()
+    held.close()
 
 
 # -- consent

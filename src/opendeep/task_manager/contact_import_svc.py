@@ -72,8 +72,11 @@ class ContactImportService:
     async def run(self) -> None:
         """Delete files that nobody has used for a day, as long as the node lives."""
         while True:
-            if gone := await asyncio.to_thread(self._files.sweep):
-                log.info("imports.swept", files=gone)
+            try:
+                if gone := await asyncio.to_thread(self._files.sweep):
+                    log.info("imports.swept", files=gone)
+            except OSError as error:  # a disk that does not let us; it is tried again
+                log.warning("imports.not_swept", error=str(error))
             await self._clock.sleep(SWEEP_S)
 
     async def upload(self, user_id: UUID, name: str, body: AsyncIterator[bytes]) -> TableLook:

@@ -73,7 +73,10 @@ class TaskLifecycleManagerService:
         await run_rounds("lifecycle", self._bell, (channels.LIFECYCLE,), self._poll_s, self.round)
 
     async def round(self) -> None:
-        """Look after every tenant that has open tasks once: all by the rules, then those where a model may add."""
+        """Look after every tenant that has open tasks once: all by the rules, then those where a model may add.
+
+        Raises `PeerFault`.
+        """
         async with self._db.read() as work:
             users = await work.tasks.tenants()
         for user_id in users:
@@ -86,9 +89,10 @@ class TaskLifecycleManagerService:
             async with places:
                 await self._alone(user_id, self.ask_model(user_id))
 
-        async with asyncio.TaskGroup() as group:
-            for user_id in users:
-                group.create_task(ask(user_id), name=f"lifecycle-look-{user_id}")
+        looks = await asyncio.gather(*(ask(user_id) for user_id in users), return_exceptions=True)
+        for fault in looks:
+            if fault is not None:
+                raise fault  # the database is away: a round's own fault, told once and as what it is
 
     async def look_after(self, user_id: UUID) -> int:
         """Observe, see what came of earlier decisions, decide by the rules, act; returns the number of actions."""
