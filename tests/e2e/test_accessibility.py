@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -12,7 +11,8 @@ from playwright.async_api import Page, expect
 from opendeep.common.data_models import Disposition, Speaker
 from opendeep.web_interface.routes_ui import NAVIGATION
 from tests.support.browser import chromium, skip_without_browser, watch
-from tests.support.web_world import PLAN, WebWorld, ask, dial, finish, report, serving, speak, web_world, wish
+from tests.support.pages import confirmed_campaign
+from tests.support.web_world import PLAN, WebWorld, ask, dial, finish, report, serving, speak, web_world
 
 pytestmark = pytest.mark.chromium
 
@@ -24,17 +24,7 @@ async def lived_in(world: WebWorld, page: Page, url: str) -> list[str]:
     """A campaign with a call that has ended, one that goes on and asks, and a report; the paths of all pages."""
     tasks = [{**PLAN["tasks"][0], "contact_name": NAME}, *PLAN["tasks"][1:]]
     plan = {**PLAN, "tasks": tasks}
-    world.model.say("Here is the plan.", campaign_plan=plan)
-    await page.goto(url)
-    await page.wait_for_selector("html[data-ready=yes]")
-    await page.get_by_label("Your name").fill("Maria Keller")
-    await page.get_by_label("Message", exact=True).fill(wish(plan))
-    await page.keyboard.press("Enter")
-    await page.get_by_role("button", name="Confirm and Schedule Campaign").click()
-    await expect(page.locator(".task-row")).to_have_count(len(tasks))
-    user_id = await world.user_id("Maria Keller")
-    (campaign,) = await world.services.campaigns.campaigns(user_id)
-    campaign_id = UUID(campaign["id"])
+    user_id, campaign_id = await confirmed_campaign(world, page, url, plan)
     async with world.db.read() as work:
         first, second, *_ = await work.tasks.of_campaign(user_id, campaign_id)
     call = await dial(world, first)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import wave
 from pathlib import Path
-from uuid import UUID
 
 import numpy as np
 import pytest
@@ -12,7 +11,8 @@ from playwright.async_api import expect
 
 from opendeep.common.data_models import Disposition, Speaker
 from tests.support.browser import chromium, skip_without_browser, watch
-from tests.support.web_world import PLAN, dial, finish, serving, speak, web_world, wish
+from tests.support.pages import confirmed_campaign
+from tests.support.web_world import PLAN, dial, finish, serving, speak, web_world
 
 pytestmark = pytest.mark.chromium
 
@@ -41,18 +41,9 @@ async def test_a_call_is_heard_read_and_proved(tmp_path: Path) -> None:
         page = context.pages[0]
         complaints = watch(page, url)
         complaints.expected = ("401 (Unauthorized)",)
-        world.model.say("Here is the plan.", campaign_plan=PLAN)
-        await page.goto(url)
-        await page.wait_for_selector("html[data-ready=yes]")
-        await page.get_by_label("Your name").fill("Maria Keller")
-        await page.get_by_label("Message", exact=True).fill(wish(PLAN))
-        await page.keyboard.press("Enter")
-        await page.get_by_role("button", name="Confirm and Schedule Campaign").click()
-        await expect(page.locator(".task-row")).to_have_count(len(PLAN["tasks"]))
-        user_id = await world.user_id("Maria Keller")
-        (campaign,) = await world.services.campaigns.campaigns(user_id)
+        user_id, campaign_id = await confirmed_campaign(world, page, url, PLAN)
         async with world.db.read() as work:
-            task = (await work.tasks.of_campaign(user_id, UUID(campaign["id"])))[0]
+            task = (await work.tasks.of_campaign(user_id, campaign_id))[0]
         call = await dial(world, task)
         await speak(world, call, 1, Speaker.AI, "Does Tuesday at ten work for you?")
         await page.goto(f"{url}/calls/{call.id}")
@@ -85,6 +76,6 @@ async def test_a_call_is_heard_read_and_proved(tmp_path: Path) -> None:
         await page.wait_for_function(f"{AT} > 8.5")
         await expect(page.locator("#turn-3")).to_have_attribute("aria-current", "true")
         await page.get_by_role("link", name="Campaign", exact=True).click()
-        await expect(page.locator("#page-title")).to_contain_text(campaign["title"])
+        await expect(page.locator("#page-title")).to_contain_text(PLAN["title"])
         assert complaints.found == []
         assert await page.evaluate("window.hacked") is None

@@ -12,7 +12,8 @@ from playwright.async_api import Page, expect
 
 from opendeep.common.data_models import Disposition, Speaker
 from tests.support.browser import chromium, skip_without_browser, watch
-from tests.support.web_world import PLAN, WebWorld, dial, finish, report, serving, speak, web_world, wish
+from tests.support.pages import confirmed_campaign
+from tests.support.web_world import PLAN, WebWorld, dial, finish, report, serving, speak, web_world
 
 pytestmark = pytest.mark.chromium
 
@@ -22,23 +23,14 @@ EVIL = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
 async def one_call(world: WebWorld, page: Page, url: str) -> UUID:
     """Sign in, confirm a plan with a hostile title, and have one call that reached its end."""
     plan: dict[str, Any] = {**PLAN, "title": f"Boiler {EVIL}"}
-    world.model.say("Here is the plan.", campaign_plan=plan)
-    await page.goto(url)
-    await page.wait_for_selector("html[data-ready=yes]")
-    await page.get_by_label("Your name").fill("Maria Keller")
-    await page.get_by_label("Message", exact=True).fill(wish(plan))
-    await page.keyboard.press("Enter")
-    await page.get_by_role("button", name="Confirm and Schedule Campaign").click()
-    await expect(page.locator(".task-row")).to_have_count(len(plan["tasks"]))
-    user_id = await world.user_id("Maria Keller")
-    (campaign,) = await world.services.campaigns.campaigns(user_id)
+    user_id, campaign_id = await confirmed_campaign(world, page, url, plan)
     async with world.db.read() as work:
-        first, *_ = await work.tasks.of_campaign(user_id, UUID(campaign["id"]))
+        first, *_ = await work.tasks.of_campaign(user_id, campaign_id)
     call = await dial(world, first)
     await speak(world, call, 1, Speaker.AI, "Does Tuesday at ten work for you?")
     await speak(world, call, 2, Speaker.CALLEE, f"ten is fine {EVIL}")
     await finish(world, call, Disposition.ACHIEVED, f"She agreed. {EVIL}", None)
-    return UUID(campaign["id"])
+    return campaign_id
 
 
 async def test_from_the_interim_report_to_documents_and_plots(tmp_path: Path) -> None:
