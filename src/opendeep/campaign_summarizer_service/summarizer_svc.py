@@ -5,13 +5,11 @@ model as far as its claims hold (`claims`); a provider that fails leaves a repor
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel
 
 from opendeep.campaign_summarizer_service.claims import proved_claims
 from opendeep.campaign_summarizer_service.report_figures import figures, headline, series, task_lines
@@ -26,22 +24,12 @@ from opendeep.common.task_states import TERMINAL
 from opendeep.common.workers import run_rounds
 from opendeep.config.prompt_minds import REPORT_VERSION, report_prompt
 from opendeep.database.db_manager import DatabaseManager
-from opendeep.llm_integrations.openai_form_client import Message
+from opendeep.llm_integrations.openai_form_client import StructuredModel
 
 log = structlog.get_logger(__name__)
 
 POLL_S: Final = 10.0
 RETRY_AFTER_BUG: Final = timedelta(minutes=10)
-
-Answer = TypeVar("Answer", bound=BaseModel)
-
-
-class StructuredModel(Protocol):
-    """What the summariser needs of `OpenAIFormClient`."""
-
-    async def structured(
-        self, system: str, messages: Sequence[Message], response_model: type[Answer], name: str
-    ) -> Answer: ...
 
 
 class CampaignSummarizerService:

@@ -10,7 +10,7 @@ import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import openai
 import orjson
@@ -41,6 +41,14 @@ EVENT_STREAM: Final = "text/event-stream"
 NO_KEY: Final = "none"  # compatible servers take any key; the SDK insists on one
 
 Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class StructuredModel(Protocol):
+    """What a mind needs that only asks for structured answers."""
+
+    async def structured(
+        self, system: str, messages: Sequence[Message], response_model: type[Answer], name: str
+    ) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,11 @@ from opendeep.common.redis_client import Doorbell
 from opendeep.common.workers import run_rounds
 from opendeep.config.app_config import AppConfig
 from opendeep.database.db_manager import DatabaseManager, Transaction
+from opendeep.llm_integrations.openai_form_client import StructuredModel
 from opendeep.post_call_analyzer_service.analysis_case import POSTPONED, Case, read_case
 from opendeep.post_call_analyzer_service.conclusion import Conclusion, add_line, conclude, list_number
 from opendeep.post_call_analyzer_service.contact_memory import remember
-from opendeep.post_call_analyzer_service.judge import Judge, StructuredModel
+from opendeep.post_call_analyzer_service.judge import Judge
 from opendeep.post_call_analyzer_service.judgement import Judgement
 
 log = structlog.get_logger(__name__)

@@ -1,17 +1,15 @@
 """`Judge`: who judges one call. The table where nothing was said, else the model, in its absence the rules."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 import structlog
-from pydantic import BaseModel
 
 from opendeep.common.callee_place import ZoneRules
 from opendeep.common.data_models import CallStatus, Disposition
 from opendeep.common.errors import ProviderFault, ProviderRefused
 from opendeep.config.prompt_minds import analysis_prompt
-from opendeep.llm_integrations.openai_form_client import Message
+from opendeep.llm_integrations.openai_form_client import StructuredModel
 from opendeep.post_call_analyzer_service import hard_rules, rules
 from opendeep.post_call_analyzer_service.analysis_case import Case
 from opendeep.post_call_analyzer_service.analysis_schema import SCHEMA_NAME, CallAnalysis
@@ -20,16 +18,6 @@ from opendeep.post_call_analyzer_service.judgement import Judgement
 log = structlog.get_logger(__name__)
 
 MAX_TRIES: Final = 3
-
-Answer = TypeVar("Answer", bound=BaseModel)
-
-
-class StructuredModel(Protocol):
-    """What the analyser needs of `OpenAIFormClient`."""
-
-    async def structured(
-        self, system: str, messages: Sequence[Message], response_model: type[Answer], name: str
-    ) -> Answer: ...
 
 
 class Judge:

@@ -23,9 +23,10 @@ from opendeep.common.task_states import TERMINAL
 from opendeep.common.views import call_view
 from opendeep.config.app_config import AppConfig
 from opendeep.database.db_manager import DatabaseManager, Transaction
+from opendeep.llm_integrations.openai_form_client import StructuredModel
 from opendeep.post_call_analyzer_service.analysis_case import read_case
 from opendeep.post_call_analyzer_service.conclusion import Conclusion, add_line, conclude, list_number
-from opendeep.post_call_analyzer_service.judge import Judge, StructuredModel
+from opendeep.post_call_analyzer_service.judge import Judge
 from opendeep.post_call_analyzer_service.next_steps import Decision
 
 log = structlog.get_logger(__name__)

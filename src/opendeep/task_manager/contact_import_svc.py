@@ -17,6 +17,7 @@ import structlog
 
 from opendeep.common.campaign_plan import CampaignPlan
 from opendeep.common.clock import Clock
+from opendeep.common.csv_text import safe_cell
 from opendeep.common.data_models import PlanStatus
 from opendeep.common.errors import Conflict, NotFound, UserMistake
 from opendeep.database.db_manager import DatabaseManager
@@ -36,7 +37,6 @@ SWEEP_S: Final = 3600.0
 MAX_AT_ONCE: Final = 2  # files that are read on this node at the same time
 BUSY: Final = "Other files are being read right now. Try again in a moment."
 CHANGED: Final = "The plan was changed meanwhile. Check the file again, and use it then."
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ class ContactImportService:
             writer.writerow(["line", "column", "problem"])
 
             def tell(problem: RowProblem) -> None:
-                writer.writerow([problem.line, _harmless(problem.column), _harmless(problem.message)])
+                writer.writerow([problem.line, safe_cell(problem.column), safe_cell(problem.message)])
 
             table = ContactTable(stored.table)
             walk = ContactImport(table, _columns(table, mapping), self._rules, taken, tell)
@@ -232,8 +232,3 @@ def _columns(table: ContactTable, mapping: Mapping) -> Columns:
 
 def _padded(cells: Sequence[str], width: int) -> list[str]:
     return [*cells, *[""] * (width - len(cells))]
-
-
-def _harmless(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -6,14 +6,13 @@ what it changes, under the task's lock and at the version that was looked at; th
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, Protocol, TypeVar
+from typing import Final
 from uuid import UUID
 
 import structlog
-from pydantic import BaseModel
 
 from opendeep.common import channels
 from opendeep.common.clock import Clock
@@ -24,7 +23,7 @@ from opendeep.common.workers import run_rounds
 from opendeep.config.app_config import AppConfig
 from opendeep.config.prompt_lifecycle import lifecycle_prompt
 from opendeep.database.db_manager import DatabaseManager, Transaction
-from opendeep.llm_integrations.openai_form_client import Message
+from opendeep.llm_integrations.openai_form_client import Message, StructuredModel
 from opendeep.task_manager.lifecycle_actions import Applied, apply
 from opendeep.task_manager.lifecycle_cross_rules import candidates_across
 from opendeep.task_manager.lifecycle_mind import SCHEMA_NAME, LifecycleDecisions, Look, look_at, read_answer
@@ -37,16 +36,6 @@ log = structlog.get_logger(__name__)
 
 LOOKS_AT_ONCE: Final = 4  # models asked in parallel, for different tenants
 LOOK_DEADLINE_S: Final = 60.0  # for one of them: the rules of the next round wait for it
-
-Answer = TypeVar("Answer", bound=BaseModel)
-
-
-class StructuredModel(Protocol):
-    """What the manager needs of `OpenAIFormClient`."""
-
-    async def structured(
-        self, system: str, messages: Sequence[Message], response_model: type[Answer], name: str
-    ) -> Answer: ...
 
 
 class TaskLifecycleManagerService:

@@ -4,6 +4,7 @@ import { api } from "../api.js";
 import { showBanner } from "../banner.js";
 import { byId, fill, h, setText } from "../dom.js";
 import { Live } from "../live.js";
+import { pill } from "../parts.js";
 
 const STATUS_EVERY_MS = 30_000;
 const GATHER_MS = 250; // events of a busy campaign come in bursts
@@ -120,6 +121,18 @@ export async function showPart(node, load, draw, emptyText) {
     if (problem.status === 401) fail(problem);
     else showProblem(node, problem, () => showPart(node, load, draw, emptyText));
   }
+}
+
+// -- figures, and the health of the parts
+
+export const tile = (value, label) => h("div", { class: "tile" }, h("span", { class: "value" }, value), h("span", { class: "label" }, label));
+
+/** `status` of `GET /api/status`: each part, whether it works, and what it says. */
+export function healthRows({ ready }) {
+  const rows = Object.entries(ready).map(([name, part]) =>
+    h("li", {}, pill(part.ok ? "Works" : "Down", part.ok ? "good" : "bad"), h("span", { class: "grow" }, name.replaceAll("_", " ")),
+      h("span", { class: "muted" }, part.detail)));
+  return rows.length > 0 ? h("ul", { class: "rows-list" }, rows) : [];
 }
 
 // -- tables

@@ -4,11 +4,10 @@ import { api } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { callState, campaignState, dollars, outcome, outcomeTone, plural } from "../labels.js";
 import { pill } from "../parts.js";
-import { relativeTime, showPart, startPage } from "./common.js";
+import { healthRows, relativeTime, showPart, startPage, tile } from "./common.js";
 
 const RECENT_CAMPAIGNS = 6;
 
-const tile = (value, label) => h("div", { class: "tile" }, h("span", { class: "value" }, value), h("span", { class: "label" }, label));
 const list = (items) => (items.length ? h("ul", { class: "rows-list" }, items) : []);
 
 function drawTiles({ live, today }, lines) {
@@ -56,10 +55,6 @@ const campaignRow = (campaign) => {
     h("span", { class: "muted" }, plural(campaign.tasks_planned, "task")), relativeTime(campaign.created_at));
 };
 
-const healthRow = ([name, part]) =>
-  h("li", {}, pill(part.ok ? "Works" : "Down", part.ok ? "good" : "bad"), h("span", { class: "grow" }, name.replaceAll("_", " ")),
-    h("span", { class: "muted" }, part.detail));
-
 async function refresh() {
   const [overview, lines] = await Promise.all([api.overview(), api.lines()]);
   drawTiles(overview, lines);
@@ -69,7 +64,7 @@ async function refresh() {
     showPart(byId("waiting"), api.feedback, ({ feedback }) => list(feedback.map(questionRow)), "Nothing waits for you."),
     showPart(byId("campaigns"), api.campaigns, ({ campaigns }) => list(campaigns.slice(0, RECENT_CAMPAIGNS).map(campaignRow)),
       "No campaigns yet. Say in the chat what should be done by phone."),
-    showPart(byId("health"), api.status, ({ ready }) => list(Object.entries(ready).map(healthRow)), "No part is watched."),
+    showPart(byId("health"), api.status, healthRows, "No part is watched."),
   ]);
 }
 

@@ -4,11 +4,10 @@ import { api } from "../api.js";
 import { byId, fill, h } from "../dom.js";
 import { plural } from "../labels.js";
 import { pill } from "../parts.js";
-import { relativeTime, showPart, startPage, table } from "./common.js";
+import { healthRows, relativeTime, showPart, startPage, table, tile } from "./common.js";
 
 const BREAKER = { CLOSED: ["Works", "good"], HALF_OPEN: ["Being tried", "warn"], OPEN: ["Out of order", "bad"] };
 
-const tile = (value, label) => h("div", { class: "tile" }, h("span", { class: "value" }, value), h("span", { class: "label" }, label));
 const percent = (share) => (share === null ? "–" : `${Math.round(share * 100)} %`);
 
 function drawFigures({ node, tenant }) {
@@ -60,11 +59,6 @@ const numberTable = (trunks) => {
     })
   );
 };
-
-const healthRows = ({ ready }) =>
-  h("ul", { class: "rows-list" }, Object.entries(ready).map(([name, part]) =>
-    h("li", {}, pill(part.ok ? "Works" : "Down", part.ok ? "good" : "bad"), h("span", { class: "grow" }, name.replaceAll("_", " ")),
-      h("span", { class: "muted" }, part.detail))));
 
 startPage({
   refresh: async () => {
